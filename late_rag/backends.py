@@ -1,0 +1,89 @@
+"""Which class stands behind a name or URL scheme: the only place that imports by name.
+
+Adding a backend is one row here, one file, and, where it needs a library, one extra in ``pyproject.toml``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from late_rag.errors import InputError, MissingExtraError
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Where a class or function is, and the extra that brings what it imports."""
+
+    module: str
+    name: str
+    extra: str | None = None
+
+
+ENCODERS: Mapping[str, Backend] = {
+    "onnx": Backend("late_rag.encoders.onnx", "OnnxEncoder"),
+}
+
+MODELS: Mapping[str, Backend] = {
+    "minilm": Backend("late_rag_minilm", "FOLDER", "minilm"),
+}
+"""Names of models that come as a distribution: the attribute holds the folder."""
+
+CHUNKERS: Mapping[str, Backend] = {
+    "auto": Backend("late_rag.chunkers.auto", "AutoChunker"),
+    "recursive": Backend("late_rag.chunkers.recursive", "RecursiveChunker"),
+    "markdown": Backend("late_rag.chunkers.markdown", "MarkdownChunker"),
+}
+
+POOLINGS: Mapping[str, Backend] = {
+    "hierarchical": Backend("late_rag.pooling.hierarchical", "HierarchicalPooling"),
+}
+
+INDEXES: Mapping[str, Backend] = {
+    "exact": Backend("late_rag.indexes.exact", "ExactIndex"),
+}
+
+COLLECTIONS: Mapping[str, Backend] = {
+    "file": Backend("late_rag.collections.local", "LocalCollection"),
+}
+"""By URL scheme; a location without one is a folder of this machine."""
+
+_TEXT = Backend("late_rag.loaders.text", "TextLoader")
+_MARKDOWN = Backend("late_rag.loaders.markdown", "MarkdownLoader")
+_HTML = Backend("late_rag.loaders.html", "HtmlLoader")
+_CSV = Backend("late_rag.loaders.csv", "CsvLoader")
+_JSON_LINES = Backend("late_rag.loaders.json", "JsonLinesLoader")
+_IMAGE = Backend("late_rag.loaders.image", "ImageLoader")
+
+LOADERS: Mapping[str, Backend] = {
+    **dict.fromkeys((".txt", ".text", ".log", ".rst", ".adoc", ".asciidoc", ".org", ".tex"), _TEXT),
+    **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd"), _MARKDOWN),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), _HTML),
+    ".pdf": Backend("late_rag.loaders.pdf", "PdfLoader"),
+    ".docx": Backend("late_rag.loaders.docx", "DocxLoader", "office"),
+    **dict.fromkeys((".csv", ".tsv"), _CSV),
+    ".json": Backend("late_rag.loaders.json", "JsonLoader"),
+    **dict.fromkeys((".jsonl", ".ndjson"), _JSON_LINES),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"), _IMAGE),
+}
+"""By the extension of a file, in lower case."""
+
+
+def resolve(table: Mapping[str, Backend], name: str, what: str) -> Any:
+    """The class or value that ``name`` stands for in a table of ``what`` (the singular, for the error).
+
+    Raises:
+        InputError: there is no such name; names those that there are.
+        MissingExtraError: the backend's library is not installed.
+    """
+    backend = table.get(name)
+    if backend is None:
+        raise InputError(f"unknown {what} {name!r}; there are: {', '.join(sorted(table))}")
+    try:
+        return getattr(importlib.import_module(backend.module), backend.name)
+    except ModuleNotFoundError as error:
+        if backend.extra is None or (error.name or "").partition(".")[0] == "late_rag":
+            raise
+        raise MissingExtraError(f"{what} {name!r} needs {error.name}, which", backend.extra) from error

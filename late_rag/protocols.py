@@ -1,0 +1,357 @@
+"""The seams of the library: what a loader, chunker, encoder, pooling, index and collection promise each other.
+
+:mod:`late_rag.testing` has a contract suite for Encoder, Index and Collection: whoever writes a new one subclasses
+the suite and is done when it passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from late_rag.types import AddResult, Chunk, Document, Hit, Metadata, OnConflict, Region, Selection, Source, TextSpan
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from tokenizers import Tokenizer
+
+    from late_rag.types import TokenEmbeddings
+
+
+class Loader(Protocol):
+    """Reads one file format."""
+
+    records: ClassVar[bool]
+    """Whether each document is one record of the file."""
+
+    def __call__(self, path: Path) -> Iterator[tuple[str, Document]]:
+        """Key within the file ("" where the document is the whole file) and document, lazily; ids are set later.
+
+        Raises:
+            LoadError: the file cannot be read as this format.
+        """
+
+
+class Chunker(Protocol):
+    """Splits documents into chunks that an encoder takes whole."""
+
+    def __call__(self, document: Document) -> Iterator[Chunk]:
+        """The document's chunks in order; ids are the document's id and the ordinal."""
+
+    def options(self) -> dict[str, Any]:
+        """What it was made with, as JSON: recorded in the collection, enough to make it again."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Texts to token embeddings. Thread-safe; an embedding depends on its text alone, never on its batch."""
+
+    @property
+    def model(self) -> str:
+        """What :func:`late_rag.encoders.load_encoder` was given."""
+
+    @property
+    def model_id(self) -> str:
+        """What must match between a collection and a query: checkpoint, head, prefixes, lengths, skip list."""
+
+    @property
+    def variant(self) -> str:
+        """How it is computed: backend, precision, device. Keys caches; need not match."""
+
+    @property
+    def dim(self) -> int: ...
+
+    @property
+    def query_length(self) -> int:
+        """Tokens of a query, markers included; a longer one is cut, with a warning."""
+
+    @property
+    def document_length(self) -> int:
+        """Tokens of one pass over a document, markers included; a longer one is encoded in windows."""
+
+    @property
+    def document_capacity(self) -> int:
+        """Tokens of text that fit into one pass: the document length less markers and prefix."""
+
+    @property
+    def tokenizer(self) -> Tokenizer | Callable[[str], int]:
+        """The tokenizer, without truncation and padding, or a function that counts a text's tokens."""
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        """What it reads: "text", "image", …"""
+
+    def encode_queries(self, queries: Sequence[str]) -> list[TokenEmbeddings]:
+        """One ``(tokens, dim) float32`` array for each query, rows of unit norm.
+
+        Raises:
+            InputError: a query that is empty, only white space, or not a text.
+        """
+
+    def encode_documents(
+        self, chunks: Iterable[Chunk], documents: Mapping[str, Document] | None = None
+    ) -> Iterator[TokenEmbeddings]:
+        """One ``(tokens, dim) float32`` array for each chunk, in input order, while the input is still being read.
+
+        Holds a window of chunks bounded in tokens and bytes. A chunk longer than the document length is encoded in
+        overlapping windows whose rows are concatenated. One without text and media has no rows. ``documents`` is for
+        encoders that read a chunk in its document's context.
+        """
+
+    def token_regions(self, chunk: Chunk) -> list[Region]:
+        """For each row of the chunk's unpooled encoding the span of ``chunk.text`` (or image) it stands for."""
+
+    def query_regions(self, query: str) -> list[TextSpan | None]:
+        """For each row of the query's encoding the span of the query it stands for; None for markers."""
+
+    def close(self) -> None: ...
+
+
+class TokenPooling(Protocol):
+    """Fewer rows for a chunk."""
+
+    def __call__(self, embeddings: TokenEmbeddings) -> TokenEmbeddings:
+        """``(tokens, dim) float32`` to ``(fewer, dim) float32``; rows need no unit norm."""
+
+    def options(self) -> dict[str, Any]:
+        """Name and parameters, as JSON: recorded in the collection."""
+
+
+class Index(Protocol):
+    """Finds candidates. Knows row numbers and embeddings: no ids, text, filters or deletes.
+
+    Row numbers are positive, given in ascending order and never used twice.
+    """
+
+    kind: ClassVar[str]
+    slow_build: ClassVar[bool]
+    """Whether building is so slow that it is left to ``optimize`` and the end of a bulk load."""
+    upper_bounds: ClassVar[bool]
+    """Whether approximate scores are never below the exact ones, so that asking for more ends in the exact result."""
+
+    def build(self, rows: Iterable[tuple[int, TokenEmbeddings]]) -> None:
+        """Replaces whatever is in the index."""
+
+    def add(self, rows: Sequence[int], embeddings: Sequence[TokenEmbeddings]) -> None:
+        """Appends rows above all that are in."""
+
+    def save(self, folder: Path) -> None:
+        """Writes everything below a folder that exists and is empty."""
+
+    @classmethod
+    def open(cls, folder: Path) -> Index:
+        """What ``save`` wrote.
+
+        Raises:
+            CollectionDamagedError: files are missing or are not what was written.
+        """
+
+    def __len__(self) -> int:
+        """How many rows are in."""
+
+    def search(
+        self, queries: Sequence[TokenEmbeddings], n: int, within: npt.NDArray[np.int64] | None = None
+    ) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+        """For each query up to ``n`` candidates, best first: row numbers and approximate scores.
+
+        ``within`` restricts to these sorted row numbers; empty means no candidates, never all. Rows without
+        embeddings are never candidates.
+        """
+
+
+@dataclass(frozen=True)
+class CollectionSettings:
+    """What a collection is, fixed when it is made.
+
+    ``model`` is what ``load_encoder`` was given; a folder also as seen from the collection (``model_relative``).
+    ``storage`` is "int8" (uint8 rows and one scale a chunk) or "float16". ``index`` is a kind or "auto".
+    ``probe`` holds float embeddings of a fixed query and document, by which a changed model is noticed.
+    """
+
+    model: str
+    model_id: str
+    dim: int
+    variant: str = ""
+    model_relative: str | None = None
+    storage: Literal["int8", "float16"] = "int8"
+    pooling: Mapping[str, Any] | None = None
+    chunking: Mapping[str, Any] | None = None
+    embed_metadata: tuple[str, ...] = ()
+    language: str = "english"
+    index: str = "auto"
+    probe: Mapping[str, list[list[float]]] | None = field(default=None, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON types only; :meth:`from_dict` reads it back."""
+        return asdict(self) | {"embed_metadata": list(self.embed_metadata)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> CollectionSettings:
+        return cls(**(dict(data) | {"embed_metadata": tuple(data.get("embed_metadata", ()))}))
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do beyond the protocol's core, as data."""
+
+    text_search: bool = False
+    staging: bool = False
+    native: frozenset[str] = field(default_factory=frozenset)
+    """Which of the retriever's own steps ("group_by", "expand", "diversity", "hybrid") the engine has natively."""
+
+
+@dataclass(frozen=True)
+class CollectionInfo:
+    """What ``info()`` tells: location, settings, sizes, and which index is used and why."""
+
+    location: str
+    settings: CollectionSettings
+    documents: int
+    chunks: int
+    tokens: int
+    sources: int
+    bytes_on_disk: int
+    index: str
+    index_reason: str
+    staged: int = 0
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What ``verify()`` looked at, and what is wrong with it; nothing wrong is an empty ``problems``."""
+
+    checked: Mapping[str, int]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+class Collection(Protocol):
+    """Stores chunks with their embeddings and finds them again. Never sees an encoder and never encodes.
+
+    Each method has an async twin, its name with an ``a`` in front, which never blocks the event loop.
+    """
+
+    @property
+    def location(self) -> str: ...
+    @property
+    def settings(self) -> CollectionSettings: ...
+    @property
+    def capabilities(self) -> Capabilities: ...
+    @property
+    def closed(self) -> bool: ...
+
+    def info(self) -> CollectionInfo: ...
+    def close(self) -> None: ...
+
+    def add(
+        self,
+        chunks: Sequence[Chunk],
+        embeddings: Sequence[TokenEmbeddings],
+        documents: Sequence[Document] = (),
+        on_conflict: OnConflict = "replace",
+    ) -> AddResult:
+        """Writes chunks in one commit. A document that is listed replaces all its chunks; "fail" is all or nothing.
+
+        A chunk belongs to the source of its document, also when it takes the place of another of its id.
+
+        Raises:
+            ConflictError: ``on_conflict="fail"`` and an id is there already, or twice with different content.
+            InputError: embeddings of another dim or dtype, with NaN, or not one for each chunk; metadata that
+                cannot be stored.
+        """
+
+    def replace(
+        self,
+        source: Source,
+        documents: Iterable[Document],
+        chunks: Sequence[Chunk],
+        embeddings: Sequence[TokenEmbeddings],
+    ) -> AddResult:
+        """One commit: all of that source out, these in, and what was staged for the same state of it before them."""
+
+    def stage(self, source: Source, chunks: Sequence[Chunk], embeddings: Sequence[TokenEmbeddings]) -> None:
+        """Keeps encoded chunks of a source that is not complete, where no search sees them."""
+
+    def staged(self, source: Source) -> dict[str, str]:
+        """Ids and content hashes of the chunks staged for this state of the source; other states are dropped."""
+
+    def put_records(
+        self,
+        source: Source,
+        documents: Sequence[Document],
+        chunks: Sequence[Chunk],
+        embeddings: Sequence[TokenEmbeddings],
+    ) -> AddResult:
+        """One commit: some records of a source in, each replacing the chunks of its document; the rest stay."""
+
+    def finish_records(self, source: Source, document_ids: Iterable[str]) -> int:
+        """One commit: records of the source other than these out, and the source's state written; how many went."""
+
+    def sources(self, root: str | None = None, below: str | None = None) -> list[Source]:
+        """Sources in order of root and path; of one root; at or below a path of it."""
+
+    def delete_source(self, source: Source) -> int:
+        """Removes a source with its documents and chunks; how many chunks went."""
+
+    def delete(self, selection: Selection) -> int:
+        """Removes the chunks meant, and documents that have none left; how many chunks went.
+
+        Raises:
+            InputError: a selection of everything (use ``clear``).
+        """
+
+    def clear(self) -> None:
+        """Removes every chunk, document and source."""
+
+    def update_metadata(
+        self, selection: Selection, changes: Metadata, mode: Literal["merge", "replace"] = "merge"
+    ) -> int:
+        """Changes metadata of the chunks meant, and of documents all of whose chunks are meant; how many chunks.
+
+        Raises:
+            InputError: it would change what is encoded of a chunk (use ``Retriever.update_metadata``).
+        """
+
+    def get(self, ids: Sequence[str]) -> list[Chunk]:
+        """The chunks that exist, in the order of ``ids``."""
+
+    def get_documents(self, ids: Sequence[str]) -> list[Document]:
+        """The documents that exist, in the order of ``ids``."""
+
+    def embeddings(self, ids: Sequence[str]) -> dict[str, TokenEmbeddings]:
+        """Stored rows as ``(tokens, dim) float32`` by chunk id, for the chunks that exist, in the order of ``ids``."""
+
+    def document_hashes(self, ids: Sequence[str] | None = None) -> dict[str, str]:
+        """Content hash by document id."""
+
+    def iterate(
+        self, selection: Selection | None = None, batch_size: int = 1000, with_embeddings: bool = False
+    ) -> Iterator[list[tuple[Chunk, TokenEmbeddings | None]]]:
+        """Batches of chunks in the order they were written, each id once, as of when the iteration began."""
+
+    def iterate_documents(self, batch_size: int = 1000) -> Iterator[list[tuple[Document, Source | None]]]:
+        """Batches of documents with the source each came from."""
+
+    def count(self, selection: Selection | None = None) -> int: ...
+
+    def fields(self) -> dict[str, frozenset[str]]:
+        """Metadata fields and the kinds of values they have."""
+
+    def search(
+        self, queries: Sequence[TokenEmbeddings], top_k: int, selection: Selection | None = None
+    ) -> list[list[Hit]]:
+        """For each query the ``top_k`` chunks of the highest MaxSim, best first, ties by age."""
+
+    def text_search(self, queries: Sequence[str], top_k: int, selection: Selection | None = None) -> list[list[Hit]]:
+        """For each query the ``top_k`` chunks of the highest BM25 score, best first."""
+
+    def optimize(self) -> None:
+        """Brings indexes up to date and gives unused room back."""
+
+    def verify(self) -> VerifyReport: ...

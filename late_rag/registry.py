@@ -1,0 +1,49 @@
+"""One loaded model and one open collection for a whole process.
+
+Framework components hold configuration, not models: they pickle, copy and serialise, and ask here for the thing
+itself. Each thing is built once, under a lock of its own; nothing that was built before a fork is used after it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
+
+
+class Registry:
+    """Things by key, each built once for each process."""
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._building: dict[Hashable, threading.Lock] = {}
+        self._things: dict[Hashable, Any] = {}
+        self._process = os.getpid()
+
+    def get(self, key: Hashable, build: Callable[[], T], alive: Callable[[T], bool] | None = None) -> T:
+        """The thing under ``key``; built where there is none, or where ``alive`` says the one there is not usable."""
+        if self._process != os.getpid():
+            self._inherited = self._things  # kept, so that nothing of the parent process is torn down here
+            self._reset()
+        with self._lock:
+            building = self._building.setdefault(key, threading.Lock())
+        with building:
+            thing = cast("T | None", self._things.get(key))
+            if thing is None or (alive is not None and not alive(thing)):
+                thing = self._things[key] = build()
+            return thing
+
+    def discard(self, thing: object) -> None:
+        """Forgets a thing, so that the next who asks builds another."""
+        with self._lock:
+            for key in [key for key, value in self._things.items() if value is thing]:
+                del self._things[key]
+
+
+shared = Registry()

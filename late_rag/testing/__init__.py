@@ -1,0 +1,40 @@
+"""For tests, ours and those of whoever adds an engine: contract suites and a quick encoder.
+
+Subclass the suite of what you built, give its fixture, and pytest does the rest::
+
+    from late_rag.testing import EncoderContract
+
+    class TestMyEncoder(EncoderContract):
+        @pytest.fixture
+        def encoder(self):
+            return MyEncoder()
+
+:class:`HashEncoder` is an encoder without a model. The suites need pytest; they are imported when they are asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from late_rag.testing.collection import CollectionContract
+    from late_rag.testing.doubles import HashEncoder
+    from late_rag.testing.encoder import EncoderContract
+    from late_rag.testing.index import IndexContract
+
+_HOMES = {
+    "CollectionContract": "late_rag.testing.collection",
+    "EncoderContract": "late_rag.testing.encoder",
+    "HashEncoder": "late_rag.testing.doubles",
+    "IndexContract": "late_rag.testing.index",
+}
+
+__all__ = ["CollectionContract", "EncoderContract", "HashEncoder", "IndexContract"]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'late_rag.testing' has no attribute {name!r}")
+    return getattr(importlib.import_module(home), name)

@@ -1,0 +1,146 @@
+"""What every candidate index must do: subclass :class:`IndexContract` and name the class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from late_rag.errors import CollectionDamagedError
+from late_rag.protocols import Index
+from late_rag.scoring import maxsim
+from late_rag.scoring.packing import pack, unpack
+from late_rag.testing.data import random_embeddings
+from late_rag.types import TokenEmbeddings
+
+DIM = 32
+
+
+class IndexContract:
+    """The contract of :class:`late_rag.protocols.Index`. Subclasses set ``index_class``."""
+
+    index_class: ClassVar[type[Index]]
+    recall: ClassVar[float] = 0.9
+    """Least share of the exact ten best among 100 candidates of 400 clustered chunks; 1.0 with upper bounds."""
+
+    @pytest.fixture
+    def stored(self) -> list[TokenEmbeddings]:
+        """400 chunks as they are stored, some without rows."""
+        return [unpack(pack(rows)) for rows in random_embeddings(400, DIM, seed=1, empty_share=0.05)]
+
+    @pytest.fixture
+    def queries(self) -> list[TokenEmbeddings]:
+        return random_embeddings(8, DIM, seed=2, longest=12)
+
+    @pytest.fixture
+    def index(self, stored: list[TokenEmbeddings]) -> Index:
+        index = self.index_class()
+        index.build(numbered(stored))
+        return index
+
+    def test_finds_the_best(self, index: Index, stored: list[TokenEmbeddings], queries: list[TokenEmbeddings]) -> None:
+        found = index.search(queries, 100)
+        shares = []
+        for query, (rows, _) in zip(queries, found, strict=True):
+            best = set(np.argsort(-maxsim(query, stored), kind="stable")[:10] + 1)
+            shares.append(len(best & set(rows.tolist())) / 10)
+        assert np.mean(shares) >= (1.0 if index.upper_bounds else self.recall)
+
+    def test_scores_descend_and_bounds_hold(
+        self, index: Index, stored: list[TokenEmbeddings], queries: list[TokenEmbeddings]
+    ) -> None:
+        for query, (rows, scores) in zip(queries, index.search(queries, 50), strict=True):
+            assert rows.dtype == np.int64
+            assert scores.dtype == np.float32
+            assert (np.diff(scores) <= 0).all()
+            if index.upper_bounds:
+                exact = maxsim(query, [stored[row - 1] for row in rows])
+                assert (scores >= exact - 1e-6).all()
+
+    def test_chunks_without_rows_are_never_candidates(
+        self, index: Index, stored: list[TokenEmbeddings], queries: list[TokenEmbeddings]
+    ) -> None:
+        empty = {number for number, rows in enumerate(stored, 1) if not len(rows)}
+        assert empty
+        assert not empty & set(index.search(queries, 1000)[0][0].tolist())
+        assert len(index) == len(stored) - len(empty)
+
+    def test_within_restricts(self, index: Index, queries: list[TokenEmbeddings]) -> None:
+        within = np.arange(1, 400, 7, dtype=np.int64)
+        for rows, _ in index.search(queries, 400, within):
+            assert len(rows)
+            assert set(rows.tolist()) <= set(within.tolist())
+
+    def test_empty_within_finds_nothing(self, index: Index, queries: list[TokenEmbeddings]) -> None:
+        assert all(len(rows) == 0 for rows, _ in index.search(queries, 10, np.empty(0, np.int64)))
+
+    def test_within_of_unknown_rows_finds_nothing(self, index: Index, queries: list[TokenEmbeddings]) -> None:
+        assert all(len(rows) == 0 for rows, _ in index.search(queries, 10, np.array([10_000], np.int64)))
+
+    def test_n_above_the_count_finds_each_once(
+        self, index: Index, stored: list[TokenEmbeddings], queries: list[TokenEmbeddings]
+    ) -> None:
+        for rows, _ in index.search(queries, 10**9):
+            assert len(set(rows.tolist())) == len(rows) <= len(stored)
+
+    def test_an_empty_index_finds_nothing(self, queries: list[TokenEmbeddings]) -> None:
+        index = self.index_class()
+        assert [len(rows) for rows, _ in index.search(queries, 10)] == [0] * len(queries)
+        index.build([])
+        assert [len(rows) for rows, _ in index.search(queries, 10)] == [0] * len(queries)
+
+    def test_added_rows_are_found(self, stored: list[TokenEmbeddings]) -> None:
+        index = self.index_class()
+        index.build(numbered(stored[:200]))
+        for first in range(200, 400, 50):
+            batch = stored[first : first + 50]
+            index.add(list(range(first + 1, first + 1 + len(batch))), batch)
+        for row in (150, 250, 390):
+            if len(stored[row - 1]):
+                assert row in index.search([stored[row - 1]], 20)[0][0]
+
+    def test_save_and_open(self, index: Index, queries: list[TokenEmbeddings], tmp_path: Path) -> None:
+        index.save(tmp_path)
+        opened = self.index_class.open(tmp_path)
+        assert len(opened) == len(index)
+        assert_same(index.search(queries, 30), opened.search(queries, 30))
+
+    def test_an_opened_index_can_be_added_to(self, index: Index, tmp_path: Path) -> None:
+        index.save(tmp_path)
+        opened = self.index_class.open(tmp_path)
+        new = random_embeddings(1, DIM, seed=9)[0]
+        opened.add([1000], [new])
+        assert opened.search([new], 5)[0][0][0] == 1000
+
+    def test_damaged_files_are_noticed(self, index: Index, tmp_path: Path) -> None:
+        index.save(tmp_path)
+        files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+        for file in files:
+            content = file.read_bytes()
+            file.write_bytes(content[: len(content) // 2])
+            with pytest.raises(CollectionDamagedError):
+                self.index_class.open(tmp_path)
+            file.unlink()
+            with pytest.raises(CollectionDamagedError):
+                self.index_class.open(tmp_path)
+            file.write_bytes(content)
+        self.index_class.open(tmp_path)
+
+
+def numbered(chunks: Sequence[TokenEmbeddings]) -> list[tuple[int, TokenEmbeddings]]:
+    """Row numbers from 1 and the chunks' rows."""
+    return list(enumerate(chunks, 1))
+
+
+def assert_same(
+    left: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]],
+    right: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]],
+) -> None:
+    """Both found the same rows with the same scores."""
+    for (rows, scores), (other_rows, other_scores) in zip(left, right, strict=True):
+        np.testing.assert_array_equal(rows, other_rows)
+        np.testing.assert_allclose(scores, other_scores, rtol=1e-6)

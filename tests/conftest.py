@@ -1,0 +1,33 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DATA_MISSING = "test collections not found: set LATE_RAG_DATA to the folder that holds cranfield/ and xquad-en/"
+
+
+def data_path() -> Path:
+    """Where the BEIR collections are."""
+    return Path(os.environ.get("LATE_RAG_DATA") or REPOSITORY.parent / "shared" / "data")
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder with the BEIR collections cranfield/ and xquad-en/."""
+    folder = data_path()
+    if not (folder / "cranfield" / "corpus.jsonl").is_file():
+        if os.environ.get("LATE_RAG_REQUIRE_DATA"):
+            pytest.fail(DATA_MISSING)
+        pytest.skip(DATA_MISSING)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
