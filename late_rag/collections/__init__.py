@@ -1,0 +1,76 @@
+"""Where chunks and their embeddings are kept: one protocol for a folder on a laptop and for a cluster.
+
+A location is a folder, or a URL whose scheme picks the engine (:data:`late_rag.backends.COLLECTIONS`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from late_rag.backends import COLLECTIONS, resolve
+from late_rag.errors import InputError
+from late_rag.registry import shared
+
+if TYPE_CHECKING:
+    from late_rag.protocols import Collection, CollectionSettings
+
+__all__ = ["create_collection", "open_collection", "shared_collection"]
+
+Mode = Literal["write", "read"]
+
+
+def create_collection(location: str | Path | None, settings: CollectionSettings) -> Collection:
+    """Makes a collection; without a location a private temporary one, which is removed when it is closed.
+
+    Raises:
+        CollectionExistsError: there is one already; open it.
+    """
+    engine = _engine(location)
+    return cast("Collection", engine.create(_inner(location) if location is not None else None, settings))
+
+
+def open_collection(location: str | Path, mode: Mode = "write") -> Collection:
+    """Opens a collection that exists.
+
+    Raises:
+        CollectionNotFoundError: there is none.
+        CollectionReadOnlyError: ``mode="write"`` where nothing can be written.
+        CollectionDamagedError: it is of another format, or damaged.
+    """
+    if mode not in ("write", "read"):
+        raise InputError(f"mode must be 'write' or 'read', not {mode!r}")
+    return cast("Collection", _engine(location).open(_inner(location), mode))
+
+
+def shared_collection(location: str | Path, mode: Mode = "write") -> Collection:
+    """The process's one open collection at this location; one that was closed is opened again.
+
+    Raises:
+        CollectionError: as for :func:`open_collection`.
+    """
+    key = ("collection", _key(location), mode)
+    return shared.get(key, lambda: open_collection(location, mode), lambda collection: not collection.closed)
+
+
+def _key(location: str | Path) -> str:
+    """The same for all spellings of a location."""
+    scheme, _ = _split(location)
+    return str(location) if scheme != "file" else str(Path(_inner(location)).resolve())
+
+
+def _engine(location: str | Path | None) -> Any:
+    scheme = "file" if location is None else _split(location)[0]
+    return resolve(COLLECTIONS, scheme, "collection scheme")
+
+
+def _inner(location: str | Path) -> str | Path:
+    scheme, rest = _split(location)
+    return rest if scheme == "file" else location
+
+
+def _split(location: object) -> tuple[str, str]:
+    if not isinstance(location, str | Path) or not str(location).strip():
+        raise InputError(f"a collection's location is a folder or a URL, not {location!r}")
+    scheme, mark, rest = str(location).partition("://")
+    return (scheme, rest) if mark and isinstance(location, str) else ("file", str(location))

@@ -1,0 +1,127 @@
+"""Candidates of one query, best first, asked for in growing numbers as long as a better hit is possible."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from late_rag.collections.view import View
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from late_rag.types import TokenEmbeddings
+
+    Found = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
+
+_FIRST_ASKED = 64
+_GROWTH = 4
+_APPROXIMATE = 200
+_APPROXIMATE_FACTOR = 20
+
+
+class _Place(Protocol):
+    def search(
+        self, queries: Sequence[TokenEmbeddings], n: int, within: npt.NDArray[np.int64] | None
+    ) -> list[Found]: ...
+
+
+@dataclass
+class _Answer:
+    """What one place has given for a query so far; ``bound`` is above the score of all that it has not given."""
+
+    place: _Place
+    asked: int
+    bound: float
+
+
+class Candidates:
+    """Rows whose score may be among the best, each with an upper bound of its score, given once."""
+
+    def __init__(self, view: View, query: TokenEmbeddings, within: npt.NDArray[np.int64] | None) -> None:
+        self._gone = view.gone
+        self._query = query
+        self._within = within
+        self._answers: list[_Answer] = []
+        self._given: set[int] = set()
+        self._waiting: list[tuple[float, int]] = []
+
+    def begin(self, place: _Place, asked: int, found: Found) -> None:
+        """Takes the first answer of a place that can be asked for more."""
+        self._answers.append(_Answer(place, asked, _horizon(found, asked)))
+        self.put(found, sure=False)
+
+    def put(self, found: Found, *, sure: bool) -> None:
+        """Takes what a place found; ``sure`` ones are given whatever their approximate score."""
+        rows, bounds = found
+        if len(self._gone):
+            kept = ~np.isin(rows, self._gone)
+            rows, bounds = rows[kept], bounds[kept]
+        for row, bound in zip(rows.tolist(), bounds.tolist(), strict=True):
+            if row not in self._given:
+                self._given.add(row)
+                heapq.heappush(self._waiting, (-np.inf if sure else -bound, row))
+
+    def take(self, size: int, threshold: float) -> list[int]:
+        """The next rows, best bound first: none only if no row left can score ``threshold`` or more."""
+        taken: list[int] = []
+        while len(taken) < size:
+            best = -self._waiting[0][0] if self._waiting else -np.inf
+            horizon = max(self._answers, key=lambda answer: answer.bound)
+            if max(best, horizon.bound) < threshold or max(best, horizon.bound) == -np.inf:
+                break
+            if horizon.bound >= best and horizon.bound > -np.inf:
+                self._ask(horizon)
+            else:
+                taken.append(heapq.heappop(self._waiting)[1])
+        return taken
+
+    def _ask(self, answer: _Answer) -> None:
+        answer.asked *= _GROWTH
+        found = answer.place.search([self._query], answer.asked, self._within)[0]
+        answer.bound = _horizon(found, answer.asked)
+        self.put(found, sure=False)
+
+
+def _horizon(found: Found, asked: int) -> float:
+    """No row that was not found has a higher bound."""
+    return float(found[1][-1]) if len(found[1]) >= asked else -np.inf
+
+
+def first_candidates(
+    view: View, queries: Sequence[TokenEmbeddings], top_k: int, within: npt.NDArray[np.int64] | None
+) -> list[Candidates]:
+    """For each query the candidates of all places, in one pass over the rows for all queries."""
+    asked = max(_FIRST_ASKED, _GROWTH * top_k)
+    candidates = [Candidates(view, query, within) for query in queries]
+    bounded: list[_Place] = [view.tail]
+    if view.index is not None and view.index.upper_bounds:
+        bounded.append(view.index)
+    elif view.index is not None:
+        wanted = max(_APPROXIMATE, _APPROXIMATE_FACTOR * top_k)
+        for candidate, found in zip(candidates, _alive(view, queries, wanted, within), strict=True):
+            candidate.put(found, sure=True)
+    for place in bounded:
+        for candidate, found in zip(candidates, place.search(queries, asked, within), strict=True):
+            candidate.begin(place, asked, found)
+    return candidates
+
+
+def _alive(
+    view: View, queries: Sequence[TokenEmbeddings], wanted: int, within: npt.NDArray[np.int64] | None
+) -> list[Found]:
+    """Candidates of an index without bounds; where rows that are gone took places, more are asked for."""
+    index = view.index
+    if index is None:
+        return []
+    found = index.search(queries, wanted, within)
+    for number, query in enumerate(queries):
+        asked = wanted
+        while len(found[number][0]) >= asked and np.isin(found[number][0], view.gone).sum() > asked - wanted:
+            asked *= 2
+            found[number] = index.search([query], asked, within)[0]
+    return found

@@ -1,0 +1,238 @@
+"""The SQLite database of a local collection: how it is opened, locked, committed, and how its failures are told.
+
+Everything the collection is worth rests on SQLite's own guarantees: the write-ahead log with ``synchronous=FULL`` is
+the commit, its snapshot a reader's view, its lock orders the writers of all processes.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from late_rag.collections import facets, schema
+from late_rag.errors import (
+    CollectionBusyError,
+    CollectionDamagedError,
+    CollectionError,
+    CollectionFullError,
+    CollectionNotFoundError,
+    CollectionReadOnlyError,
+)
+
+Mode = Literal["write", "read"]
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_SHMSIZE}
+_WAL_BYTES_KEPT = 64 * 2**20
+
+
+class Database:
+    """Connections to one database file: each is used by one call at a time, none across a fork."""
+
+    def __init__(self, path: Path, mode: Mode, language: str | None = None, timeout: float = 60.0) -> None:
+        self.path = path
+        self.mode = mode
+        self.timeout = timeout
+        self._language = language
+        self._immutable = False
+        self._writing = threading.Lock()
+        self._reset()
+        with self.failures():
+            self._open()
+
+    def _reset(self) -> None:
+        self._idle: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+        self.closed = False
+
+    def _open(self) -> None:
+        if not self.path.is_file():
+            raise CollectionNotFoundError(f"there is no collection at {self.path.parent}")
+        if self.mode == "write":
+            self._check_writable()
+        try:
+            self._try()
+        except sqlite3.OperationalError as error:
+            if self.mode == "write" or _code(error) & 0xFF not in (
+                sqlite3.SQLITE_CANTOPEN,
+                sqlite3.SQLITE_READONLY,
+            ):
+                raise
+            self._open_immutable()
+
+    def _try(self) -> None:
+        connection = self._connect()
+        try:
+            schema.check_format(connection, str(self.path.parent))
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+
+    def _check_writable(self) -> None:
+        for path in (self.path, self.path.parent):
+            if not os.access(path, os.W_OK):
+                raise CollectionReadOnlyError(
+                    f"{self.path.parent}: no permission to write {path.name}; open it with mode='read'"
+                )
+
+    def _open_immutable(self) -> None:
+        """A clean database in a folder that nobody can write needs no locks, and cannot have them.
+
+        An immutable connection does not look at the log: over one that a killed writer left it would show old rows.
+        """
+        log = self.path.with_name(self.path.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            raise CollectionReadOnlyError(
+                f"{self.path.parent}: its last writer was cut off, and finishing its work takes write permission; "
+                "open it once as a user who may write"
+            )
+        if os.access(self.path, os.W_OK) or os.access(self.path.parent, os.W_OK):
+            raise CollectionError(f"{self.path.parent}: cannot be opened for reading")
+        self._immutable = True
+        self._try()
+
+    def _connect(self) -> sqlite3.Connection:
+        mode = "rw" if self.mode == "write" else "ro"
+        uri = f"file:{quote(str(self.path.absolute()))}?mode={mode}{'&immutable=1' if self._immutable else ''}"
+        connection = sqlite3.connect(
+            uri, timeout=self.timeout, isolation_level=None, check_same_thread=False, uri=True, cached_statements=256
+        )
+        try:
+            facets.prepare(connection)
+            connection.execute("PRAGMA cache_size=-8192")
+            connection.execute("PRAGMA temp_store=MEMORY")
+            if self.mode == "write":
+                use_wal(connection, self.timeout)
+                connection.execute("PRAGMA synchronous=FULL")
+                connection.execute(f"PRAGMA journal_size_limit={_WAL_BYTES_KEPT}")
+            else:
+                connection.execute("PRAGMA query_only=1")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one call; sqlite's errors come out as the library's."""
+        with self.failures():
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.rollback()
+                self._give_back(connection)
+
+    def _take(self) -> sqlite3.Connection:
+        if self._process != os.getpid():
+            self._inherited = self._idle  # of the parent process: neither used nor closed here
+            self._writing = threading.Lock()
+            self._reset()
+        with self._lock:
+            if self.closed:
+                raise CollectionError(f"{self.path.parent}: the collection is closed")
+            if self._idle:
+                return self._idle.pop()
+        return self._connect()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            if not self.closed:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees one snapshot until the end of the block."""
+        with self.connection() as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One durable commit at the end of the block; nothing at all where the block raises.
+
+        Raises:
+            CollectionBusyError: another writer held the lock for longer than the time-out.
+        """
+        if self.mode != "write":
+            raise CollectionReadOnlyError(f"{self.path.parent} is open for reading; open it with mode='write'")
+        with self.connection() as connection:
+            if not self._writing.acquire(timeout=self.timeout):
+                raise CollectionBusyError(self._busy())
+            try:
+                connection.execute("BEGIN IMMEDIATE")  # a deferred one would fail at its first write, whatever the wait
+                yield connection
+                connection.commit()
+            finally:
+                if connection.in_transaction:
+                    connection.rollback()
+                self._writing.release()
+
+    def close(self) -> None:
+        """Closes all idle connections, and the busy ones when their call ends. Idempotent."""
+        if self._process != os.getpid():
+            return
+        with self._lock:
+            self.closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def checkpoint(self) -> None:
+        """Moves the log into the database and empties it, as far as readers let it."""
+        with self.connection() as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _busy(self) -> str:
+        return f"{self.path.parent}: another writer has held the collection for {self.timeout:g} s; try again"
+
+    @contextmanager
+    def failures(self) -> Iterator[None]:
+        """Turns sqlite's errors into the library's, each with the location."""
+        place = self.path.parent
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = _code(error)
+            if code & 0xFF in _BUSY:
+                raise CollectionBusyError(self._busy()) from error
+            if code in _FULL or code & 0xFF == sqlite3.SQLITE_FULL:
+                raise CollectionFullError(f"{place}: no room left to write ({error}); nothing was lost") from error
+            if code & 0xFF in _DAMAGED or (isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error)):
+                raise CollectionDamagedError(
+                    f"{place}: the database is damaged ({error}); restore a copy, or index the files anew"
+                ) from error
+            if code & 0xFF == sqlite3.SQLITE_READONLY:
+                raise CollectionReadOnlyError(f"{place}: cannot be written ({error})") from error
+            raise CollectionError(f"{place}: {error}") from error
+
+
+def use_wal(connection: sqlite3.Connection, timeout: float) -> None:
+    """Switches the write-ahead log on; waits for who is just making the database: SQLite's time-out does not."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if _code(error) & 0xFF not in _BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", None) or 0

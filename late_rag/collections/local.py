@@ -1,0 +1,345 @@
+"""The local collection: a folder with one SQLite database, for one machine and any number of its processes.
+
+::
+
+    handbook.rag/
+      collection.sqlite    everything that is true: documents, chunks, metadata, embeddings, settings, full text
+      index/<version>/     candidate indexes: derived, may be deleted at any time
+
+There is no storage engine here to get wrong: a write is one SQLite transaction, durable when the call returns, and a
+search sees one snapshot. Network file systems are not supported (SQLite's locks do not hold there): for those there
+are the engines that scale out.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, TypeVar
+
+from late_rag import metadata as metadata_json
+from late_rag.asynchronous import twin
+from late_rag.chunkers.encoded import encoded_keys, possible_keys
+from late_rag.collections import creation, rows, schema, shared_collection
+from late_rag.collections.database import Database
+from late_rag.collections.index_files import IndexFiles
+from late_rag.collections.reader import Reader, where
+from late_rag.collections.search import Searcher
+from late_rag.collections.verification import verify
+from late_rag.collections.view import ViewKeeper
+from late_rag.collections.writer import Packed, Writer
+from late_rag.errors import CollectionError, InputError
+from late_rag.protocols import Capabilities, CollectionInfo, CollectionSettings, VerifyReport
+from late_rag.scoring.packing import check, pack
+from late_rag.types import AddResult, Chunk, Document, Hit, Metadata, OnConflict, Selection, Source, TokenEmbeddings
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+_BULK_CHUNKS = 5_000
+"""After so many chunks in one call the log is moved into the database at once."""
+
+
+class LocalCollection:
+    """A collection in a folder; see :class:`late_rag.protocols.Collection`. Safe for threads, processes and forks."""
+
+    capabilities = Capabilities(text_search=True, staging=True)
+
+    def __init__(self, folder: Path, mode: Literal["write", "read"], *, timeout: float = 60.0) -> None:
+        self._folder = folder.resolve()
+        self._database = Database(self._folder / creation.FILE, mode, timeout=timeout)
+        with self._database.connection() as connection:
+            self.settings = schema.read_settings(connection)
+        self._files = IndexFiles(self._folder / "index", self._database, self.settings)
+        self._reader = Reader(self._database, self.settings)
+        self._searcher = Searcher(ViewKeeper(self.settings, self._files), self.settings)
+        self._remove: Callable[[], object] | None = None
+
+    @classmethod
+    def create(cls, location: str | Path | None, settings: CollectionSettings) -> LocalCollection:
+        """Makes a collection and opens it; see :func:`late_rag.collections.create_collection`."""
+        folder = Path(tempfile.mkdtemp(prefix="late-rag-")) if location is None else Path(location)
+        creation.create(folder, settings)
+        collection = cls(folder, "write")
+        if location is None:
+            collection._remove = weakref.finalize(collection, shutil.rmtree, folder, ignore_errors=True)
+        return collection
+
+    @classmethod
+    def open(cls, location: str | Path, mode: Literal["write", "read"] = "write") -> LocalCollection:
+        """Opens a collection that exists; see :func:`late_rag.collections.open_collection`."""
+        return cls(Path(location), mode)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._remove is not None:
+            raise CollectionError(
+                "a temporary collection lives in this process only; copy it to a location to share or pickle it"
+            )
+        return shared_collection, (self.location, self._database.mode)
+
+    def __repr__(self) -> str:
+        return f"LocalCollection({self.location!r}, {self._database.mode!r})"
+
+    def __enter__(self) -> LocalCollection:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def location(self) -> str:
+        return str(self._folder)
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._database.closed
+
+    def close(self) -> None:
+        """Ends the use of the collection; a temporary one is removed. Idempotent."""
+        self._database.close()
+        if self._remove is not None:
+            self._remove()
+
+    def info(self) -> CollectionInfo:
+        with self._database.reading() as connection:
+            chunks, tokens = connection.execute("SELECT chunks, tokens FROM state").fetchone()
+            documents, sources, staged = (
+                connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                for table in ("documents", "sources", "staged")
+            )
+        size = sum(map(_size, self._folder.rglob("*")))
+        kind, reason = self._files.kind, self._files.reason()
+        return CollectionInfo(
+            self.location, self.settings, documents, chunks, tokens, sources, size, kind, reason, staged
+        )
+
+    def add(
+        self,
+        chunks: Sequence[Chunk],
+        embeddings: Sequence[TokenEmbeddings],
+        documents: Sequence[Document] = (),
+        on_conflict: OnConflict = "replace",
+    ) -> AddResult:
+        if on_conflict not in ("replace", "skip", "fail"):
+            raise InputError(f"on_conflict must be 'replace', 'skip' or 'fail', not {on_conflict!r}")
+        items, documents = self._packed(chunks, embeddings), _checked(documents)
+        return self._write(len(items), lambda writer: writer.add(items, documents, on_conflict))
+
+    def replace(
+        self,
+        source: Source,
+        documents: Iterable[Document],
+        chunks: Sequence[Chunk],
+        embeddings: Sequence[TokenEmbeddings],
+    ) -> AddResult:
+        items, documents = self._packed(chunks, embeddings), _checked(documents)
+        return self._write(len(items), lambda writer: writer.replace(_known(source), documents, items))
+
+    def put_records(
+        self,
+        source: Source,
+        documents: Sequence[Document],
+        chunks: Sequence[Chunk],
+        embeddings: Sequence[TokenEmbeddings],
+    ) -> AddResult:
+        items, documents = self._packed(chunks, embeddings), _checked(documents)
+        return self._write(len(items), lambda writer: writer.put_records(_known(source), documents, items))
+
+    def finish_records(self, source: Source, document_ids: Iterable[str]) -> int:
+        return self._write(0, lambda writer: writer.finish_records(_known(source), document_ids))
+
+    def stage(self, source: Source, chunks: Sequence[Chunk], embeddings: Sequence[TokenEmbeddings]) -> None:
+        items = self._packed(chunks, embeddings)
+        with self._database.writing() as connection:
+            Writer(connection, self.location, self.settings).stage(_known(source), items)
+
+    def staged(self, source: Source) -> dict[str, str]:
+        return self._write(0, lambda writer: writer.staged(source))
+
+    def delete_source(self, source: Source) -> int:
+        return self._write(0, lambda writer: writer.delete_source(source))
+
+    def delete(self, selection: Selection) -> int:
+        if selection.everything:
+            raise InputError("delete needs ids, document_ids or a filter; to remove everything call clear()")
+        return self._write(0, lambda writer: writer.delete(*where(selection)))
+
+    def clear(self) -> None:
+        self._write(0, lambda writer: writer.clear())
+
+    def update_metadata(
+        self, selection: Selection, changes: Metadata, mode: Literal["merge", "replace"] = "merge"
+    ) -> int:
+        if mode not in ("merge", "replace"):
+            raise InputError(f"mode must be 'merge' or 'replace', not {mode!r}")
+        metadata_json.check(changes)
+        possible = possible_keys(self.settings)
+
+        def change(metadata: Metadata) -> Metadata:
+            return {**metadata, **changes} if mode == "merge" else dict(changes)
+
+        def change_chunk(chunk: Chunk) -> Metadata:
+            before, after = chunk.metadata, change(chunk.metadata)
+            differing = {key for key in possible if before.get(key) != after.get(key)}
+            touched = sorted(differing & encoded_keys(chunk, self.settings)) if differing else ()
+            if touched:
+                raise InputError(
+                    f"metadata {touched[0]!r} is part of what is encoded of chunk {chunk.id!r} (embed_metadata, or the "
+                    "heading in front of it); Retriever.update_metadata changes it and encodes those chunks again"
+                )
+            return after
+
+        return self._write(0, lambda writer: writer.update_metadata(*where(selection), change_chunk, change))
+
+    def get(self, ids: Sequence[str]) -> list[Chunk]:
+        return self._reader.get(ids)
+
+    def get_documents(self, ids: Sequence[str]) -> list[Document]:
+        return self._reader.get_documents(ids)
+
+    def embeddings(self, ids: Sequence[str]) -> dict[str, TokenEmbeddings]:
+        return self._reader.embeddings(ids)
+
+    def document_hashes(self, ids: Sequence[str] | None = None) -> dict[str, str]:
+        return self._reader.document_hashes(ids)
+
+    def sources(self, root: str | None = None, below: str | None = None) -> list[Source]:
+        return self._reader.sources(root, below)
+
+    def iterate(
+        self, selection: Selection | None = None, batch_size: int = 1000, with_embeddings: bool = False
+    ) -> Iterator[list[tuple[Chunk, TokenEmbeddings | None]]]:
+        check_count("batch_size", batch_size)
+        return self._reader.iterate(selection, batch_size, with_embeddings=with_embeddings)
+
+    def iterate_documents(self, batch_size: int = 1000) -> Iterator[list[tuple[Document, Source | None]]]:
+        check_count("batch_size", batch_size)
+        return self._reader.iterate_documents(batch_size)
+
+    def count(self, selection: Selection | None = None) -> int:
+        return self._reader.count(selection)
+
+    def fields(self) -> dict[str, frozenset[str]]:
+        return self._reader.fields()
+
+    def search(
+        self, queries: Sequence[TokenEmbeddings], top_k: int, selection: Selection | None = None
+    ) -> list[list[Hit]]:
+        check_count("top_k", top_k)
+        for number, query in enumerate(queries):
+            name = f'query {number}\'s embeddings (collection "{self._folder.name}", model {self.settings.model})'
+            if not len(check(query, self.settings.dim, name)):
+                raise InputError(f"{name} have no rows")
+        with self._database.reading() as connection:
+            return self._searcher.search(connection, queries, top_k, selection)
+
+    def text_search(self, queries: Sequence[str], top_k: int, selection: Selection | None = None) -> list[list[Hit]]:
+        check_count("top_k", top_k)
+        for query in queries:
+            rows.check_text(query, "a query")
+            if not query.strip():
+                raise InputError("a query is empty; give at least one word")
+        with self._database.reading() as connection:
+            return [self._searcher.text_search(connection, query, top_k, selection) for query in queries]
+
+    def optimize(self) -> None:
+        if self._files.worthwhile():
+            self._files.build()
+        with self._database.writing() as connection:
+            connection.execute("INSERT INTO fulltext (fulltext) VALUES ('optimize')")
+        with self._database.connection() as connection:
+            connection.execute("PRAGMA optimize")
+            connection.execute("PRAGMA temp_store=FILE")  # in memory, VACUUM would hold the whole database there
+            try:
+                connection.execute("VACUUM")
+            finally:
+                connection.execute("PRAGMA temp_store=MEMORY")
+        self._database.checkpoint()
+
+    def verify(self) -> VerifyReport:
+        with self._database.reading() as connection:
+            return verify(connection, self.settings, self._files)
+
+    def _packed(self, chunks: Sequence[Chunk], embeddings: Sequence[TokenEmbeddings]) -> list[Packed]:
+        if len(chunks) != len(embeddings):
+            raise InputError(f"{len(chunks)} chunks came with {len(embeddings)} embeddings; each needs its own")
+        rows.check_chunks(chunks)
+        dim, storage = self.settings.dim, self.settings.storage
+        pairs = zip(chunks, embeddings, strict=True)
+        return [(chunk, pack(check(found, dim, f"the embeddings of {chunk.id!r}"), storage)) for chunk, found in pairs]
+
+    def _write(self, chunks: int, work: Callable[[Writer], T]) -> T:
+        with self._database.writing() as connection:
+            result = work(Writer(connection, self.location, self.settings))
+        if chunks >= _BULK_CHUNKS:
+            self._database.checkpoint()
+        self._catch_up()
+        return result
+
+    def _catch_up(self) -> None:
+        """Index files after a write that is committed: whatever goes wrong with them must not look like its failure."""
+        try:
+            if self._files.due():
+                self._files.build()
+        except CollectionError as error:
+            logger.warning("the write is done, but the index could not be brought up to date: %s", error)
+
+    aadd = twin(add)
+    areplace = twin(replace)
+    aput_records = twin(put_records)
+    afinish_records = twin(finish_records)
+    astage = twin(stage)
+    astaged = twin(staged)
+    adelete_source = twin(delete_source)
+    adelete = twin(delete)
+    aclear = twin(clear)
+    aupdate_metadata = twin(update_metadata)
+    aget = twin(get)
+    aget_documents = twin(get_documents)
+    aembeddings = twin(embeddings)
+    adocument_hashes = twin(document_hashes)
+    asources = twin(sources)
+    acount = twin(count)
+    afields = twin(fields)
+    asearch = twin(search)
+    atext_search = twin(text_search)
+    aoptimize = twin(optimize)
+    averify = twin(verify)
+    ainfo = twin(info)
+
+
+def check_count(name: str, value: object) -> None:
+    """Raises InputError for what is not a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{name} must be a whole number of at least 1, not {value!r}")
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; none where it has gone meanwhile."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        return 0
+
+
+def _checked(documents: Iterable[Document]) -> list[Document]:
+    listed = list(documents)
+    rows.check_documents(listed)
+    return listed
+
+
+def _known(source: Source) -> Source:
+    for name in ("root", "path", "hash"):
+        rows.check_text(getattr(source, name), f"a source's {name}")
+    if not source.path:
+        raise InputError("a source's path is empty")
+    return source

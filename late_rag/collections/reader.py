@@ -1,0 +1,159 @@
+"""What a local collection reads from its tables."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from late_rag.collections import facets, rows
+from late_rag.collections.database import Database
+from late_rag.errors import InputError
+from late_rag.filters import parse
+from late_rag.protocols import CollectionSettings
+from late_rag.scoring.packing import PackedRows, from_blob, unpack
+from late_rag.types import Chunk, Document, Selection, Source, TokenEmbeddings
+
+_LISTED = "(SELECT value FROM json_each(?))"
+
+
+def where(selection: Selection | None) -> tuple[str, list[Any]]:
+    """A selection as a condition on ``chunks`` and its bound values."""
+    if selection is None or selection.everything:
+        return "1", []
+    conditions: list[str] = []
+    values: list[Any] = []
+    for column, identities in (("id", selection.ids), ("document_id", selection.document_ids)):
+        if identities is not None:
+            conditions.append(f"{column} IN {_LISTED}")
+            values.append(json.dumps(identities))
+    if selection.filter is not None:
+        condition, bound = facets.where(parse(selection.filter))
+        conditions.append(f"({condition})")
+        values.extend(bound)
+    return " AND ".join(conditions), values
+
+
+def in_order(identities: Sequence[str], found: Iterable[tuple[str, Any]]) -> list[Any]:
+    """What was found, in the order asked for."""
+    by_id = dict(found)
+    return [by_id[identity] for identity in identities if identity in by_id]
+
+
+class Reader:
+    """Reads that need no index. Each is one snapshot, an iteration one a batch."""
+
+    def __init__(self, database: Database, settings: CollectionSettings) -> None:
+        self._database = database
+        self._settings = settings
+
+    def get(self, identities: Sequence[str]) -> list[Chunk]:
+        query = f"SELECT {rows.CHUNK_COLUMNS} FROM chunks WHERE id IN {_LISTED}"
+        found = self._fetch(query, _listed("ids", identities))
+        return in_order(identities, ((values[0], rows.chunk_from(values)) for values in found))
+
+    def get_documents(self, identities: Sequence[str]) -> list[Document]:
+        query = f"SELECT {rows.DOCUMENT_COLUMNS} FROM documents WHERE id IN {_LISTED}"
+        found = self._fetch(query, _listed("ids", identities))
+        return in_order(identities, ((values[0], rows.document_from(values)) for values in found))
+
+    def embeddings(self, identities: Sequence[str]) -> dict[str, TokenEmbeddings]:
+        query = f'SELECT id, "values", scale, norm FROM chunks JOIN embeddings USING (row) WHERE id IN {_LISTED}'
+        found = self._fetch(query, _listed("ids", identities))
+        by_id = {values[0]: values[1:] for values in found}
+        return {identity: unpack(self.packed(*by_id[identity])) for identity in identities if identity in by_id}
+
+    def document_hashes(self, identities: Sequence[str] | None) -> dict[str, str]:
+        condition, values = ("1", ()) if identities is None else (f"id IN {_LISTED}", _listed("ids", identities))
+        return dict(self._fetch(f"SELECT id, content_hash FROM documents WHERE {condition}", values))
+
+    def count(self, selection: Selection | None) -> int:
+        condition, values = where(selection)
+        if condition == "1":
+            return int(self._fetch("SELECT chunks FROM state")[0][0])
+        return int(self._fetch(f"SELECT count(*) FROM chunks WHERE {condition}", values)[0][0])
+
+    def fields(self) -> dict[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for name, kind in self._fetch("SELECT DISTINCT key, type FROM facets WHERE type < ?", (facets.ELEMENT,)):
+            found.setdefault(name, set()).add(facets.Type(kind).kind)
+        return {name: frozenset(kinds) for name, kinds in sorted(found.items())}
+
+    def sources(self, root: str | None, below: str | None) -> list[Source]:
+        condition = "1"
+        values: list[object] = []
+        if root is not None:
+            condition, values = "root = ?", [root]
+        if below:
+            path = below.rstrip("/")
+            condition += " AND (path = ? OR substr(path, 1, ?) = ?)"
+            values += [path, len(path) + 1, path + "/"]
+        query = f"SELECT {rows.SOURCE_COLUMNS} FROM sources WHERE {condition} ORDER BY root, path"
+        return [Source(*found) for found in self._fetch(query, values)]
+
+    def iterate(
+        self, selection: Selection | None, batch_size: int, *, with_embeddings: bool
+    ) -> Iterator[list[tuple[Chunk, TokenEmbeddings | None]]]:
+        condition, values = where(selection)
+        (last,) = self._fetch("SELECT last_row FROM state")[0]
+        extra, join = (', "values", scale, norm', "JOIN embeddings USING (row)") if with_embeddings else ("", "")
+        query = (
+            f"SELECT row, {rows.CHUNK_COLUMNS}{extra} FROM chunks {join} "
+            f"WHERE row > ? AND row <= ? AND {condition} ORDER BY row LIMIT ?"
+        )
+        first = 0
+        while batch := self._fetch(query, (first, last, *values, batch_size)):
+            first = batch[-1][0]
+            yield [self._item(found, with_embeddings=with_embeddings) for found in batch]
+
+    def _item(self, found: Sequence[Any], *, with_embeddings: bool) -> tuple[Chunk, TokenEmbeddings | None]:
+        chunk = rows.chunk_from(found[1:11])
+        return chunk, unpack(self.packed(*found[11:])) if with_embeddings else None
+
+    def iterate_documents(self, batch_size: int) -> Iterator[list[tuple[Document, Source | None]]]:
+        columns = ", ".join(f"documents.{name}" for name in rows.DOCUMENT_COLUMNS.split(", "))
+        state = ", ".join(f"sources.{name}" for name in rows.SOURCE_COLUMNS.split(", "))
+        query = (
+            f"SELECT number, {columns}, {state} FROM documents LEFT JOIN sources ON sources.id = source_id "
+            "WHERE number > ? AND number <= ? ORDER BY number LIMIT ?"
+        )
+        (last,) = self._fetch("SELECT coalesce(max(number), 0) FROM documents")[0]
+        first = 0
+        while batch := self._fetch(query, (first, last, batch_size)):
+            first = batch[-1][0]
+            yield [
+                (rows.document_from(found[1:7]), None if found[7] is None else Source(*found[7:])) for found in batch
+            ]
+
+    def packed(self, blob: bytes, scale: float, norm: float) -> PackedRows:
+        """The rows of one chunk as they are stored."""
+        return from_blob(blob, scale, norm, self._settings.dim, self._settings.storage)
+
+    def _fetch(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._database.connection() as connection:
+            return connection.execute(query, values).fetchall()
+
+
+def selected_rows(connection: sqlite3.Connection, selection: Selection) -> npt.NDArray[np.int64]:
+    """The row numbers of a selection, ascending; quicker for large ones than ``where``, which one statement takes."""
+    found = None if selection.filter is None else facets.rows(connection, parse(selection.filter))
+    if selection.ids is not None or selection.document_ids is not None:
+        named = np.array(live_rows(connection, *where(replace(selection, filter=None))), np.int64)
+        found = named if found is None else np.intersect1d(found, named, assume_unique=True)
+    return np.array(live_rows(connection), np.int64) if found is None else found
+
+
+def live_rows(connection: sqlite3.Connection, condition: str = "1", values: Sequence[Any] = ()) -> list[int]:
+    """Row numbers in ascending order."""
+    return [row for (row,) in connection.execute(f"SELECT row FROM chunks WHERE {condition} ORDER BY row", values)]
+
+
+def _listed(name: str, identities: Sequence[str]) -> tuple[str]:
+    if isinstance(identities, str) or not all(isinstance(identity, str) for identity in identities):
+        raise InputError(f"{name} must be a sequence of strings, not {identities!r}")
+    return (json.dumps(list(identities)),)

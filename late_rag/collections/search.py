@@ -1,0 +1,134 @@
+"""Search in a local collection: candidates from the index and the tail, then exact scores from the stored rows.
+
+Where candidates come with upper bounds of their scores, the result is exact: chunks are scored in the order of their
+bounds, in batches of doubling size, until the next bound is below the k-th best score. Ties go to the lower row.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from late_rag.collections import fulltext, rows
+from late_rag.collections.candidates import Candidates, first_candidates
+from late_rag.collections.reader import where
+from late_rag.collections.view import ViewKeeper
+from late_rag.protocols import CollectionSettings
+from late_rag.scoring import similarity
+from late_rag.scoring.maxsim import StoredQuery, stored_maxsim
+from late_rag.scoring.packing import from_blob
+from late_rag.types import Chunk, Hit, Selection, TokenEmbeddings, batched
+
+if TYPE_CHECKING:
+    Ranked = list[tuple[int, float]]
+    """Rows and scores, best first."""
+
+_FIRST_SCORED = 8
+_MOST_SCORED = 512
+_FEW = 256
+"""So many selected chunks are scored without looking for candidates first."""
+
+_QUERIES_AT_ONCE = 256
+_LISTED = "(SELECT value FROM json_each(?))"
+
+
+class Searcher:
+    """Searches the collection's rows, each call in one snapshot."""
+
+    def __init__(self, keeper: ViewKeeper, settings: CollectionSettings) -> None:
+        self._keeper = keeper
+        self._settings = settings
+
+    def search(
+        self,
+        connection: sqlite3.Connection,
+        queries: Sequence[TokenEmbeddings],
+        top_k: int,
+        selection: Selection | None,
+    ) -> list[list[Hit]]:
+        """For each query the hits, best first; see ``Collection.search``."""
+        hits: list[list[Hit]] = []
+        for group in batched(queries, _QUERIES_AT_ONCE):
+            ranked = self._ranked(connection, group, top_k, selection)
+            found = _chunks(connection, {row for ranking in ranked for row, _ in ranking})
+            for query, ranking in zip(group, ranked, strict=True):
+                hits.append([_hit(found[row], score, similarity(score, len(query))) for row, score in ranking])
+        return hits
+
+    def _ranked(
+        self,
+        connection: sqlite3.Connection,
+        queries: Sequence[TokenEmbeddings],
+        top_k: int,
+        selection: Selection | None,
+    ) -> list[Ranked]:
+        half = self._settings.storage == "float16"
+        prepared = [StoredQuery(query, self._settings.dim, half=half) for query in queries]
+        within = self._keeper.within(connection, selection)
+        if within is not None and len(within) <= _FEW:
+            selected = within.tolist()
+            return [_best(self._scores(connection, query, selected), top_k) for query in prepared]
+        candidates = first_candidates(self._keeper.view(connection), queries, top_k, within)
+        pairs = zip(prepared, candidates, strict=True)
+        return [self._exact(connection, query, top_k, candidate) for query, candidate in pairs]
+
+    def _exact(self, connection: sqlite3.Connection, query: StoredQuery, top_k: int, candidates: Candidates) -> Ranked:
+        ranked: Ranked = []
+        size = top_k + _FIRST_SCORED
+        threshold = -math.inf
+        while batch := candidates.take(min(size, _MOST_SCORED), threshold):
+            ranked = _best([*ranked, *self._scores(connection, query, batch)], top_k)
+            threshold = ranked[-1][1] if len(ranked) == top_k else -math.inf
+            size *= 2
+        return ranked
+
+    def _scores(self, connection: sqlite3.Connection, query: StoredQuery, chosen: Sequence[int]) -> Ranked:
+        """Exact scores of the rows that exist and have embeddings."""
+        found = connection.execute(
+            f'SELECT row, "values", scale, norm FROM embeddings WHERE row IN {_LISTED} AND tokens > 0',
+            (json.dumps(chosen),),
+        ).fetchall()
+        dim, storage = self._settings.dim, self._settings.storage
+        packed = [from_blob(blob, scale, norm, dim, storage) for _, blob, scale, norm in found]
+        scores = stored_maxsim(query, packed).tolist()
+        return [(values[0], score) for values, score in zip(found, scores, strict=True)]
+
+    def text_search(
+        self, connection: sqlite3.Connection, question: str, top_k: int, selection: Selection | None
+    ) -> list[Hit]:
+        """Hits by BM25, best first; see ``Collection.text_search``."""
+        expression = fulltext.match_expression(question, self._settings.language)
+        if expression is None:
+            return []
+        condition, values = where(selection)
+        restricted = f"AND rowid IN (SELECT row FROM chunks WHERE {condition})" if condition != "1" else ""
+        ranked = connection.execute(
+            f"SELECT rowid, -bm25(fulltext) AS score FROM fulltext WHERE fulltext MATCH ? {restricted} "
+            "ORDER BY score DESC, rowid LIMIT ?",
+            (expression, *values, min(top_k, 2**63 - 1)),
+        ).fetchall()
+        found = _chunks(connection, (row for row, _ in ranked))
+        return [_hit(found[row], score, math.nan) for row, score in ranked]
+
+
+def _best(scored: Ranked, top_k: int) -> Ranked:
+    return heapq.nsmallest(top_k, scored, key=lambda pair: (-pair[1], pair[0]))
+
+
+def _chunks(connection: sqlite3.Connection, chosen: Iterable[int]) -> dict[int, tuple[Chunk, str | None]]:
+    """Chunks and the locations of their sources, by row."""
+    query = (
+        f"SELECT row, {rows.CHUNK_COLUMNS}, (SELECT location FROM sources WHERE id = chunks.source_id) "
+        f"FROM chunks WHERE row IN {_LISTED}"
+    )
+    found = connection.execute(query, (json.dumps(list(chosen)),))
+    return {values[0]: (rows.chunk_from(values[1:11]), values[11]) for values in found}
+
+
+def _hit(found: tuple[Chunk, str | None], score: float, mean: float) -> Hit:
+    chunk, source = found
+    return Hit(chunk, score, mean, source)

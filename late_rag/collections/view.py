@@ -1,0 +1,135 @@
+"""What an open collection keeps in memory to search with, brought up to date before each search.
+
+A :class:`View` is a value as of one commit: the candidate index with its high-water mark, and all rows behind the
+mark packed for the exact scan. A write shows in the next search because the rows that came are packed, and those that
+went are taken out, before it; neither costs more than what changed.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from late_rag.collections import reader
+from late_rag.collections.index_files import IndexFiles
+from late_rag.indexes.exact import packed_chunk
+from late_rag.indexes.packed import PackedChunk, PackedScan
+from late_rag.protocols import CollectionSettings, Index
+from late_rag.scoring.packing import from_blob, unpack
+from late_rag.types import Selection
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+logger = logging.getLogger(__name__)
+
+_SELECTIONS_KEPT = 64
+
+
+@dataclass(frozen=True)
+class View:
+    """The collection as of commit ``version``; ``gone`` are sorted rows of the index that no longer exist."""
+
+    version: int = -1
+    last_row: int = 0
+    removed: int = 0
+    index_version: int = 0
+    index: Index | None = None
+    mark: int = 0
+    gone: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    tail: PackedScan = field(default_factory=PackedScan)
+
+
+class ViewKeeper:
+    """Keeps the newest view, and the rows of the selections asked for last."""
+
+    def __init__(self, settings: CollectionSettings, files: IndexFiles) -> None:
+        self._settings = settings
+        self._files = files
+        self._lock = threading.Lock()
+        self._view = View()
+        self._selections: OrderedDict[Selection, npt.NDArray[np.int64]] = OrderedDict()
+        self._selections_version = -1
+
+    def view(self, connection: sqlite3.Connection) -> View:
+        """A view at least as new as the connection's snapshot."""
+        (version,) = connection.execute("SELECT version FROM state").fetchone()
+        if self._view.version >= version:
+            return self._view
+        with self._lock:
+            if self._view.version < version:
+                self._view = self._refreshed(connection, version)
+            return self._view
+
+    def within(self, connection: sqlite3.Connection, selection: Selection | None) -> npt.NDArray[np.int64] | None:
+        """Sorted rows of a selection; None where nothing is restricted."""
+        if selection is None or selection.everything:
+            return None
+        (version,) = connection.execute("SELECT version FROM state").fetchone()
+        with self._lock:
+            if self._selections_version != version:
+                self._selections.clear()
+                self._selections_version = version
+            if (known := self._selections.get(selection)) is not None:
+                self._selections.move_to_end(selection)
+                return known
+        rows = reader.selected_rows(connection, selection)
+        with self._lock:
+            if self._selections_version == version:
+                self._selections[selection] = rows
+                if len(self._selections) > _SELECTIONS_KEPT:
+                    self._selections.popitem(last=False)
+        return rows
+
+    def _refreshed(self, connection: sqlite3.Connection, version: int) -> View:
+        view = self._view
+        last_row, floor = connection.execute("SELECT last_row, removed_floor FROM state").fetchone()
+        (removed,) = connection.execute("SELECT coalesce(max(sequence), 0) FROM removed").fetchone()
+        current = self._files.current(connection)
+        if view.version < 0 or floor > view.removed or (current.version if current else 0) != view.index_version:
+            view = self._opened(connection)
+        elif removed > view.removed:
+            view = _without(view, _removed_since(connection, view.removed))
+        tail = view.tail
+        if last_row > view.last_row:
+            tail = tail.adding(self._chunks(connection, view.last_row))
+        return replace(view, version=version, last_row=last_row, removed=removed, tail=tail)
+
+    def _opened(self, connection: sqlite3.Connection) -> View:
+        """The index as it is published, if there is one, and nothing behind its mark yet."""
+        opened = self._files.open_current(connection)
+        if opened is None:
+            return View()
+        published, index = opened
+        mark = published.mark
+        live = np.array(reader.live_rows(connection, "row <= ?", (mark,)), np.int64)
+        gone = np.setdiff1d(np.arange(1, mark + 1), live, assume_unique=True)
+        return View(index_version=published.version, index=index, mark=mark, last_row=mark, gone=gone)
+
+    def _chunks(self, connection: sqlite3.Connection, after: int) -> Iterator[PackedChunk]:
+        cursor = connection.execute(
+            'SELECT row, "values", scale, norm FROM embeddings WHERE row > ? ORDER BY row', (after,)
+        )
+        for row, blob, scale, norm in cursor:
+            packed = from_blob(blob, scale, norm, self._settings.dim, self._settings.storage)
+            if self._settings.storage == "int8":
+                yield PackedChunk(row, packed)
+            else:
+                yield packed_chunk(row, unpack(packed))
+
+
+def _removed_since(connection: sqlite3.Connection, sequence: int) -> npt.NDArray[np.int64]:
+    found = connection.execute("SELECT row FROM removed WHERE sequence > ?", (sequence,))
+    return np.array([row for (row,) in found], np.int64)
+
+
+def _without(view: View, rows: npt.NDArray[np.int64]) -> View:
+    gone = np.union1d(view.gone, rows[rows <= view.mark]) if view.mark else view.gone
+    return replace(view, gone=gone, tail=view.tail.removing(rows))
