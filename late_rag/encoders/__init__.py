@@ -1,0 +1,112 @@
+"""Encoders: texts to token embeddings. :func:`load_encoder` finds the one that reads a model."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from late_rag.backends import ENCODERS, MODELS, resolve
+from late_rag.encoders._hub import HUB_ID, fetch
+from late_rag.errors import InputError, MissingExtraError, ModelError
+from late_rag.registry import shared
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from late_rag.protocols import Encoder
+
+__all__ = ["load_encoder"]
+
+TRAINED = "lightonai/LateOn, lightonai/GTE-ModernColBERT-v1 or answerdotai/answerai-colbert-small-v1"
+"""Trained checkpoints to name where somebody asks for more than the embedded model."""
+
+_PYTORCH_FILES = ("modules.json", "model.safetensors", "pytorch_model.bin")
+
+logger = logging.getLogger(__name__)
+
+
+def load_encoder(model: str | Path, **options: Any) -> Encoder:
+    """The encoder for a model, loaded once for each process and set of options.
+
+    Making it reads settings only; weights are loaded with the first text.
+
+    Args:
+        model: "minilm", the model of the distribution late-rag-minilm; a checkpoint folder; or a Hugging Face hub id
+            such as "lightonai/LateOn", with "@" and a revision where another than the newest is meant.
+        options: what the backend takes, for ONNX: :class:`late_rag.encoders.onnx.OnnxEncoder`.
+
+    Raises:
+        ModelError: there is no such model, it cannot be fetched, or nothing that is installed reads it.
+        MissingExtraError: the model's distribution is not installed.
+        InputError: an option that the backend does not have, or a wrong value of one.
+    """
+    _check_model(model)
+    name, folder = _located(model)
+    key = ("encoder", name, tuple(sorted((option, repr(value)) for option, value in options.items())))
+    return shared.get(key, lambda: _built(name, folder, options))
+
+
+def _check_model(model: object) -> None:
+    if not isinstance(model, str | Path) or not str(model).strip():
+        raise InputError(f"model is {model!r}; give 'minilm', a folder, or a hub id such as 'lightonai/LateOn'")
+
+
+def _located(model: str | Path) -> tuple[str, Path | None]:
+    """The name that the encoder goes by, and its folder; none where the name is a hub id."""
+    if str(model) in MODELS:
+        return str(model), _embedded(str(model))
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return str(folder.resolve()), folder.resolve()
+    if isinstance(model, Path) or HUB_ID.fullmatch(model) is None:
+        raise ModelError(
+            f"there is no model {str(model)!r}: it is not a folder, not {' or '.join(map(repr, MODELS))}, "
+            "and not a hub id such as 'lightonai/LateOn'"
+        )
+    return model, None
+
+
+def _embedded(model: str) -> Path:
+    try:
+        folder: Path = resolve(MODELS, model, "model")
+    except MissingExtraError as error:
+        what = f"{model!r} is a small model to try things out with; {TRAINED} find more. Its distribution"
+        raise MissingExtraError(what, error.extra) from error
+    return folder
+
+
+def _built(name: str, folder: Path | None, options: Mapping[str, Any]) -> Encoder:
+    revision = None
+    if folder is None:
+        folder, revision = fetch(name, options)
+    backend = _backend(name, folder)
+    _check_options(backend, options)
+    encoder: Encoder = backend(folder, model=name, revision=revision, **options)
+    return encoder
+
+
+def _check_options(backend: type, options: Mapping[str, Any]) -> None:
+    if not options:
+        return
+    import inspect
+
+    known = set(inspect.signature(backend).parameters) - {"folder", "model", "revision"}
+    if unknown := sorted(set(options) - known):
+        raise InputError(f"{backend.__name__} has no option {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+
+
+def _backend(name: str, folder: Path) -> Any:
+    """The first backend of the table that reads the folder."""
+    for candidate in ENCODERS:
+        backend = resolve(ENCODERS, candidate, "encoder")
+        if backend.reads(folder):
+            logger.info("%s: read by %s", name, candidate)
+            return backend
+    if any((folder / file).is_file() for file in _PYTORCH_FILES):
+        raise ModelError(
+            f"{name} is a PyTorch checkpoint without an ONNX export, and nothing installed reads those. Export it, in "
+            f"an environment of its own, with: pip install pylate-onnx-export && pylate-onnx-export {name} --quantize; "
+            "then give the folder that it writes"
+        )
+    raise ModelError(f"{name} holds no model: expected model_int8.onnx or model.onnx in {folder}")

@@ -1,0 +1,99 @@
+"""What names a checkpoint's weights: recorded in its config, else the hub's revision, else a hash of the files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from late_rag.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from late_rag.encoders._config import EncoderConfig
+
+logger = logging.getLogger(__name__)
+
+CACHE_VARIABLE = "LATE_RAG_CACHE"
+
+
+def identify(folder: Path, config: EncoderConfig, revision: str | None) -> str:
+    """The model_id: name of the weights and, after "/", a hash of the settings that change an embedding.
+
+    ``revision`` is ``name@commit`` where the folder is a snapshot from a hub.
+
+    Raises:
+        ModelError: nothing names the weights: no recorded id, no revision, no fp32 model to hash.
+    """
+    return f"{config.model_id or revision or _hashed(folder)}/{config.fingerprint}"
+
+
+def _hashed(folder: Path) -> str:
+    files = [folder / "model.onnx", *sorted(folder.glob("model.onnx?data")), folder / "tokenizer.json"]
+    if not files[0].is_file():
+        raise ModelError(
+            f"{folder}: nothing names these weights. Put a model_id into onnx_config.json, the same for every "
+            "precision of one checkpoint (a hash of model_int8.onnx would differ from that of model.onnx)"
+        )
+    cache = _cache_file()
+    known = _read(cache)
+    key = json.dumps([[str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in files])
+    if key not in known:
+        known[key] = f"onnx-{_digest(files)}"
+        _write(cache, known)
+    return known[key]
+
+
+def _digest(files: list[Path]) -> str:
+    state = hashlib.blake2b(digest_size=16)
+    for file in files:
+        state.update(file.stat().st_size.to_bytes(8, "little"))
+        for block in _blocks(file):
+            state.update(block)
+    return state.hexdigest()
+
+
+def _blocks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            yield block
+
+
+def _cache_file() -> Path:
+    folder = os.environ.get(CACHE_VARIABLE)
+    if folder:
+        return Path(folder) / "model_ids.json"
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "late_rag" / "model_ids.json"
+
+
+def _read(cache: Path) -> dict[str, str]:
+    try:
+        known = json.loads(cache.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _write(cache: Path, known: dict[str, str]) -> None:
+    """Replaces the cache in one step; where it cannot be written, the next process hashes again."""
+    import tempfile
+
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=cache.parent, prefix=cache.name)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(known, stream)
+        Path(name).replace(cache)
+    except OSError as error:
+        logger.info("the id of a model could not be kept in %s: %s", cache, error)

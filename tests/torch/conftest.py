@@ -1,0 +1,30 @@
+"""Tests that need torch, transformers and PyLate: ``make test-torch``."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+REASON = "needs the torch environment (make test-torch)"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.torch)
+
+
+@pytest.fixture(scope="session")
+def make(repository) -> ModuleType:
+    """The script models/minilm/make.py."""
+    folder = repository / "models" / "minilm"
+    spec = importlib.util.spec_from_file_location("make_minilm", folder / "make.py")
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)  # for bert.py beside it
+        spec.loader.exec_module(module)
+    return module
