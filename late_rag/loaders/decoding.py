@@ -1,0 +1,233 @@
+r"""Bytes to text: which encoding a file is in, found in bounded memory, and the file opened in it.
+
+A byte order mark decides; else UTF-8 where the whole file is valid; else what the bytes themselves look like.
+What comes out is what ``Path.read_text`` gives in that encoding (line ends become ``\n``), without the byte order
+mark, with a space for NUL, and never with a lone surrogate.
+"""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from late_rag.errors import LoadError
+
+logger = logging.getLogger(__name__)
+
+_BLOCK = 1 << 20
+_SAMPLE = 1 << 15
+_MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SIGNATURES = (
+    (b"%PDF-", "a PDF"),
+    (b"PK\x03\x04", "a ZIP archive or Office file"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old or encrypted Office file"),
+    (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x7fELF", "a program"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+)
+_HIGH = re.compile(rb"[\x80-\xff]+")
+_CONTROL = re.compile(rb"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
+_CANDIDATES = (
+    *(f"cp{number}" for number in range(1250, 1259)),
+    *("iso8859_2", "iso8859_5", "iso8859_7", "koi8_r", "koi8_u", "cp866", "cp874", "mac_cyrillic"),
+    *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
+)
+_WESTERN = frozenset(
+    "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœ«»‹›“”„‘’‚–—…€£¥§©®™°·•¡¿ªº½¼¾²³µ×±´¨\xa0\xad"
+)
+
+
+@contextmanager
+def open_text(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
+    r"""The file as text in the encoding that its bytes show; what cannot be decoded becomes U+FFFD.
+
+    Args:
+        path: the file.
+        newline: as for :func:`open`; None makes every line end ``\n``.
+
+    Raises:
+        LoadError: the file looks binary, or its encoding cannot be told.
+    """
+    encoding = detect_encoding(path)
+    with path.open(encoding=encoding, errors="replace", newline=newline) as file:
+        yield file
+
+
+def read_text(path: Path) -> str:
+    r"""The whole file as text: line ends as ``\n``, NUL as a space.
+
+    Raises:
+        LoadError: the file looks binary, or its encoding cannot be told.
+    """
+    with open_text(path) as file:
+        return file.read().replace("\0", " ")
+
+
+def signature(head: bytes) -> str | None:
+    """What kind of binary file begins with these bytes, in words; None where it is none of those known."""
+    return next((name for start, name in _SIGNATURES if head.startswith(start)), None)
+
+
+def detect_encoding(path: Path) -> str:
+    """The name of the codec that reads this file.
+
+    Raises:
+        LoadError: the file looks binary, or its encoding cannot be told.
+    """
+    with path.open("rb") as file:
+        head = file.read(_SAMPLE)
+        marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
+        if marked:
+            return marked
+        kind = signature(head)
+        if kind:
+            raise LoadError(f"{path}: looks binary: it begins like {kind}")
+        file.seek(0)
+        valid, sample = _scan(file)
+    return _judge(path, head, valid=valid, sample=sample)
+
+
+def decode(data: bytes, path: Path, declared: str | None = None) -> str:
+    """Bytes that are in memory as text, by the same rules; ``declared`` is the encoding that the file itself names.
+
+    UTF-8 that is valid and not plain ASCII is UTF-8 whatever the file says: no other text is so by accident.
+
+    Raises:
+        LoadError: the bytes look binary, or their encoding cannot be told.
+    """
+    marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    if marked is None and declared and (data.isascii() or not _is_utf8(data)):
+        try:
+            return _tidy(data.decode(declared))
+        except (LookupError, UnicodeDecodeError, ValueError):
+            logger.info("%s: is not in the encoding that it declares, %s", path, declared)
+    if marked is None:
+        sample = b"".join(_telling_lines(data))[:_SAMPLE]
+        marked = _judge(path, data[:_SAMPLE], valid=_is_utf8(data), sample=sample)
+    return _tidy(data.decode(marked, errors="replace"))
+
+
+def _tidy(text: str) -> str:
+    return text.replace("\0", " ").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _scan(file: IO[bytes]) -> tuple[bool, bytes]:
+    """Whether all of the file is valid UTF-8, and some lines that are not ASCII."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    valid, sample = True, bytearray()
+    while block := file.read(_BLOCK):
+        if len(sample) < _SAMPLE and not block.isascii():
+            sample += b"".join(_telling_lines(block))
+        if valid:
+            valid = _feed(decoder, block)
+        elif len(sample) >= _SAMPLE:
+            break
+    return valid and _feed(decoder, b"", final=True), bytes(sample[:_SAMPLE])
+
+
+def _feed(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bool:
+    try:
+        decoder.decode(block, final)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _telling_lines(block: bytes) -> Iterator[bytes]:
+    """The lines of a block that are not ASCII, about one sample's length of them; of a long one the telling part."""
+    length = 0
+    for line in block.splitlines(keepends=True):
+        high = None if line.isascii() else _HIGH.search(line)
+        if high:
+            yield line[max(0, high.start() - 80) :][:_SAMPLE]
+            length += len(line)
+            if length > _SAMPLE:
+                return
+
+
+def _judge(path: Path, head: bytes, *, valid: bool, sample: bytes) -> str:
+    controls = len(_CONTROL.findall(head))
+    if valid and controls <= max(1, 0.1 * len(head)):
+        return "utf-8"
+    wide = _wide_encoding(head) if b"\0" in head else None
+    if wide:
+        return wide
+    if valid or b"\0" in head or controls > 0.02 * len(head):
+        raise LoadError(f"{path}: looks binary: {controls} of its first {len(head)} bytes are no part of any text")
+    guess = _guess(sample)
+    if guess is None:
+        raise LoadError(f"{path}: is neither UTF-8 nor in any encoding that can be told; save it as UTF-8")
+    logger.info("%s: read as %s", path, guess)
+    return guess
+
+
+def _wide_encoding(head: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a mark: letters of most scripts share their high bytes, which are often zero."""
+    for encoding, width, zeros in (
+        ("utf-32-le", 4, (2, 3)),
+        ("utf-32-be", 4, (0, 1)),
+        ("utf-16-le", 2, (1,)),
+        ("utf-16-be", 2, (0,)),
+    ):
+        whole = head[: len(head) // width * width]
+        units = len(whole) // width
+        expected = all(whole[at::width].count(0) > units * (0.9 if width == 4 else 0.1) for at in zeros)
+        others = sum(whole[at::width].count(0) for at in range(width) if at not in zeros)
+        if units and expected and others <= units * (1 if width == 4 else 0.02) and _is_text(whole, encoding):
+            return encoding
+    return None
+
+
+def _is_text(data: bytes, encoding: str) -> bool:
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(data)
+    strange = sum(not (char.isprintable() or char.isspace()) or char == "\ufffd" for char in text)
+    return strange <= len(text) * 0.02
+
+
+def _guess(sample: bytes) -> str | None:
+    """The likeliest encoding of lines that are not valid UTF-8.
+
+    Broken characters do not make UTF-8 another encoding: text in others is hardly ever valid in passing. Western text
+    is settled here, because statistics over a few accents mistake it for its neighbours; everything else is left to
+    charset-normalizer.
+    """
+    text = sample.decode("utf-8", errors="replace")
+    if 2 * text.count("\ufffd") <= sum(char > "\x7f" for char in text):
+        return "utf-8"
+    if _looks_western(sample):
+        return "cp1252"
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(sample, cp_isolation=list(_CANDIDATES), preemptive_behaviour=False).best()
+    return best.encoding if best else None
+
+
+def _looks_western(sample: bytes) -> bool:
+    """Letters with accents stand alone among plain ones, and in cp1252 nearly all are those of a Western language."""
+    high = _HIGH.findall(sample)
+    count = sum(map(len, high))
+    in_runs = sum(len(run) for run in high if len(run) > 2)
+    text = b"".join(high).decode("cp1252", errors="replace")
+    return in_runs <= 0.2 * count and sum(char in _WESTERN for char in text) >= 0.95 * count

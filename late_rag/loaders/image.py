@@ -1,0 +1,73 @@
+"""Pictures: a document without text whose media is the file; and any picture or page as PNG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from late_rag.errors import LoadError, MissingExtraError
+from late_rag.loaders import pdf
+from late_rag.types import Document, Media
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_FORMATS = {
+    ".png": ("image/png", (b"\x89PNG\r\n\x1a\n",)),
+    ".jpg": ("image/jpeg", (b"\xff\xd8\xff",)),
+    ".jpeg": ("image/jpeg", (b"\xff\xd8\xff",)),
+    ".gif": ("image/gif", (b"GIF87a", b"GIF89a")),
+    ".webp": ("image/webp", (b"RIFF",)),
+    ".bmp": ("image/bmp", (b"BM",)),
+    ".tif": ("image/tiff", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    ".tiff": ("image/tiff", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+}
+
+
+class ImageLoader:
+    """One document for the file; the picture itself is read when an encoder asks for it."""
+
+    records: ClassVar[bool] = False
+
+    def __call__(self, path: Path) -> Iterator[tuple[str, Document]]:
+        mime_type, starts = _FORMATS[path.suffix.lower()]
+        with path.open("rb") as file:
+            head = file.read(8)
+        if not head.startswith(starts):
+            raise LoadError(f"{path}: is no {mime_type.partition('/')[2].upper()} picture, whatever its name says")
+        yield "", Document(metadata={"mime_type": mime_type}, media=(Media(str(path), mime_type),))
+
+
+def render(media: Media, scale: float = 1.0) -> bytes:
+    """A picture, or a page of a PDF, as PNG.
+
+    Args:
+        media: what a loader put into ``Document.media``.
+        scale: of a picture, the factor on its width and height; of a page, the pixels for each 1/72 inch.
+
+    Raises:
+        MissingExtraError: pillow is not installed.
+        LoadError: the file is gone, is no picture, or has no such page.
+    """
+    try:
+        from PIL import Image
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("pillow, which draws pictures,", "images") from error
+    name = media.content if isinstance(media.content, str) else media.mime_type
+    try:
+        if media.mime_type == pdf.MIME_TYPE:
+            return _png(pdf.draw_page(media, scale))
+        with Image.open(io.BytesIO(media.read())) as image:
+            width, height = (max(1, round(side * scale)) for side in image.size)
+            return _png(image if scale == 1 else image.resize((width, height)))
+    except OSError as error:
+        raise LoadError(f"{name}: cannot be drawn: {error.strerror or error}") from error
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    plain = image if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA") else image.convert("RGB")
+    plain.save(buffer, format="PNG")
+    return buffer.getvalue()

@@ -1,0 +1,19 @@
+r"""Plain text, exactly as it is but for line ends (``\n``) and NUL (a space)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from late_rag.loaders.decoding import read_text
+from late_rag.types import Document
+
+
+class TextLoader:
+    """One document for the file."""
+
+    records: ClassVar[bool] = False
+
+    def __call__(self, path: Path) -> Iterator[tuple[str, Document]]:
+        yield "", Document(text=read_text(path), metadata={"mime_type": "text/plain"})

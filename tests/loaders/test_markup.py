@@ -1,0 +1,192 @@
+"""Markdown, HTML and DOCX: all of them become Markdown text."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from late_rag.loaders.html import html_to_markdown
+from late_rag.loaders.markdown import first_heading, front_matter
+
+
+def test_markdown_stays_as_it_is(tmp_path, one_document):
+    text = "Intro\n\n## A *title* ##\n\n```\n# code\n```\n\n* item \\_x\\_\n"
+    (tmp_path / "a.md").write_text(text)
+    document = one_document(tmp_path / "a.md")
+    assert document.text == text
+    assert document.metadata == {"mime_type": "text/markdown", "title": "A *title*"}
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("# One\n# Two", "One"),
+        ("words\n\nUnder lined\n====\n", "Under lined"),
+        ("Second\n------\n\n# First?", "Second"),
+        ("```sh\n# comment\n```\n\n### Real", "Real"),
+        ("~~~\n# comment\n", None),
+        ("#hashtag\n\nno heading", None),
+        ("- item\n---\n", None),
+        ("", None),
+    ],
+)
+def test_first_heading(text, title):
+    assert first_heading(text) == title
+
+
+def test_front_matter(tmp_path, one_document):
+    (tmp_path / "a.md").write_text(
+        "---\ntitle: 'Trips: how to'\nyear: 2020\nrate: 1.5\ndraft: false\ndate: 2020-02-01\n"
+        "tags: [travel, 7]\nauthor:\n  name: someone\n---\n# Heading\n\nwords\n"
+    )
+    document = one_document(tmp_path / "a.md")
+    assert document.text == "# Heading\n\nwords\n"
+    assert document.metadata == {
+        "mime_type": "text/markdown",
+        "title": "Trips: how to",
+        "year": 2020,
+        "rate": 1.5,
+        "draft": False,
+        "date": "2020-02-01",
+        "tags": ["travel", 7],
+    }
+
+
+def test_front_matter_that_is_none(tmp_path, one_document):
+    for text in ("---\nwords\n", "words\n---\ntitle: x\n---\n", "----\ntitle: x\n----\n"):
+        (tmp_path / "a.md").write_text(text)
+        assert one_document(tmp_path / "a.md").text == text
+    (tmp_path / "a.md").write_text("---\n---\nwords")
+    assert one_document(tmp_path / "a.md").text == "words"
+    assert front_matter("a: 007\nb: 12345678901234567890\nc: null\nd: []\n") == {
+        "a": "007",
+        "b": "12345678901234567890",
+        "c": None,
+        "d": [],
+    }
+
+
+PAGE = """<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE html><html><head><title>The
+ &amp; page</title><style>p {}</style></head>
+<body><nav>Home</nav><script>alert("x")</script>
+<h1>Main <b>part</b></h1><p>A <a href="x.html">link</a>, snake_case, 2 * 3 &lt; 7.<br>Next line.</p>
+<div hidden>unseen</div><!-- comment --><svg><text>drawing</text></svg>
+<ul><li>one</li><li>two</li></ul><img src="x.png" alt="A picture"><pre>a
+  b</pre></body></html>"""
+
+
+def test_html_becomes_markdown(tmp_path, one_document):
+    (tmp_path / "a.html").write_text(PAGE)
+    document = one_document(tmp_path / "a.html")
+    assert document.text == (
+        "# Main **part**\n\nA link, snake_case, 2 * 3 < 7.\nNext line.\n\n"
+        "- one\n- two\n\nA picture\n\n```\na\n  b\n```\n"
+    )
+    assert document.metadata == {"mime_type": "text/html", "title": "The & page"}
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>a<p>b<div>c</p>d</div>", "a\n\nb\n\ncd\n"),
+        ("<ul><li>a<ul><li>b<li>c</ul><li>d</ul>", "- a\n  - b\n  - c\n- d\n"),
+        ("<table><tr><th>x<th>y<tr><td>1<td>2</table>", "| x | y |\n| --- | --- |\n| 1 | 2 |\n"),
+        ("<table><tr><td>1<td>2<tr><td>3<td><p>4</table>", "| 1 | 2 |\n| --- | --- |\n| 3 | 4 |\n"),
+        ("<dl><dt>a<dd>b<dt>c<dd>d</dl>", "a\n:   b\n\nc\n:   d\n"),
+        ("<h1></h1><h2>x</h2>", "## x\n"),
+        ("<![if !lists]>· one<![endif]><?php x ?><![CDATA[y]]>z<![\n", "· onez\n"),
+        ("no markup & co", "no markup & co"),
+        ("http://example.com/page.html", "http://example.com/page.html"),
+        ("", ""),
+    ],
+)
+def test_html_as_people_write_it(html, text):
+    assert html_to_markdown(html)[0] == text
+
+
+MARKS = [
+    *("<", ">", "</", "<!", "<![", "<!--", "-->", "<?", "?>", "&", "&#", "&#x110000;", '"', "'", "word", " ", "\n"),
+    *("<p", "</p>", "<td>", "<table>", "<li>", "<ul>", "<pre>", "<script>", "<h1>"),
+    *("<a href=", "<ol start=x>", "<td colspan=x>"),
+]
+
+
+@given(st.lists(st.sampled_from(MARKS), max_size=30))
+def test_no_html_is_refused(parts):
+    html_to_markdown("".join(parts))
+
+
+def test_html_with_thousands_of_elements_inside_each_other():
+    assert html_to_markdown("<div>" * 5000 + "deep words")[0] == "deep words\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ('<meta charset="iso-8859-1"><p>“caf\xe9”'.encode("cp1252"), "“café”\n"),
+        ('<meta http-equiv="Content-Type" content="text/html; charset=koi8-r"><p>ёлка'.encode("koi8-r"), "ёлка\n"),
+        ('<meta charset="iso-2022-jp"><p>猫'.encode("iso2022_jp"), "猫\n"),
+        ('<meta charset="latin1"><p>café'.encode(), "café\n"),
+        ('<meta charset="no-such-thing"><p>café'.encode("cp1252"), "café\n"),
+        ('\ufeff<meta charset="latin1"><p>café'.encode(), "café\n"),
+        ("<p>café".encode("utf-16"), "café\n"),
+        (b"<p>a\0b", "a b\n"),
+    ],
+)
+def test_html_encodings(tmp_path, one_document, content, text):
+    (tmp_path / "a.html").write_bytes(content)
+    assert one_document(tmp_path / "a.html").text == text
+
+
+def test_binary_named_html(tmp_path, problem_of):
+    (tmp_path / "a.html").write_bytes(bytes(range(256)) * 10)
+    assert "looks binary" in problem_of(tmp_path / "a.html")
+
+
+@pytest.fixture
+def word_file(tmp_path, png):
+    import io
+
+    import docx
+
+    document = docx.Document()
+    document.add_heading("Travel policy", level=1)
+    document.add_paragraph("Who approves <travel> & “trips”?")
+    document.add_heading("Limits", level=2)
+    document.add_paragraph("one", style="List Bullet")
+    document.add_picture(io.BytesIO(png))
+    table = document.add_table(rows=1, cols=2)
+    table.cell(0, 0).text, table.cell(0, 1).text = "left", "right"
+    path = tmp_path / "policy.docx"
+    document.save(path)
+    return path
+
+
+def test_docx(word_file, one_document):
+    document = one_document(word_file)
+    assert document.text == (
+        "# Travel policy\n\nWho approves <travel> & “trips”?\n\n## Limits\n\n- one\n\n| left | right |\n| --- | --- |\n"
+    )
+    assert document.metadata == {
+        "mime_type": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "title": "Travel policy",
+    }
+
+
+def test_docx_that_is_none(word_file, problem_of):
+    content = word_file.read_bytes()
+    word_file.write_bytes(content[: len(content) // 2])
+    assert problem_of(word_file).startswith("is a damaged DOCX file (BadZipFile")
+    word_file.write_text("words")
+    assert problem_of(word_file) == "is no DOCX file"
+    word_file.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100))
+    assert problem_of(word_file) == "is no DOCX file: it begins like an old or encrypted Office file"
+
+
+def test_docx_without_mammoth_says_how_to_install_it(word_file, problem_of, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mammoth", None)
+    assert problem_of(word_file).endswith('is not installed. Install it with: pip install "late-rag[office]"')
