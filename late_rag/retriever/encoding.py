@@ -1,0 +1,135 @@
+"""One stream of chunks through the encoder, however many files and documents they come from.
+
+Chunks that are written together form a :class:`Parcel`. The encoder reads chunks of the next parcels while it is
+still busy with those of the last, so its workers never wait at the border of a file, and a parcel is written, on the
+calling thread, while they encode the ones behind it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from late_rag.errors import UnsupportedError
+from late_rag.types import Chunk, Document
+
+if TYPE_CHECKING:
+    from late_rag.protocols import Encoder, TokenPooling
+    from late_rag.retriever.progress import Meter
+    from late_rag.types import TokenEmbeddings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Slot:
+    chunk: Chunk
+    embeddings: TokenEmbeddings | None
+
+
+class Parcel:
+    """Documents and chunks that become visible together.
+
+    Chunks go in with their embeddings or without; those come later, in the same order. Once the parcel is closed and
+    every chunk has its embeddings, it is written.
+    """
+
+    def __init__(self, write: Callable[[Parcel], None], name: str | None = None) -> None:
+        self.name = name
+        self.documents: list[Document] = []
+        self._write = write
+        self._closed = False
+        self._slots: deque[_Slot] = deque()
+        self._missing: deque[_Slot] = deque()
+
+    def put(self, chunk: Chunk, embeddings: TokenEmbeddings | None) -> None:
+        """Takes the next chunk, with its embeddings where they are known already."""
+        slot = _Slot(chunk, embeddings)
+        self._slots.append(slot)
+        if embeddings is None:
+            self._missing.append(slot)
+
+    def fill(self, embeddings: TokenEmbeddings) -> None:
+        """Gives the first chunk that has none its embeddings."""
+        self._missing.popleft().embeddings = embeddings
+        self._write_if_complete()
+
+    def close(self) -> None:
+        """No chunk will follow."""
+        self._closed = True
+        self._write_if_complete()
+
+    def take_ready(self) -> tuple[list[Chunk], list[TokenEmbeddings]]:
+        """Removes the chunks from the front that have their embeddings."""
+        chunks, found = list[Chunk](), list["TokenEmbeddings"]()
+        while self._slots and (embeddings := self._slots[0].embeddings) is not None:
+            chunks.append(self._slots.popleft().chunk)
+            found.append(embeddings)
+        return chunks, found
+
+    def _write_if_complete(self) -> None:
+        if self._closed and not self._missing:
+            self._write(self)
+
+
+def encode(
+    encoder: Callable[[], Encoder], pooling: TokenPooling | None, wanted: Iterator[tuple[Parcel, Chunk]], meter: Meter
+) -> None:
+    """Encodes all wanted chunks in one stream and fills the parcels they belong to.
+
+    Args:
+        encoder: gives the encoder; asked only if there is anything to encode.
+        pooling: applied to what the encoder gives, on the calling thread.
+        wanted: chunks without embeddings, each after it was put into its parcel; read ahead by the encoder.
+        meter: counts.
+    """
+    first = next(wanted, None)
+    if first is None:
+        return
+    waiting: deque[Parcel] = deque()
+
+    def chunks() -> Iterator[Chunk]:
+        for parcel, chunk in itertools.chain([first], wanted):
+            waiting.append(parcel)
+            meter.wanted()
+            yield chunk
+
+    with _closing(encoder().encode_documents(chunks())) as stream:
+        for embeddings in stream:
+            parcel = waiting.popleft()
+            parcel.fill(embeddings if pooling is None else pooling(embeddings))
+            meter.done(parcel.name)
+    meter.finish()
+
+
+@contextmanager
+def _closing(stream: Iterator[TokenEmbeddings]) -> Iterator[Iterator[TokenEmbeddings]]:
+    """Ends a generator where its reader ends, so that its workers stop with it."""
+    try:
+        yield stream
+    finally:
+        if isinstance(stream, Generator):
+            stream.close()
+
+
+def check_readable(chunk: Chunk, encoder: Encoder) -> None:
+    """Logs a chunk without content, and refuses one whose content is of a kind that the encoder does not read.
+
+    Raises:
+        UnsupportedError: a picture for a model that reads only text.
+    """
+    if chunk.encoded_text.strip():
+        return
+    kinds = {"image" if media.page else media.mime_type.partition("/")[0] for media in chunk.media}
+    if not kinds:
+        logger.warning("chunk %r has no text: stored without embeddings, no search will find it", chunk.id)
+    elif not kinds & encoder.modalities:
+        raise UnsupportedError(
+            f"chunk {chunk.id!r} has no text but {' and '.join(sorted(kinds))}, and the model {encoder.model!r} "
+            f"reads only {', '.join(sorted(encoder.modalities))}"
+        )

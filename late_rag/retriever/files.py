@@ -1,0 +1,259 @@
+"""One changed file on its way into the collection: as a whole, or record by record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+from late_rag.errors import InputError, LateRAGError, UnsupportedError
+from late_rag.retriever.encoding import Parcel, check_readable
+from late_rag.retriever.inputs import clean_document
+from late_rag.retriever.reuse import StoredEmbeddings, paired_chunks, unchanged
+from late_rag.types import Chunk, Document, Selection, Source, SourceFile
+
+if TYPE_CHECKING:
+    from late_rag.retriever.reuse import Paired
+    from late_rag.retriever.stages import Stages
+    from late_rag.types import TokenEmbeddings
+
+STAGE_SECONDS = 30.0
+STAGE_BYTES = 128 * 2**20
+"""Embeddings of one file that are held in memory before they are staged."""
+
+GROUP_RECORDS = 64
+GROUP_CHARACTERS = 128_000
+
+Wanted: TypeAlias = Iterator[tuple[Parcel, Chunk]]
+
+
+class FileWork:
+    """What is done with one changed file. It ends once: written, or failed with what was there before kept.
+
+    Args:
+        before: whose embeddings may be used again: the file as it was, or a file of the same content.
+        resume: whether earlier runs may have staged anything.
+        advance: is told how much of the file is read, from 0 to 1.
+        ended: is told the end, with the error of a file that failed.
+    """
+
+    def __init__(
+        self,
+        stages: Stages,
+        file: SourceFile,
+        before: Source | None,
+        resume: bool,
+        advance: Callable[[float], None],
+        ended: Callable[[FileWork, LateRAGError | None], None],
+    ) -> None:
+        self.file = file
+        self.written = 0
+        self.reused = 0
+        self.over = False
+        self._stages = stages
+        self._collection = stages.collection
+        self._before = before
+        self._resume = resume
+        self._advance = advance
+        self._ended = ended
+
+    def wanted(self) -> Wanted:
+        """Reads the file, and yields the chunks that must be encoded, each with its parcel."""
+        try:
+            yield from self._chunks()
+        except (InputError, UnsupportedError) as error:
+            self._end(error)
+
+    def rescue(self) -> None:
+        """Keeps what is encoded of a file that this run does not finish."""
+
+    def _chunks(self) -> Wanted:
+        raise NotImplementedError
+
+    def _put(self, parcel: Parcel, pairs: Paired) -> Wanted:
+        for chunk, embeddings in pairs:
+            if embeddings is not None:
+                self.reused += 1
+                parcel.put(chunk, embeddings)
+                continue
+            check_readable(chunk, self._stages.encoder)
+            parcel.put(chunk, None)
+            yield parcel, chunk
+
+    def _documents(self) -> Iterator[Document]:
+        return map(clean_document, self.file.documents)
+
+    def _stored_before(self) -> StoredEmbeddings:
+        if self._before is None:
+            return StoredEmbeddings(self._collection, None)
+        from late_rag.filters import F
+
+        return StoredEmbeddings(self._collection, Selection(filter=F("$source") == self._before.location))
+
+    def _end(self, error: LateRAGError | None = None) -> None:
+        if not self.over:
+            self.over = True
+            self._ended(self, error)
+
+
+class WholeFile(FileWork):
+    """A file that is replaced in one commit; if it takes long, what is encoded is staged on the way."""
+
+    _parcel: _StagedParcel | None = None
+
+    def _chunks(self) -> Wanted:
+        staging = self._collection.capabilities.staging
+        stage = partial(self._collection.stage, self.file.source) if staging else None
+        staged = self._collection.staged(self.file.source) if staging and self._resume else {}
+        self._parcel = parcel = _StagedParcel(partial(self._write, staged), self.file.path, stage)
+        missing = (chunk for chunk in self._read(parcel) if not self._is_staged(chunk, staged))
+        yield from self._put(parcel, self._stored_before().pair(missing))
+        if self.file.error is not None:
+            self._end(self.file.error)
+        else:
+            parcel.close()
+
+    def rescue(self) -> None:
+        if self._parcel is not None and not self.over:
+            self._parcel.stage()
+
+    def _read(self, parcel: Parcel) -> Iterator[Chunk]:
+        for document in self._documents():
+            parcel.documents.append(document)
+            for chunk in self._stages.chunks(document):
+                self._advance((chunk.end or 0) / max(1, len(document.text)))
+                yield chunk
+
+    def _is_staged(self, chunk: Chunk, staged: dict[str, str]) -> bool:
+        """Whether an earlier run encoded it; takes it off the list."""
+        same = staged.pop(chunk.id, None) == chunk.content_hash
+        self.reused += same
+        return same
+
+    def _write(self, surplus: dict[str, str], parcel: Parcel) -> None:
+        """Writes the file, with what was staged; without what was staged and is no longer of it."""
+        if self.over:
+            return
+        try:
+            result = self._collection.replace(self.file.source, parcel.documents, *parcel.take_ready())
+        except InputError as error:
+            self._end(error)
+            return
+        if surplus:
+            self._collection.delete(Selection(ids=tuple(surplus)))
+        self.written += result.added + result.replaced
+        self._end()
+
+
+class _StagedParcel(Parcel):
+    """A parcel that hands over what it holds when that becomes much, or takes long."""
+
+    def __init__(
+        self,
+        write: Callable[[Parcel], None],
+        name: str,
+        stage: Callable[[list[Chunk], list[TokenEmbeddings]], None] | None,
+    ) -> None:
+        super().__init__(write, name)
+        self._stage = stage
+        self._held = 0
+        self._since = time.monotonic()
+
+    def put(self, chunk: Chunk, embeddings: TokenEmbeddings | None) -> None:
+        super().put(chunk, embeddings)
+        if embeddings is not None:
+            self._hold(embeddings.nbytes)
+
+    def fill(self, embeddings: TokenEmbeddings) -> None:
+        super().fill(embeddings)
+        self._hold(embeddings.nbytes)
+
+    def _hold(self, size: int) -> None:
+        self._held += size
+        if self._held > STAGE_BYTES or time.monotonic() - self._since > STAGE_SECONDS:
+            self.stage()
+
+    def stage(self) -> None:
+        """Stages what is encoded, in order."""
+        if self._stage is None:
+            return
+        chunks, embeddings = self.take_ready()
+        self._held, self._since = 0, time.monotonic()
+        if chunks:
+            self._stage(chunks, embeddings)
+
+
+class RecordsFile(FileWork):
+    """A file whose records are replaced one by one, a group in a commit; its state is written last."""
+
+    _under_way = 0
+    _all_read = False
+
+    def _chunks(self) -> Wanted:
+        self._ids: list[str] = []
+        moved = self._before is not None and self._before.location != self.file.location
+        stored = self._stored_before() if moved else None
+        for group in _groups(self._counted()):
+            if self.over:
+                return
+            yield from self._group(group, stored)
+        if self.file.error is not None:
+            self._end(self.file.error)
+            return
+        self._all_read = True
+        self._finish()
+
+    def _counted(self) -> Iterator[Document]:
+        characters = 0
+        for document in self._documents():
+            characters += len(document.text)
+            self._advance(min(1.0, characters / max(1, self.file.size)))
+            self._ids.append(document.id)
+            yield document
+
+    def _group(self, documents: list[Document], stored: StoredEmbeddings | None) -> Wanted:
+        """Yields what must be encoded of the records that are new or changed."""
+        hashes = self._collection.document_hashes([document.id for document in documents])
+        left = unchanged(self._collection, documents, hashes)
+        changed = [document for document in documents if document.id not in left]
+        if not changed:
+            return
+        parcel = Parcel(self._write, self.file.path)
+        parcel.documents = changed
+        self._under_way += 1
+        if stored is None:
+            pairs = paired_chunks(self._stages, changed, hashes)
+        else:
+            pairs = stored.pair(chunk for document in changed for chunk in self._stages.chunks(document))
+        yield from self._put(parcel, pairs)
+        parcel.close()
+
+    def _write(self, parcel: Parcel) -> None:
+        if self.over:
+            return
+        try:
+            result = self._collection.put_records(self.file.source, parcel.documents, *parcel.take_ready())
+        except InputError as error:
+            self._end(error)
+            return
+        self.written += result.added + result.replaced
+        self._under_way -= 1
+        self._finish()
+
+    def _finish(self) -> None:
+        if self._all_read and not self._under_way:
+            self._collection.finish_records(self.file.source, self._ids)
+            self._end()
+
+
+def _groups(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    group, characters = list[Document](), 0
+    for document in documents:
+        group.append(document)
+        characters += len(document.text)
+        if len(group) == GROUP_RECORDS or characters > GROUP_CHARACTERS:
+            yield group
+            group, characters = [], 0
+    if group:
+        yield group

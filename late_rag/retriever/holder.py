@@ -1,0 +1,229 @@
+"""A collection that is opened, used with its model, and closed again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+
+from late_rag.asynchronous import twin
+from late_rag.errors import CollectionExistsError, CollectionNotFoundError, CollectionReadOnlyError, InputError
+from late_rag.retriever.settings import check_options, check_recorded, new_settings
+from late_rag.retriever.stages import Stages
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Unpack
+
+    from late_rag.protocols import Chunker, Collection, CollectionInfo, Encoder
+    from late_rag.retriever.settings import CollectionOptions
+
+Mode: TypeAlias = Literal["write", "read"]
+
+
+class CollectionHolder:
+    """Makes or opens a collection, and holds it with the model that belongs to it.
+
+    Args:
+        collection: one that is open, which ``close`` leaves open; or the location of one that exists.
+        encoder: in place of the model that the collection names; its model_id must be the same.
+        chunker: in place of the one that the collection records.
+    """
+
+    def __init__(
+        self,
+        collection: Collection | str | Path,
+        encoder: Encoder | str | Path | None = None,
+        chunker: Chunker | None = None,
+    ) -> None:
+        self._owned = isinstance(collection, str | Path)
+        self._mode: Mode = "write"
+        opened = _open(collection, "write") if isinstance(collection, str | Path) else collection
+        self._stages = Stages(opened, encoder, chunker)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As configuration: the copy uses its process's shared collection, and leaves it open.
+
+        Raises:
+            CollectionError: a temporary collection, which lives in this process only.
+        """
+        model, chunker = self._stages.given_model, _portable(self._stages.given_chunker)
+        return self._again, (self.collection, model, chunker, self._mode)
+
+    @classmethod
+    def _again(
+        cls,
+        collection: Collection,
+        model: str | Path | Encoder | None,
+        chunker: Chunker | tuple[Any, dict[str, Any]] | None,
+        mode: Mode,
+    ) -> Self:
+        """What was pickled or copied, as :meth:`__reduce__` gave it."""
+        if isinstance(chunker, tuple):
+            made_of, options = chunker
+            made: Chunker | None = made_of.from_options(options, Stages(collection, model).encoder)
+        else:
+            made = chunker
+        holder = cls(collection, model, made)
+        holder._mode = mode
+        return holder
+
+    @classmethod
+    def create(
+        cls,
+        location: str | Path | None = None,
+        model: str | Path | Encoder = "minilm",
+        **options: Unpack[CollectionOptions],
+    ) -> Self:
+        """Makes a collection.
+
+        Args:
+            location: a folder or URL; None makes a private temporary collection, which ``close`` removes.
+            model: what :func:`late_rag.load_encoder` takes, or an encoder.
+            options: see :class:`late_rag.retriever.CollectionOptions`.
+
+        Raises:
+            CollectionExistsError: there is one at this location; open it.
+        """
+        from late_rag.collections import create_collection
+        from late_rag.encoders import load_encoder
+
+        check_options(options)
+        encoder = load_encoder(model) if isinstance(model, str | Path) else model
+        retriever = cls(create_collection(location, new_settings(encoder, location, options)), encoder)
+        retriever._owned = True
+        return retriever
+
+    @classmethod
+    def open(
+        cls,
+        location: str | Path | None,
+        *,
+        create: bool = False,
+        model: str | Path | Encoder | None = None,
+        mode: Mode = "write",
+        **options: Unpack[CollectionOptions],
+    ) -> Self:
+        """Opens a collection; with ``create`` makes it if there is none.
+
+        Args:
+            location: a folder or URL; None makes a private temporary collection, which ``close`` removes.
+            create: whether to make one where there is none.
+            model: in place of the one that the collection names, where that has moved; "minilm" for a new collection.
+            mode: "read" serves from a folder that cannot be written, too.
+            options: of a new collection; where stated for one that exists, they must be those it was made with.
+
+        Raises:
+            CollectionNotFoundError: there is none, and ``create`` is false.
+            InputError: an option that differs from the recorded one.
+        """
+        check_options(options)
+        if location is None:
+            return cls.create(None, "minilm" if model is None else model, **options)
+        try:
+            return cls._open_existing(location, model, mode, options)
+        except CollectionNotFoundError:
+            if not create or mode == "read":
+                raise
+        try:
+            return cls.create(location, "minilm" if model is None else model, **options)
+        except CollectionExistsError:  # another process was quicker
+            return cls._open_existing(location, model, mode, options)
+
+    @classmethod
+    def _open_existing(
+        cls, location: str | Path, model: str | Path | Encoder | None, mode: Mode, options: CollectionOptions
+    ) -> Self:
+        collection = _open(location, mode)
+        try:
+            check_recorded(collection.settings, options, collection.location)
+        except InputError:
+            collection.close()
+            raise
+        retriever = cls(collection, model)
+        retriever._owned, retriever._mode = True, mode
+        return retriever
+
+    @classmethod
+    async def acreate(
+        cls,
+        location: str | Path | None = None,
+        model: str | Path | Encoder = "minilm",
+        **options: Unpack[CollectionOptions],
+    ) -> Self:
+        """Async twin of :meth:`create`."""
+        import asyncio
+
+        return await asyncio.to_thread(cls.create, location, model, **options)
+
+    @classmethod
+    async def aopen(
+        cls,
+        location: str | Path | None,
+        *,
+        create: bool = False,
+        model: str | Path | Encoder | None = None,
+        mode: Mode = "write",
+        **options: Unpack[CollectionOptions],
+    ) -> Self:
+        """Async twin of :meth:`open`."""
+        import asyncio
+
+        return await asyncio.to_thread(cls.open, location, create=create, model=model, mode=mode, **options)
+
+    @property
+    def collection(self) -> Collection:
+        """Where everything is kept."""
+        return self._stages.collection
+
+    @property
+    def encoder(self) -> Encoder:
+        """The collection's model, loaded at first use.
+
+        Raises:
+            ModelMismatchError: it is not the model that the collection was made by.
+        """
+        return self._stages.encoder
+
+    def info(self) -> CollectionInfo:
+        """Location, settings and sizes of the collection."""
+        return self.collection.info()
+
+    def close(self) -> None:
+        """Closes the collection, unless it was handed in open. The model stays loaded: others may use it."""
+        if self._owned:
+            self.collection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _check_writable(self) -> None:
+        """Refuses a write before anything is read or encoded for it."""
+        if self._mode == "read":
+            raise CollectionReadOnlyError(f"{self.collection.location} is open for reading; open it with mode='write'")
+
+    ainfo = twin(info)
+    aclose = twin(close)
+
+
+def _open(location: str | Path, mode: Mode) -> Collection:
+    from late_rag.collections import open_collection
+
+    return open_collection(location, mode)
+
+
+def _portable(chunker: Chunker | None) -> Chunker | tuple[type, dict[str, Any]] | None:
+    """The class and options of a chunker that is made of them: its tokenizer need not be one that can be pickled."""
+    return (type(chunker), chunker.options()) if hasattr(chunker, "from_options") else chunker  # type: ignore[union-attr]

@@ -1,0 +1,254 @@
+"""A collection with its model around it: put documents in, ask questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from late_rag.asynchronous import twin
+from late_rag.errors import InputError
+from late_rag.retriever import inputs
+from late_rag.retriever.adding import Adding
+from late_rag.retriever.holder import CollectionHolder
+from late_rag.retriever.metadata import MetadataUpdate
+from late_rag.retriever.progress import Meter
+from late_rag.retriever.results import search_chunks, search_documents
+from late_rag.retriever.syncing import Syncing
+from late_rag.types import Chunk, Hit, Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from late_rag.filters import Filter
+    from late_rag.loaders import RecordFields
+    from late_rag.retriever.inputs import Addable, GroupBy
+    from late_rag.retriever.progress import Report
+    from late_rag.retriever.syncing import Paths, SyncResult
+    from late_rag.types import AddResult, Metadata, OnConflict, TokenEmbeddings, TokenMatch
+
+FilterLike: TypeAlias = "Filter | Mapping[str, Any] | str | None"
+
+
+class Retriever(CollectionHolder):
+    """Finds passages by late interaction. Safe for many threads.
+
+    The model is loaded when the first text is encoded: opening, ``info``, ``delete`` and unchanged files need none.
+    Every method has an async twin, its name with an ``a`` in front (``async_`` for ``sync``), which never blocks the
+    event loop.
+
+    Args:
+        collection: one that is open, which ``close`` leaves open; or the location of one that exists.
+        encoder: in place of the model that the collection names; its model_id must be the same.
+        chunker: in place of the one that the collection records.
+    """
+
+    def add(
+        self, documents: Iterable[Addable], *, on_conflict: OnConflict = "replace", progress: Report | None = None
+    ) -> AddResult:
+        """Adds documents and texts, which are chunked, and chunks, which are taken as they are.
+
+        What is stored with equal text and metadata is left as it is, and counts as skipped. Where metadata changed
+        nothing is encoded again, unless it is part of what is encoded; where text changed, only the chunks with new
+        content are. Anything iterable is read as a stream and committed every few seconds; a document is written
+        whole, so its embeddings are in memory at once. A text's id is the hash of its content.
+
+        Args:
+            documents: what is added, in any mixture.
+            on_conflict: what happens to ids that are there: "replace", "skip", or "fail": then all is written in one
+                commit, or nothing, and held in memory until then. The same id twice with equal content counts once;
+                else it is as if one came after the other.
+            progress: called with the chunks that are encoded; what it raises stops the work, and what was committed
+                stays.
+
+        Raises:
+            InputError: an item that cannot be added; a list is checked in whole before anything else happens.
+            ConflictError: ``on_conflict="fail"`` and an id is there, or comes twice with different content.
+            ModelMismatchError: the model is not the one that the collection was made by.
+            CancelledError: raised by ``progress``.
+        """
+        inputs.check_on_conflict(on_conflict)
+        items = inputs.check_addables(documents)
+        self._check_writable()
+        adding = Adding(self._stages, on_conflict, Meter(progress, len(items) if isinstance(items, Sequence) else None))
+        if on_conflict == "fail":
+            adding.all_or_nothing(items)
+        else:
+            adding.stream(items)
+        return adding.result
+
+    def sync(
+        self,
+        paths: Paths,
+        *,
+        prune: bool = True,
+        as_: str | None = None,
+        strict: bool = False,
+        fields: RecordFields | None = None,
+        progress: Report | None = None,
+    ) -> SyncResult:
+        """Makes the collection hold what is in these files and folders now.
+
+        An unchanged file costs a hash of its bytes. A changed one replaces all it had, in one commit; in files of
+        records (CSV, JSON, JSONL) each record on its own. Only chunks whose content is new are encoded, also in a
+        file that was moved or copied. A file that takes long is staged on the way: stopped at any moment, the next
+        run goes on from there.
+
+        Args:
+            paths: files and folders.
+            prune: whether files that are gone below ``paths`` are removed. What could not be read is never removed.
+            as_: the name of the paths' root, in place of its resolved path.
+            strict: whether the first file that cannot be read raises; else it keeps what it had, and is reported.
+            fields: which fields of a record are text, key and metadata.
+            progress: called with the stages "scan" (files) and "encode" (chunks; their total is an estimate until
+                every file is read); what it raises stops the work, and what was committed stays.
+
+        Raises:
+            InputError: a path that is not there.
+            LoadError: a file that cannot be read, with ``strict``.
+            ModelMismatchError: the model is not the one that the collection was made by.
+            CancelledError: raised by ``progress``.
+        """
+        self._check_writable()
+        return Syncing(self._stages, progress, strict=strict).run(paths, as_, fields, prune=prune)
+
+    def search(
+        self,
+        query: str,
+        top_k: int = 10,
+        *,
+        filter: FilterLike = None,  # noqa: A002
+        selection: Selection | None = None,
+        threshold: float | None = None,
+        group_by: GroupBy = None,
+    ) -> list[Hit]:
+        """The chunks that answer the query best, best first.
+
+        Args:
+            query: a text; one longer than the model reads is cut, with a warning.
+            top_k: how many at most; more than there are gives all.
+            filter: restricts to chunks whose metadata match; short for ``Selection(filter=…)``, and added to it.
+            selection: restricts to chunks, documents, or what a filter matches.
+            threshold: the least ``similarity`` of a hit.
+            group_by: "document" gives the best chunk of each of the ``top_k`` best documents.
+
+        Raises:
+            InputError: an empty query, or an argument that cannot be.
+            FilterError: a filter that cannot be read.
+            ModelMismatchError: the model is not the one that the collection was made by.
+        """
+        query = inputs.check_query(query)
+        return self._search([query], top_k, filter, selection, threshold, group_by)[0]
+
+    def search_batch(
+        self,
+        queries: Iterable[str],
+        top_k: int = 10,
+        *,
+        filter: FilterLike = None,  # noqa: A002
+        selection: Selection | None = None,
+        threshold: float | None = None,
+        group_by: GroupBy = None,
+    ) -> list[list[Hit]]:
+        """For each query what :meth:`search` returns, encoded and searched together."""
+        return self._search(inputs.check_queries(queries), top_k, filter, selection, threshold, group_by)
+
+    def _search(
+        self,
+        queries: list[str],
+        top_k: int,
+        filter: FilterLike,  # noqa: A002
+        selection: Selection | None,
+        threshold: float | None,
+        group_by: GroupBy,
+    ) -> list[list[Hit]]:
+        top_k, threshold = inputs.check_top_k(top_k), inputs.check_threshold(threshold)
+        inputs.check_group_by(group_by)
+        selected = inputs.combined(selection, filter)
+        if not queries:
+            return []
+
+        def ask(embeddings: Sequence[TokenEmbeddings], count: int) -> list[list[Hit]]:
+            return self.collection.search(embeddings, count, selected)
+
+        embeddings = self._stages.checked_encoder().encode_queries(queries)
+        find = search_documents if group_by == "document" else search_chunks
+        return find(ask, embeddings, top_k, threshold)
+
+    def explain(self, query: str, hit: Hit | Chunk) -> list[TokenMatch]:
+        """For each token of the query the token of the hit that it matched: what the score is made of.
+
+        The hit's chunk is encoded again, without pooling, so the sum of the similarities is its MaxSim before
+        anything was lost in storage.
+
+        Raises:
+            InputError: an empty query, or a ``hit`` that is none.
+        """
+        from late_rag.explain import match_tokens
+
+        query, chunk = inputs.check_query(query), inputs.check_hit(hit)
+        return match_tokens(self._stages.checked_encoder(), query, chunk)
+
+    def delete(
+        self,
+        selection: Selection | Sequence[str] | None = None,
+        *,
+        filter: FilterLike = None,  # noqa: A002
+    ) -> int:
+        """Removes chunks, and documents that have none left; needs no model.
+
+        Args:
+            selection: which chunks, or their ids; ids that do not exist are no error.
+            filter: restricts to chunks whose metadata match.
+
+        Returns:
+            How many chunks went.
+
+        Raises:
+            InputError: nothing was given (``collection.clear()`` removes everything).
+        """
+        return self.collection.delete(_selection(selection, filter))
+
+    def update_metadata(
+        self,
+        selection: Selection | Sequence[str] | None,
+        changes: Metadata,
+        mode: Literal["merge", "replace"] = "merge",
+    ) -> int:
+        """Changes the metadata of chunks, and of documents all of whose chunks are meant.
+
+        Chunks in front of whose text a changed key is encoded (``embed_metadata``, or the ``heading`` or ``title`` that
+        chunking put there) are encoded again; else nothing is.
+
+        Args:
+            selection: which chunks, or their ids; None means all.
+            changes: keys and their new values.
+            mode: "merge" keeps the other keys, "replace" does not.
+
+        Returns:
+            How many chunks were meant.
+
+        Raises:
+            InputError: a value that cannot be stored, or an unknown mode.
+        """
+        from late_rag.metadata import check
+
+        if mode not in ("merge", "replace"):
+            raise InputError(f'mode must be "merge" or "replace", not {mode!r}')
+        check(changes)
+        self._check_writable()
+        return MetadataUpdate(self._stages, changes, mode).run(_selection(selection, None))
+
+    aadd = twin(add)
+    async_ = twin(sync)
+    asearch = twin(search)
+    asearch_batch = twin(search_batch)
+    aexplain = twin(explain)
+    adelete = twin(delete)
+    aupdate_metadata = twin(update_metadata)
+
+
+def _selection(selection: Selection | Sequence[str] | None, filter: FilterLike) -> Selection:  # noqa: A002
+    """What is meant, whichever way it was said."""
+    if not isinstance(selection, Selection | None):
+        selection = Selection(ids=selection)  # type: ignore[arg-type]  # it takes any sequence, and refuses a text
+    return inputs.combined(selection, filter) or Selection()

@@ -1,0 +1,67 @@
+"""What need not be encoded: documents that are stored as they are, and chunks whose content was encoded before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from late_rag.types import Chunk, Document, Selection, batched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from late_rag.protocols import Collection
+    from late_rag.retriever.stages import Stages
+    from late_rag.types import TokenEmbeddings
+
+Paired: TypeAlias = "Iterator[tuple[Chunk, TokenEmbeddings | None]]"
+"""Chunks in order, each with its embeddings where they are known."""
+
+_LOOKED_UP_TOGETHER = 64
+
+
+class StoredEmbeddings:
+    """What a selection of stored chunks can lend, by the hash of what was encoded.
+
+    Holds a hash and an id for each chunk of the selection, and reads embeddings only when they are asked for.
+    """
+
+    def __init__(self, collection: Collection, selection: Selection | None) -> None:
+        self._collection = collection
+        self._ids: dict[str, str] = {}
+        if selection is not None:
+            for batch in collection.iterate(selection):
+                self._ids.update((chunk.content_hash, chunk.id) for chunk, _ in batch)
+
+    def pair(self, chunks: Iterable[Chunk]) -> Paired:
+        """Each chunk with the embeddings that are stored for its content, or None."""
+        if not self._ids:
+            yield from ((chunk, None) for chunk in chunks)
+            return
+        for batch in batched(chunks, _LOOKED_UP_TOGETHER):
+            yield from zip(batch, self._look_up(batch), strict=True)
+
+    def _look_up(self, chunks: Sequence[Chunk]) -> list[TokenEmbeddings | None]:
+        ids = [self._ids.get(chunk.content_hash) for chunk in chunks]
+        found = self._collection.embeddings([identity for identity in ids if identity is not None])
+        return [None if identity is None else found.get(identity) for identity in ids]
+
+
+def paired_chunks(stages: Stages, documents: Sequence[Document], known: Iterable[str]) -> Paired:
+    """The chunks of documents, with the embeddings that the same documents have stored for the same content.
+
+    ``known`` are the ids of those documents that are in the collection.
+    """
+    known = set(known)
+    before = tuple(document.id for document in documents if document.id in known)
+    stored = StoredEmbeddings(stages.collection, Selection(document_ids=before) if before else None)
+    return stored.pair(chunk for document in documents for chunk in stages.chunks(document))
+
+
+def unchanged(collection: Collection, documents: Sequence[Document], hashes: Mapping[str, str]) -> set[str]:
+    """Ids of the documents that are stored as they are, metadata and all.
+
+    ``hashes`` are the content hashes of those that are in the collection.
+    """
+    same = [document for document in documents if hashes.get(document.id) == document.content_hash]
+    stored = {document.id: document for document in collection.get_documents([document.id for document in same])}
+    return {document.id for document in same if stored.get(document.id) == document}

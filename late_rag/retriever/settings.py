@@ -1,0 +1,192 @@
+"""What a collection is made with: options in the user's words, settings as they are recorded, and the probe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from late_rag.errors import InputError, ModelMismatchError
+from late_rag.protocols import CollectionSettings
+from late_rag.types import Chunk
+
+if TYPE_CHECKING:
+    from late_rag.protocols import Encoder
+    from late_rag.types import TokenEmbeddings
+
+PROBE_QUERY = "which token matches best?"
+PROBE_DOCUMENT = "Every token keeps a vector of its own; a query meets the best of them."
+PROBE_COSINE = 0.95
+"""Least mean row cosine with the recorded probe: int8 against float32 of one model is above, another model below."""
+
+
+class CollectionOptions(TypedDict, total=False):
+    """How a collection is made. Fixed from then on; stated again for one that exists, they must be the same."""
+
+    chunking: Mapping[str, Any] | str | None
+    """Options of the chunker, or its kind alone; see :class:`late_rag.chunkers.ChunkingOptions`."""
+
+    pool_factor: int
+    """Keep about one row in so many by hierarchical pooling; 1 keeps all."""
+
+    embed_metadata: Sequence[str]
+    """Metadata keys that are encoded in front of each chunk's text."""
+
+    language: str
+    """Of the full text: a Snowball language, or "none"."""
+
+    storage: Literal["int8", "float16"]
+    """How embeddings are stored."""
+
+    index: str
+    """The kind of candidate index, or "auto"."""
+
+
+def check_options(options: CollectionOptions) -> None:
+    """Checks what can be checked without a model.
+
+    Raises:
+        TypeError: an option that does not exist.
+        InputError: a value that cannot be.
+    """
+    for name in options:
+        if name not in CollectionOptions.__annotations__:
+            known = ", ".join(CollectionOptions.__annotations__)
+            raise TypeError(f"unknown collection option {name!r}; there are: {known}")
+    _pool_factor(options.get("pool_factor", 1))
+    _embed_metadata(options)
+    if options.get("storage", "int8") not in ("int8", "float16"):
+        raise InputError(f'storage must be "int8" or "float16", not {options["storage"]!r}')
+
+
+def new_settings(encoder: Encoder, location: str | Path | None, options: CollectionOptions) -> CollectionSettings:
+    """The settings of a collection that is made with this encoder.
+
+    A model that is a folder is recorded absolutely and as seen from the collection.
+    """
+    from late_rag.chunkers import load_chunker
+
+    absolute, relative = _model_names(encoder.model, location)
+    return CollectionSettings(
+        model=absolute,
+        model_relative=relative,
+        model_id=encoder.model_id,
+        variant=encoder.variant,
+        dim=encoder.dim,
+        storage=options.get("storage", "int8"),
+        pooling=_pooling(options.get("pool_factor", 1)),
+        chunking=load_chunker(_chunking(options), encoder).options(),
+        embed_metadata=_embed_metadata(options),
+        language=options.get("language", "english"),
+        index=options.get("index", "auto"),
+        probe={name: rows.astype(float).round(4).tolist() for name, rows in probe_embeddings(encoder).items()},
+    )
+
+
+def check_recorded(settings: CollectionSettings, options: CollectionOptions, location: str) -> None:
+    """Compares options with those that a collection was made with.
+
+    Raises:
+        InputError: an option that is stated and differs; the message has both values.
+    """
+    stated: dict[str, Any] = {name: value for name, value in options.items() if name not in ("chunking", "pool_factor")}
+    recorded: dict[str, Any] = {name: getattr(settings, name) for name in stated}
+    if "embed_metadata" in stated:
+        stated["embed_metadata"] = _embed_metadata(options)
+    if "pool_factor" in options:
+        stated["pool_factor"] = options["pool_factor"]
+        recorded["pool_factor"] = (settings.pooling or {}).get("pool_factor", 1)
+    for name, value in (_chunking(options) if options.get("chunking") else {}).items():
+        stated[f"chunking {name}"], recorded[f"chunking {name}"] = value, (settings.chunking or {}).get(name)
+    for name, value in stated.items():
+        if _as_lists(value) != _as_lists(recorded[name]):
+            raise InputError(
+                f"{name} is {value!r}, but the collection {location} was made with {recorded[name]!r}; "
+                "leave it out, or make another collection"
+            )
+
+
+def probe_embeddings(encoder: Encoder) -> dict[str, TokenEmbeddings]:
+    """Embeddings of the fixed query and document, each ``(tokens, dim) float32``."""
+    (query,) = encoder.encode_queries([PROBE_QUERY])
+    (document,) = encoder.encode_documents([Chunk(id="probe", document_id="probe", text=PROBE_DOCUMENT)])
+    return {"query": query, "document": document}
+
+
+def check_probe(encoder: Encoder, settings: CollectionSettings, location: str) -> None:
+    """Compares what the encoder makes of the probe with what is recorded.
+
+    Raises:
+        ModelMismatchError: mean row cosine below .95: a model that changed under the same name.
+    """
+    if settings.probe is None:
+        return
+    for name, rows in probe_embeddings(encoder).items():
+        cosine = _mean_row_cosine(rows, settings.probe[name])
+        if not cosine >= PROBE_COSINE:
+            raise ModelMismatchError(
+                f"the model {encoder.model!r} is not what it was when the collection {location} was made: of the "
+                f"probe {name} it gives embeddings with a mean row cosine of {cosine:.3f} to the recorded ones, "
+                f"at least {PROBE_COSINE} is needed; use the model as it was, or index anew"
+            )
+
+
+def _mean_row_cosine(rows: TokenEmbeddings, recorded: Sequence[Sequence[float]]) -> float:
+    import numpy as np
+
+    other = np.asarray(recorded, np.float32)
+    if rows.shape != other.shape:
+        return 0.0
+    norms = np.linalg.norm(rows, axis=1) * np.linalg.norm(other, axis=1)
+    return float(np.mean(np.sum(rows * other, axis=1) / np.maximum(norms, np.finfo(np.float32).tiny)))
+
+
+def _model_names(model: str, location: str | Path | None) -> tuple[str, str | None]:
+    """The model's name; for a folder its absolute path, and its path as seen from the collection's folder."""
+    if not Path(model).is_absolute() or not Path(model).is_dir():
+        return model, None
+    absolute = Path(model).resolve()
+    if location is None or "://" in str(location):
+        return str(absolute), None
+    try:
+        return str(absolute), Path(os.path.relpath(absolute, Path(location).resolve())).as_posix()
+    except ValueError:  # another drive
+        return str(absolute), None
+
+
+def _pool_factor(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"pool_factor must be a whole number of at least 1, not {value!r}")
+    return value
+
+
+def _pooling(pool_factor: int) -> dict[str, Any] | None:
+    from late_rag.pooling import load_pooling
+
+    if _pool_factor(pool_factor) == 1:
+        return None
+    pooling = load_pooling({"kind": "hierarchical", "pool_factor": pool_factor})
+    return None if pooling is None else pooling.options()
+
+
+def _chunking(options: CollectionOptions) -> dict[str, Any]:
+    chunking = options.get("chunking")
+    given = {"kind": chunking} if isinstance(chunking, str) else dict(chunking or {})
+    return given | ({"embed_metadata": list(_embed_metadata(options))} if _embed_metadata(options) else {})
+
+
+def _embed_metadata(options: CollectionOptions) -> tuple[str, ...]:
+    """The keys, which may also stand among the chunking options."""
+    chunking = options.get("chunking")
+    inner = chunking.get("embed_metadata") if isinstance(chunking, Mapping) else None
+    keys = options.get("embed_metadata") or inner or ()
+    if isinstance(keys, str) or not all(isinstance(key, str) for key in keys):
+        raise InputError(f"embed_metadata takes a list of metadata keys, not {keys!r}")
+    if options.get("embed_metadata") and inner and tuple(inner) != tuple(keys):
+        raise InputError(f"embed_metadata is {tuple(keys)!r}, and among the chunking options {tuple(inner)!r}")
+    return tuple(keys)
+
+
+def _as_lists(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple | list) else value

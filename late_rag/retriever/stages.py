@@ -1,0 +1,130 @@
+"""The encoder, chunker and pooling that belong to a collection, each made when it is first needed."""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from late_rag.encoders import load_encoder
+from late_rag.errors import ModelMismatchError
+from late_rag.retriever.settings import check_probe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from late_rag.protocols import Chunker, Collection, Encoder, TokenPooling
+    from late_rag.types import Chunk, Document
+
+logger = logging.getLogger(__name__)
+
+
+class Stages:
+    """What stands around one collection. Thread-safe: each stage is shared, or cheap enough to be made twice.
+
+    Args:
+        model: an encoder, or what to load in place of the model that the collection names; the model_id must be the
+            same.
+        chunker: in place of the one that the collection records.
+    """
+
+    def __init__(
+        self, collection: Collection, model: str | Path | Encoder | None = None, chunker: Chunker | None = None
+    ) -> None:
+        self.collection = collection
+        self.given_model = model
+        self.given_chunker = chunker
+        self._encoder: tuple[int, Encoder] | None = None
+        self._chunker: tuple[Encoder, Chunker] | None = None
+        self._probed: Encoder | None = None
+
+    @property
+    def encoder(self) -> Encoder:
+        """The collection's model, loaded at first use, and again in a forked process.
+
+        Raises:
+            ModelMismatchError: its model_id is not the one recorded.
+            ModelError: it cannot be found or loaded.
+        """
+        if self._encoder is None or self._encoder[0] != os.getpid():
+            encoder = self._loaded()
+            self._check_model(encoder)
+            self._encoder = os.getpid(), encoder
+        return self._encoder[1]
+
+    def checked_encoder(self) -> Encoder:
+        """The encoder, after what it makes of the probe was compared with what is recorded.
+
+        Raises:
+            ModelMismatchError: the model is another one, or changed under the same name.
+        """
+        encoder = self.encoder
+        if self._probed is not encoder:
+            check_probe(encoder, self.collection.settings, self.collection.location)
+            self._probed = encoder
+        return encoder
+
+    def chunks(self, document: Document) -> Iterator[Chunk]:
+        """The chunks of a document, as this collection splits."""
+        return self.chunker(document)
+
+    @property
+    def chunker(self) -> Chunker:
+        """Made from the recorded options and the encoder's tokenizer."""
+        if self.given_chunker is not None:
+            return self.given_chunker
+        from late_rag.chunkers import load_chunker
+
+        encoder = self.encoder
+        if self._chunker is None or self._chunker[0] is not encoder:
+            self._chunker = encoder, load_chunker(self.collection.settings.chunking, encoder)
+        return self._chunker[1]
+
+    @cached_property
+    def pooling(self) -> TokenPooling | None:
+        """The recorded pooling, or None."""
+        from late_rag.pooling import load_pooling
+
+        options = self.collection.settings.pooling
+        return None if options is None else load_pooling(options)
+
+    def _loaded(self) -> Encoder:
+        if self.given_model is not None:
+            return load_encoder(self.given_model) if isinstance(self.given_model, str | Path) else self.given_model
+        return load_encoder(self._recorded_model())
+
+    def _recorded_model(self) -> str:
+        """What is recorded, or where the folder is as seen from the collection, if that is where it is now."""
+        settings = self.collection.settings
+        if settings.model_relative is None or Path(settings.model).is_dir():
+            return settings.model
+        beside = Path(self.collection.location) / settings.model_relative
+        return str(beside.resolve()) if beside.is_dir() else settings.model
+
+    def _check_model(self, encoder: Encoder) -> None:
+        check_model(encoder, self.collection)
+        if encoder.variant != self.collection.settings.variant:
+            recorded = self.collection.settings.variant
+            logger.info("%s: computed as %s, recorded as %s", self.collection.location, encoder.variant, recorded)
+
+
+def check_model(encoder: Encoder, collection: Collection) -> None:
+    """Compares the encoder's identity with the one recorded.
+
+    Raises:
+        ModelMismatchError: they differ; the message names both models and both ids.
+    """
+    settings = collection.settings
+    if encoder.model_id != settings.model_id:
+        raise ModelMismatchError(
+            f"the collection {collection.location} was made by the model {settings.model!r} (model_id "
+            f"{settings.model_id}), the one in use is {encoder.model!r} (model_id {encoder.model_id}); "
+            "use the model it was made by, or index anew"
+        )
+    if encoder.dim != settings.dim:
+        raise ModelMismatchError(
+            f"embeddings of the model {encoder.model!r} have dim {encoder.dim}, those of the collection "
+            f"{collection.location} {settings.dim} (both model_id {settings.model_id})"
+        )
