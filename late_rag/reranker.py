@@ -1,0 +1,248 @@
+"""Reranking: candidates from anywhere, in the order of their MaxSim with the query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from late_rag.asynchronous import twin
+from late_rag.collections import shared_collection
+from late_rag.embedding_cache import EmbeddingCache
+from late_rag.encoders import load_encoder
+from late_rag.errors import InputError
+from late_rag.retriever.inputs import check_queries, check_query, check_text, check_top_k, clean_chunk
+from late_rag.retriever.stages import Stages
+from late_rag.types import Chunk, Hit, digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from late_rag.protocols import Collection, Encoder
+    from late_rag.types import TokenEmbeddings
+
+Candidate: TypeAlias = str | Chunk | Hit
+
+CACHE_BYTES = 256 * 2**20
+"""Of embeddings: about 2,500 chunks of 200 tokens at 128 dims."""
+
+_SCORED_TOGETHER = 1024
+"""Candidates whose embeddings are in memory at once, beside the cache; more if one query alone has more."""
+
+
+@dataclass(frozen=True)
+class Ranked(Hit):
+    """A candidate with its score; ``index`` is its place among the candidates that were given."""
+
+    index: int = field(kw_only=True)
+
+
+class Reranker:
+    """Scores candidates against a query by late interaction. Safe for many threads.
+
+    The embeddings of candidates are kept, by content, so that the same passage is encoded once however often it comes.
+    With a collection, chunks that it holds with the same content are scored by what it has stored, and never encoded.
+    ``arerank`` and ``arerank_batch`` are the async twins.
+
+    Args:
+        model: what :func:`late_rag.load_encoder` takes; None is the collection's model, or "minilm" without one.
+        cache_bytes: how many bytes of embeddings are kept.
+        collection: one that is open, or its location, which is opened for reading.
+        encoder: one that is loaded, in place of ``model``.
+
+    Raises:
+        CollectionNotFoundError: there is none at this location.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        cache_bytes: int = CACHE_BYTES,
+        collection: Collection | str | Path | None = None,
+        encoder: Encoder | None = None,
+    ) -> None:
+        if model is not None and encoder is not None:
+            raise InputError(f"give a model ({model!r}) or an encoder ({encoder.model!r}), not both")
+        self._cache = EmbeddingCache(cache_bytes)
+        self._collection = shared_collection(collection, "read") if isinstance(collection, str | Path) else collection
+        self._get_encoder = _source(model, encoder, self._collection)
+        self._given = model, encoder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As configuration: the copy keeps embeddings of its own, and uses its process's shared collection.
+
+        Raises:
+            CollectionError: a temporary collection, which lives in this process only.
+        """
+        return self._again, (*self._given, self._cache.limit, self._collection)
+
+    @classmethod
+    def _again(
+        cls, model: str | Path | None, encoder: Encoder | None, cache_bytes: int, collection: Collection | None
+    ) -> Self:
+        """What was pickled or copied, as :meth:`__reduce__` gave it."""
+        return cls(model, cache_bytes=cache_bytes, collection=collection, encoder=encoder)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The model, loaded at first use.
+
+        Raises:
+            ModelMismatchError: it is not the one that the collection was made by.
+        """
+        return self._get_encoder()
+
+    def close(self) -> None:
+        """Forgets the embeddings that were kept. Model and collection stay open: others may use them."""
+        self._cache.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def rerank(self, query: str, candidates: Iterable[Candidate], top_k: int | None = None) -> list[Ranked]:
+        """The candidates that answer the query best, best first; of equal ones the earlier first.
+
+        A text becomes a chunk whose id is the hash of its content; a hit keeps its source. A candidate without text
+        has no score, and is left out.
+
+        Args:
+            query: a text; one longer than the model reads is cut, with a warning.
+            candidates: texts, chunks or hits, also mixed.
+            top_k: how many at most; None is all.
+
+        Raises:
+            InputError: an empty query, a candidate that is none of these, or an impossible ``top_k``.
+            ModelMismatchError: the model is not the one that the collection was made by.
+        """
+        return self._rerank([check_query(query)], [_checked(candidates, "candidates")], _limit(top_k))[0]
+
+    def rerank_batch(
+        self, queries: Iterable[str], candidates: Iterable[Iterable[Candidate]], top_k: int | None = None
+    ) -> list[list[Ranked]]:
+        """For each query what :meth:`rerank` returns for its own candidates.
+
+        Queries are encoded together, and a candidate that several of them share once.
+
+        Raises:
+            InputError: also where there is not one list of candidates for each query.
+        """
+        checked = check_queries(queries)
+        lists = [_checked(listed, f"candidates of query {number}") for number, listed in enumerate(candidates)]
+        if len(checked) != len(lists):
+            raise InputError(f"{len(checked)} queries came with {len(lists)} lists of candidates; each needs its own")
+        return self._rerank(checked, lists, _limit(top_k))
+
+    def _rerank(self, queries: list[str], candidates: list[list[Hit]], top_k: int | None) -> list[list[Ranked]]:
+        if not any(candidates):
+            return [[] for _ in queries]
+        pairs = zip(self.encoder.encode_queries(queries), candidates, strict=True)
+        results = []
+        for group in _groups(pairs):
+            rows = self._embeddings(hit.chunk for _, listed in group for hit in listed)
+            results += [_ranked(query, listed, rows)[:top_k] for query, listed in group]
+        return results
+
+    def _embeddings(self, chunks: Iterable[Chunk]) -> Mapping[str, TokenEmbeddings]:
+        """Embeddings by content hash, each content once."""
+        wanted: dict[str, list[Chunk]] = {}
+        for chunk in chunks:
+            wanted.setdefault(chunk.content_hash, []).append(chunk)
+        rows = self._stored(wanted)
+        rows.update(self._cached(content for content in wanted if content not in rows))
+        rows.update(self._encoded([same[0] for content, same in wanted.items() if content not in rows]))
+        return rows
+
+    def _stored(self, wanted: Mapping[str, Sequence[Chunk]]) -> dict[str, TokenEmbeddings]:
+        """What the collection has for chunks that it holds with the same content."""
+        if self._collection is None:
+            return {}
+        ids = {chunk.id for same in wanted.values() for chunk in same}
+        known = {chunk.id: chunk.content_hash for chunk in self._collection.get(list(ids))}
+        found = self._collection.embeddings([identity for identity, content in known.items() if content in wanted])
+        return {known[identity]: embeddings for identity, embeddings in found.items()}
+
+    def _cached(self, contents: Iterable[str]) -> Iterator[tuple[str, TokenEmbeddings]]:
+        encoder = self.encoder
+        for content in contents:
+            embeddings = self._cache.get((content, encoder.model_id, encoder.variant))
+            if embeddings is not None:
+                yield content, embeddings
+
+    def _encoded(self, chunks: Sequence[Chunk]) -> Iterator[tuple[str, TokenEmbeddings]]:
+        encoder = self.encoder
+        for chunk, embeddings in zip(chunks, encoder.encode_documents(chunks), strict=True):
+            self._cache.put((chunk.content_hash, encoder.model_id, encoder.variant), embeddings)
+            yield chunk.content_hash, embeddings
+
+    arerank = twin(rerank)
+    arerank_batch = twin(rerank_batch)
+
+
+def _source(model: str | Path | None, encoder: Encoder | None, collection: Collection | None) -> Callable[[], Encoder]:
+    """What gives the encoder when it is needed."""
+    if collection is not None:
+        return Stages(collection, model if encoder is None else encoder).checked_encoder
+    if encoder is not None:
+        return lambda: encoder
+    return partial(load_encoder, "minilm" if model is None else model)
+
+
+def _checked(candidates: Iterable[Candidate], name: str) -> list[Hit]:
+    """The candidates as hits that have no score yet."""
+    if isinstance(candidates, str | Chunk | Hit) or not isinstance(candidates, Iterable):
+        raise InputError(f"{name} must be a list of texts, chunks or hits, not a {type(candidates).__name__}")
+    return [_as_hit(candidate, f"{name}[{number}]") for number, candidate in enumerate(candidates)]
+
+
+def _as_hit(candidate: object, name: str) -> Hit:
+    if isinstance(candidate, Hit):
+        return candidate
+    if isinstance(candidate, Chunk):
+        return Hit(clean_chunk(candidate), 0.0, 0.0)
+    if not isinstance(candidate, str):
+        raise InputError(f"{name} must be a text, a chunk or a hit, not a {type(candidate).__name__}")
+    text = check_text(candidate, name)
+    identity = digest(text)
+    return Hit(Chunk(identity, identity, text), 0.0, 0.0)
+
+
+def _limit(top_k: int | None) -> int | None:
+    return None if top_k is None else check_top_k(top_k)
+
+
+def _groups(
+    pairs: Iterable[tuple[TokenEmbeddings, list[Hit]]],
+) -> Iterator[list[tuple[TokenEmbeddings, list[Hit]]]]:
+    """Queries with together about as many candidates as are scored together."""
+    group, count = list[tuple["TokenEmbeddings", list[Hit]]](), 0
+    for pair in pairs:
+        group.append(pair)
+        count += len(pair[1])
+        if count >= _SCORED_TOGETHER:
+            yield group
+            group, count = [], 0
+    if group:
+        yield group
+
+
+def _ranked(query: TokenEmbeddings, hits: Sequence[Hit], rows: Mapping[str, TokenEmbeddings]) -> list[Ranked]:
+    """The hits with their scores, best first. Equal contents are scored once, so that they score the same."""
+    from late_rag.scoring import maxsim, similarity
+
+    contents = list(dict.fromkeys(hit.chunk.content_hash for hit in hits))
+    scores = dict(zip(contents, maxsim(query, [rows[content] for content in contents]).tolist(), strict=True))
+    ranked = [
+        Ranked(hit.chunk, score, similarity(score, len(query)), hit.source, hit.fused, hit.context, index=index)
+        for index, hit in enumerate(hits)
+        if (score := scores[hit.chunk.content_hash]) != float("-inf")
+    ]
+    return sorted(ranked, key=lambda hit: -hit.score)
