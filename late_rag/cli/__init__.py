@@ -1,0 +1,24 @@
+"""The command line, ``late-rag``: results on stdout, everything else on stderr, exit codes that mean something.
+
+One file a command (or a small group of them), imported only when that command runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+__all__ = ["main"]
+
+
+def main() -> NoReturn:
+    """Runs the command that ``sys.argv`` names, and exits."""
+    try:
+        from late_rag.cli.application import application
+        from late_rag.cli.output import use_utf8
+
+        use_utf8()
+        application()
+    except KeyboardInterrupt:  # before a command was running
+        sys.exit(130)
+    sys.exit(0)

@@ -1,0 +1,171 @@
+"""``late-rag index``: files and folders into a collection."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from late_rag.cli.command import Ending, subcommand
+from late_rag.cli.options import CollectionOption, JsonOption, ModelOption, PathsArgument, QuietOption
+from late_rag.cli.output import counted, note, write_json
+from late_rag.cli.progress import duration, reporting
+from late_rag.errors import CancelledError
+
+if TYPE_CHECKING:
+    from late_rag.retriever import Retriever, SyncResult
+
+_FILES, _RECORDS, _NEW = "Files", "Records of CSV, JSON and JSONL files", "How a new collection is made"
+
+Sync: TypeAlias = Annotated[
+    bool, typer.Option("--sync", help="Also remove what is gone below PATH.", rich_help_panel=_FILES)
+]
+As: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--as", metavar="NAME", help="Name the files' root, in place of its path.", rich_help_panel=_FILES),
+]
+Strict: TypeAlias = Annotated[
+    bool, typer.Option("--strict", help="Stop at the first file that cannot be read.", rich_help_panel=_FILES)
+]
+TextFields: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--text-field", metavar="FIELD", help="What is searched; may be repeated.", rich_help_panel=_RECORDS),
+]
+KeyField: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--key-field", metavar="FIELD", help="What identifies a record.", rich_help_panel=_RECORDS),
+]
+MetadataFields: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metadata-field", metavar="FIELD", help="What becomes metadata; may be repeated.", rich_help_panel=_RECORDS
+    ),
+]
+PoolFactor: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--pool-factor", metavar="N", help="Keep one token row in N.", rich_help_panel=_NEW),
+]
+Language: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--language", metavar="L", help="Of the full text, or none.", rich_help_panel=_NEW),
+]
+ChunkTokens: TypeAlias = Annotated[
+    int | None, typer.Option("--chunk-tokens", metavar="N", help="Tokens of a chunk, at most.", rich_help_panel=_NEW)
+]
+Overlap: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--overlap", metavar="N", help="Tokens that a chunk shares with the last.", rich_help_panel=_NEW),
+]
+EmbedMetadata: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--embed-metadata",
+        metavar="KEY",
+        help="Metadata to encode in front of the text; may be repeated.",
+        rich_help_panel=_NEW,
+    ),
+]
+
+
+@subcommand(
+    examples=(
+        "late-rag index handbook/ -c handbook.rag",
+        "late-rag index handbook/ -c handbook.rag --sync   (files that are gone are removed)",
+        "late-rag index faq.csv -c faq.rag --text-field answer --key-field number",
+        "late-rag index papers/ -c papers.rag --chunk-tokens 200 --overlap 20 --pool-factor 2",
+    )
+)
+def index(
+    paths: PathsArgument,
+    collection: CollectionOption,
+    sync: Sync = False,
+    as_: As = None,
+    strict: Strict = False,
+    text_field: TextFields = None,
+    key_field: KeyField = None,
+    metadata_field: MetadataFields = None,
+    model: ModelOption = None,
+    pool_factor: PoolFactor = None,
+    language: Language = None,
+    chunk_tokens: ChunkTokens = None,
+    overlap: Overlap = None,
+    embed_metadata: EmbedMetadata = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> Ending:
+    """Put files into a collection, which is made where there is none.
+
+    A file that did not change costs nothing; one that did replaces what it was.
+
+    An interrupted run goes on where it stopped.
+    """
+    from late_rag.loaders import RecordFields
+    from late_rag.retriever import Retriever
+
+    options = _stated(
+        model=model,
+        pool_factor=pool_factor,
+        language=language,
+        chunking=_stated(max_tokens=chunk_tokens, overlap=overlap) or None,
+        embed_metadata=embed_metadata,
+    )
+    fields = RecordFields(_tuple(text_field), key_field, _tuple(metadata_field))
+    with Retriever.open(collection, create=True, **options) as retriever:
+        if model is not None:
+            _ = retriever.encoder  # says at once if the collection is of another model
+        result = _sync(retriever, quiet, paths, as_=as_, strict=strict, fields=fields, prune=sync)
+    if json:
+        write_json({"collection": collection, **_as_json(result)})
+    if not quiet:
+        _summarise(result)
+    return Ending.PROBLEMS if result.failed else Ending.DONE
+
+
+def _sync(retriever: "Retriever", quiet: bool, paths: Sequence[Path], **options: Any) -> "SyncResult":
+    try:
+        with reporting(quiet=quiet) as report:
+            return retriever.sync(paths, progress=report, **options)
+    except (KeyboardInterrupt, CancelledError) as error:
+        chunks = counted(retriever.info().chunks, "chunk")
+        raise CancelledError(f"stopped; the collection holds {chunks}. The same command goes on from here") from error
+
+
+def _stated(**options: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value not in (None, [])}
+
+
+def _tuple(names: list[str] | None) -> tuple[str, ...] | None:
+    return tuple(names) if names else None
+
+
+def _as_json(result: "SyncResult") -> dict[str, Any]:
+    names = {"added": result.added, "changed": result.updated, "removed": result.removed}
+    return {
+        "files": {
+            **{name: len(locations) for name, locations in names.items()},
+            "unchanged": len(result.unchanged),
+            "failed": len(result.failed),
+        },
+        "chunks": {"written": result.chunks, "encoded": result.encoded, "reused": result.reused},
+        "seconds": round(result.seconds, 3),
+        **names,
+        "failed": [{"source": failed.location, "reason": failed.reason} for failed in result.failed],
+    }
+
+
+def _summarise(result: "SyncResult") -> None:
+    """What was done, in two lines; the failed files were named by the log."""
+    counts = {
+        "added": result.added,
+        "changed": result.updated,
+        "unchanged": result.unchanged,
+        "removed": result.removed,
+        "not indexed": result.failed,
+    }
+    files = ", ".join(f"{len(locations):,} {what}" for what, locations in counts.items() if locations) or "none found"
+    note(f"files: {files}")
+    note(
+        f"chunks: {result.chunks:,} written, {result.encoded:,} encoded, {result.reused:,} reused, "
+        f"in {duration(result.seconds)}"
+    )

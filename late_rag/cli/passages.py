@@ -1,0 +1,94 @@
+"""Passages as people read them: where they come from, the text to the width of the terminal, matches in colour."""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from late_rag.cli.output import interactive, printable, write
+from late_rag.cli.wrapping import Line, passage_lines
+
+if TYPE_CHECKING:
+    from late_rag.cli.tables import Screen
+    from late_rag.retriever import Retriever
+    from late_rag.types import Hit, TextSpan
+
+_INDENT = 5
+_LEAST_WIDTH = 20
+_MATCH = "bold yellow"
+
+
+def draw(retriever: "Retriever", question: str, hits: "Sequence[Hit]", lines: int | None = None) -> None:
+    """Prints hits, best first; words that matched the question are highlighted where there are colours.
+
+    Args:
+        retriever: encodes them again, to find what matched.
+        question: that they are hits of.
+        hits: in their order.
+        lines: how many of each passage, those with the most matches; None is all.
+    """
+    screen = _screen()
+    width = max(shutil.get_terminal_size().columns - _INDENT, _LEAST_WIDTH)
+    for rank, hit in enumerate(hits, 1):
+        spans = _matched(retriever, question, hit) if screen or lines else []
+        shown = passage_lines(printable(hit.chunk.text), spans, width, lines)
+        if screen:
+            _draw(screen, rank, hit, shown)
+        else:
+            _write(rank, hit, shown)
+
+
+def _screen() -> "Screen | None":
+    """Where there are colours; to find out more exactly, and to draw, costs the start-up of rich."""
+    if not (interactive(sys.stdout) or os.environ.get("FORCE_COLOR")):
+        return None
+    from late_rag.cli.tables import Screen
+
+    screen = Screen()
+    return screen if screen.color_system else None
+
+
+def _matched(retriever: "Retriever", question: str, hit: "Hit") -> "Sequence[TextSpan]":
+    from late_rag.explain import matched_words
+
+    return matched_words(retriever.explain(question, hit), hit.chunk.text)
+
+
+def _write(rank: int, hit: "Hit", lines: Sequence[Line]) -> None:
+    write(f"{rank:>3}  {hit.similarity:.2f}  {_origin(hit)}")
+    for line in lines:
+        write(" " * _INDENT + line.text)
+    write("")
+
+
+def _draw(screen: "Screen", rank: int, hit: "Hit", lines: Sequence[Line]) -> None:
+    from rich.text import Text
+
+    head = Text.assemble((f"{rank:>3}", "bold"), (f"  {hit.similarity:.2f}", "green"), f"  {_origin(hit)}")
+    screen.print(head, soft_wrap=True)
+    for line in lines:
+        indented = line.within(before=" " * _INDENT)
+        shown = Text(indented.text)
+        for start, stop in indented.matches:
+            shown.stylize(_MATCH, start, stop)
+        screen.print(shown, soft_wrap=True)
+    screen.print()
+
+
+def _origin(hit: "Hit") -> str:
+    """File, heading and page, as far as they are known."""
+    metadata = hit.chunk.metadata
+    parts = [_nearest(hit.source) if hit.source else f"document {hit.chunk.document_id}"]
+    if metadata.get("heading"):
+        parts.append(str(metadata["heading"]))
+    if metadata.get("page"):
+        parts.append(f"page {metadata['page']}")
+    return " ".join(printable(" · ".join(parts)).split("\n"))
+
+
+def _nearest(location: str) -> str:
+    """The path as seen from the working folder, where it is below that; below the root it is whole already."""
+    path, here = Path(location), Path.cwd()
+    return str(path.relative_to(here)) if here != here.parent and path.is_relative_to(here) else location

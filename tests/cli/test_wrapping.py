@@ -1,0 +1,70 @@
+"""Passages brought to the width of a terminal."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from late_rag.cli.wrapping import Line, passage_lines, wrap
+from late_rag.types import TextSpan
+
+TEXTS = st.text(alphabet=st.sampled_from("ab休é. \n\t\u00a0\ufe0f\u0301"), max_size=120)
+WIDTHS = st.integers(20, 40)
+
+
+def spans_of(text: str, word: str) -> list[TextSpan]:
+    return [TextSpan(found.start(), found.end()) for found in re.finditer(word, text)]
+
+
+def marked(lines: list[Line]) -> str:
+    return "".join(line.text[start:stop] for line in lines for start, stop in line.matches)
+
+
+@given(TEXTS, WIDTHS)
+def test_all_is_shown_within_the_width_with_single_spaces(text, width):
+    lines = passage_lines(text, [], width)
+    assert all(line.text and cell_len(line.text) <= width for line in lines)
+    assert all(line.text == " ".join(line.text.split()) for line in lines)
+    assert "".join("".join(line.text.split()) for line in lines) == "".join(text.split())
+
+
+@given(TEXTS, WIDTHS, st.integers(1, 3))
+def test_a_part_is_within_the_width_with_its_dots(text, width, count):
+    lines = passage_lines(text, spans_of(text, "a"), width, count)
+    assert len(lines) <= count
+    assert all(cell_len(line.text) <= width for line in lines)
+    assert all(line.text == " ".join(line.text.split()) for line in lines)
+    assert set(marked(lines)) <= {"a"}
+
+
+@given(TEXTS, WIDTHS)
+def test_all_matches_keep_their_place(text, width):
+    assert marked(passage_lines(text, spans_of(text, "ab*"), width)) == "".join(re.findall("ab*", text))
+
+
+def test_lines_are_as_full_as_can_be():
+    assert [line.text for line in wrap(Line("one two three four"), 9)] == ["one two", "three", "four"]
+    assert [line.text for line in wrap(Line("x 休假由组长批准 y"), 6)] == ["x", "休假由", "组长批", "准 y"]
+
+
+def test_paragraphs_are_kept_apart_and_lines_of_one_joined():
+    shown = passage_lines("# Head\n\nfirst\nline  goes \n on\n \n second", [], 40)
+    assert [line.text for line in shown] == ["# Head", "first line goes on", "second"]
+
+
+def test_the_lines_with_the_most_matches_are_shown_with_dots_where_something_is_left_out():
+    text = " ".join(["aaaaaaaaaaaaaaa"] * 3 + ["hit hit bbbbbbb"] + ["ccccccccccccccc"] * 3)
+    spans = spans_of(text, "hit")
+    assert [line.text for line in passage_lines(text, spans, 20, 1)] == ["… hit hit bbbbbbb …"]
+    assert [line.text for line in passage_lines(text, spans, 20, 2)] == ["… aaaaaaaaaaaaaaa", "hit hit bbbbbbb …"]
+    assert [line.text for line in passage_lines(text, [], 20, 1)] == ["aaaaaaaaaaaaaaa …"]
+    assert marked(passage_lines(text, spans, 20, 1)) == "hithit"
+
+
+def test_a_match_across_words_is_marked_in_each():
+    lines = passage_lines("one  two three", [TextSpan(1, 8)], 40)
+    assert lines == [Line("one two three", ((1, 3), (4, 7)))]
+    assert [line.matches for line in wrap(lines[0], 5)] == [((1, 3),), ((0, 3),), ()]
