@@ -40,13 +40,6 @@ def report(figures: Iterable[Figure]) -> None:
         print(figure.line(), flush=True)
 
 
-def median_ms(work: Callable[[], object], repeats: int = 30, warm_up: int = 5) -> float:
-    """Median of ``repeats`` timed calls, in milliseconds, after some that are not timed."""
-    for _ in range(warm_up):
-        work()
-    return 1e3 * statistics.median(seconds(work) for _ in range(repeats))
-
-
 def seconds(work: Callable[[], object]) -> float:
     """How long one call takes."""
     start = time.perf_counter()

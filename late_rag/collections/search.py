@@ -19,8 +19,8 @@ from late_rag.collections.reader import where
 from late_rag.collections.view import ViewKeeper
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring import similarity
-from late_rag.scoring.maxsim import StoredQuery, stored_maxsim
 from late_rag.scoring.packing import from_blob
+from late_rag.scoring.stored import StoredQuery, stored_maxsim, stored_query
 from late_rag.types import Chunk, Hit, Selection, TokenEmbeddings, batched
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 _FIRST_SCORED = 8
 _MOST_SCORED = 512
 _FEW = 256
-"""So many selected chunks are scored without looking for candidates first."""
+_FEW_OF_ALL = 32
+_MOST = 2048
+"""Selected chunks are scored without looking for candidates first where they are so few, or so small a share."""
 
 _QUERIES_AT_ONCE = 256
 _LISTED = "(SELECT value FROM json_each(?))"
@@ -66,10 +68,9 @@ class Searcher:
         top_k: int,
         selection: Selection | None,
     ) -> list[Ranked]:
-        half = self._settings.storage == "float16"
-        prepared = [StoredQuery(query, self._settings.dim, half=half) for query in queries]
+        prepared = [stored_query(query, self._settings.storage) for query in queries]
         within = self._keeper.within(connection, selection)
-        if within is not None and len(within) <= _FEW:
+        if within is not None and _few(connection, len(within)):
             selected = within.tolist()
             return [_best(self._scores(connection, query, selected), top_k) for query in prepared]
         candidates = first_candidates(self._keeper.view(connection), queries, top_k, within)
@@ -113,6 +114,11 @@ class Searcher:
         ).fetchall()
         found = _chunks(connection, (row for row, _ in ranked))
         return [_hit(found[row], score, math.nan) for row, score in ranked]
+
+
+def _few(connection: sqlite3.Connection, selected: int) -> bool:
+    chunks: int = connection.execute("SELECT chunks FROM state").fetchone()[0]
+    return selected <= max(_FEW, min(chunks // _FEW_OF_ALL, _MOST))
 
 
 def _best(scored: Ranked, top_k: int) -> Ranked:

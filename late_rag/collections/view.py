@@ -19,8 +19,9 @@ import numpy as np
 
 from late_rag.collections import reader
 from late_rag.collections.index_files import IndexFiles
+from late_rag.indexes.blocks import PackedChunk
 from late_rag.indexes.exact import packed_chunk
-from late_rag.indexes.packed import PackedChunk, PackedScan
+from late_rag.indexes.packed import PackedScan
 from late_rag.protocols import CollectionSettings, Index
 from late_rag.scoring.packing import from_blob, unpack
 from late_rag.types import Selection

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from late_rag.errors import CollectionDamagedError, InputError
-from late_rag.indexes.packed import BLOCK_TOKENS, COLUMNS, Block, PackedChunk, PackedScan
-from late_rag.scoring.maxsim import starts_of
+from late_rag.indexes.blocks import COLUMNS, Block, Layout, PackedChunk
+from late_rag.indexes.packed import PackedScan
 from late_rag.scoring.packing import pack, unpack
 
 if TYPE_CHECKING:
@@ -73,13 +73,18 @@ class ExactIndex:
             name: np.concatenate([np.empty(0, dtype), *(block.columns[name] for block in blocks)])
             for name, dtype in COLUMNS.items()
         }
-        dim = blocks[0].values.shape[1] if blocks else 0
         for name, column in columns.items():
             np.save(folder / f"{name}.npy", column, allow_pickle=False)
         with (folder / "values.u8").open("wb") as file:
             for block in blocks:
-                file.write(block.values[: block.tokens].tobytes())
-        manifest = {"kind": self.kind, "dim": dim, "tokens": int(columns["lengths"].sum()), "checks": _checks(columns)}
+                file.write(block.values.tobytes())
+        manifest = {
+            "kind": self.kind,
+            "dim": blocks[0].values.shape[1] if blocks else 0,
+            "chunks": [len(block.rows) for block in blocks],
+            "rows": [len(block.values) for block in blocks],
+            "checks": _checks(columns),
+        }
         (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
     @classmethod
@@ -92,17 +97,17 @@ class ExactIndex:
         try:
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
             columns = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in COLUMNS}
-            shape = manifest["tokens"], manifest["dim"]
+            shape = sum(manifest["rows"]), manifest["dim"]
             if manifest["kind"] != cls.kind or manifest["checks"] != _checks(columns):
                 raise CollectionDamagedError(f"{folder}: the files do not belong together")
             if (folder / "values.u8").stat().st_size != shape[0] * shape[1]:
                 raise CollectionDamagedError(f"{folder / 'values.u8'}: not {shape[0]} rows of {shape[1]} bytes")
-            values = np.memmap(folder / "values.u8", np.uint8, "r", shape=shape) if shape[0] else None
+            values = np.memmap(folder / "values.u8", np.uint8, "r", shape=shape) if shape[0] else np.empty(shape)
+            blocks = list(_mapped_blocks(values, columns, manifest["chunks"]))
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             raise CollectionDamagedError(f"{folder}: {error}") from error
         index = cls()
-        if values is not None:
-            index._scan = PackedScan(_mapped_blocks(values, columns))
+        index._scan = PackedScan(blocks)
         return index
 
 
@@ -110,14 +115,13 @@ def _checks(columns: dict[str, npt.NDArray[Any]]) -> dict[str, int]:
     return {name: zlib.crc32(column.tobytes()) for name, column in columns.items()}
 
 
-def _mapped_blocks(values: npt.NDArray[np.uint8], columns: dict[str, npt.NDArray[Any]]) -> Iterator[Block]:
-    """Blocks that are views of the file."""
-    lengths = columns["lengths"].astype(np.int64)
-    starts = starts_of(lengths)
-    first = 0
-    while first < len(lengths):
-        last = max(first + 1, int(np.searchsorted(starts + lengths, starts[first] + BLOCK_TOKENS, "right")))
-        rows = np.asarray(values[starts[first] : starts[last - 1] + lengths[last - 1]])
-        known = {name: column[first:last] for name, column in columns.items()}
-        yield Block(values=rows, live=np.ones(last - first, np.bool_), **known)
-        first = last
+def _mapped_blocks(
+    values: npt.NDArray[np.uint8], columns: dict[str, npt.NDArray[Any]], sizes: Sequence[int]
+) -> Iterator[Block]:
+    """Blocks that are views of the file; ``sizes`` are their numbers of chunks."""
+    chunk = row = 0
+    for size in sizes:
+        known = {name: column[chunk : chunk + size] for name, column in columns.items()}
+        end = row + Layout(known["lengths"]).rows
+        yield Block(values=np.asarray(values[row:end]), live=np.ones(size, np.bool_), **known)
+        chunk, row = chunk + size, end

@@ -10,68 +10,29 @@ so that searches in other threads go on undisturbed.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from late_rag.scoring.maxsim import segment_maxima, starts_of
-from late_rag.scoring.packing import PackedRows
-from late_rag.scoring.products import WORKERS, integer_products, parallel
+from late_rag.indexes import blocks as packing
+from late_rag.indexes.blocks import Block, PackedChunk
+from late_rag.indexes.together import Together
+from late_rag.scoring.maxsim import starts_of
+from late_rag.scoring.workers import parallel
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from late_rag.types import TokenEmbeddings
 
-BLOCK_TOKENS = 16_384
-"""Rows a block holds: 2 MiB at 128 dims, so that a block and its products stay in a core's cache."""
-
 QUERY_COLUMNS = 64
 """Query tokens scanned at once: bounds the products to 4 MiB a thread, however many queries there are."""
 
-COLUMNS = {"rows": np.int64, "lengths": np.int64, "scales": np.float32, "norms": np.float32, "errors": np.float32}
-"""A block's arrays of one value a chunk, and their dtypes."""
-
+_SMALL = 2048  # rows; so few are packed anew with each addition
 _QUERY_LEVELS = 63  # beyond, processors without VNNI saturate silently
 _FLOAT_MARGIN = 1e-5  # of the float32 arithmetic on the bounds, relative to the number of query tokens
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some chunks' rows one after the other; the buffer may be longer than what is used.
-
-    ``values (capacity, dim) uint8``; for each chunk ``rows`` its number, ``lengths`` its tokens, ``scales``, ``norms``
-    the largest norm of a row, ``errors`` the largest distance of a row from what was packed, ``live``.
-    """
-
-    values: npt.NDArray[np.uint8]
-    rows: npt.NDArray[np.int64]
-    lengths: npt.NDArray[np.int64]
-    scales: npt.NDArray[np.float32]
-    norms: npt.NDArray[np.float32]
-    errors: npt.NDArray[np.float32]
-    live: npt.NDArray[np.bool_]
-
-    @property
-    def tokens(self) -> int:
-        return int(self.lengths.sum())
-
-    @property
-    def columns(self) -> dict[str, npt.NDArray[Any]]:
-        """What is known of each chunk for good."""
-        return {name: getattr(self, name) for name in COLUMNS}
-
-
-@dataclass(frozen=True)
-class PackedChunk:
-    """One chunk to be scanned: its number, its rows in int8, and how far they are from what is stored."""
-
-    row: int
-    packed: PackedRows
-    error: float = 0.0
 
 
 class ScanQueries:
@@ -83,22 +44,19 @@ class ScanQueries:
         steps = np.where(largest > 0, largest / _QUERY_LEVELS, 1).astype(np.float32)
         rounded = np.rint(rows / steps)
         self.columns = np.ascontiguousarray(rounded.T.astype(np.int8))
-        self.steps = steps
+        self.steps = steps[:, 0]
         self.starts = starts_of([len(query) for query in queries])
         distances = np.linalg.norm(rows - rounded * steps, axis=1)
         self.slack = np.add.reduceat(distances, self.starts)
         self.norm = np.add.reduceat(np.linalg.norm(rows, axis=1), self.starts)
         self.margin = np.add.reduceat(np.full(len(rows), _FLOAT_MARGIN, np.float32), self.starts)
 
-    def bounds(self, block: Block) -> npt.NDArray[np.float32]:
-        """``(queries, chunks) float32``: no chunk's exact score is above."""
-        products = integer_products(block.values[: block.tokens], self.columns)
-        maxima = segment_maxima(products, starts_of(block.lengths)) * self.steps
-        scores = np.add.reduceat(maxima, self.starts, axis=0) * block.scales
-        scores += self.slack[:, None] * block.norms + self.norm[:, None] * block.errors
-        scores += self.margin[:, None] * (1 + block.norms)
-        scores[:, ~block.live] = -np.inf
-        return np.asarray(scores, np.float32)
+    def sums(self, block: Block) -> npt.NDArray[np.float32]:
+        """``(chunks, queries) float32``: MaxSim of the rounded queries and the packed rows, scales left out."""
+        sums: npt.NDArray[np.float32] = np.add.reduceat(
+            block.maxima(self.columns).astype(np.float32) * self.steps, self.starts, axis=1
+        )
+        return sums
 
 
 class PackedScan:
@@ -108,6 +66,12 @@ class PackedScan:
         self.blocks = tuple(blocks)
         self.rows = np.concatenate([np.empty(0, np.int64), *(block.rows for block in self.blocks)])
         self.live = np.concatenate([np.empty(0, np.bool_), *(block.live for block in self.blocks)])
+        scales, norms, errors = (
+            np.concatenate([np.empty(0, np.float32), *(getattr(block, name) for block in self.blocks)])
+            for name in ("scales", "norms", "errors")
+        )
+        self._scales, self._norms, self._errors = scales, norms, errors
+        self._bounds = Together(self._bounds_of, lambda queries: sum(map(len, queries)) <= QUERY_COLUMNS)
 
     def __len__(self) -> int:
         return int(self.live.sum())
@@ -120,12 +84,10 @@ class PackedScan:
     def adding(self, chunks: Iterable[PackedChunk]) -> PackedScan:
         """With chunks above all that are in; those without rows are left out."""
         blocks = list(self.blocks)
-        for group in _block_groups(chunk for chunk in chunks if len(chunk.packed.values)):
-            last = blocks[-1] if blocks else None
-            if last is not None and last.tokens + sum(len(c.packed.values) for c in group) <= BLOCK_TOKENS:
-                blocks[-1] = _extended(last, group)
-            else:
-                blocks.append(_new_block(group))
+        for group in packing.grouped(chunks):
+            blocks.append(packing.block_of(group))
+            while len(blocks) > 1 and _worth_joining(*blocks[-2:]):
+                blocks[-2:] = [packing.joined(blocks[-2:])]
         return PackedScan(blocks)
 
     def removing(self, rows: Iterable[int]) -> PackedScan:
@@ -137,7 +99,7 @@ class PackedScan:
             live = block.live & ~np.isin(block.rows, gone[first:last]) if first < last else block.live
             if int(block.lengths[live].sum()) * 2 < block.tokens:
                 if live.any():
-                    blocks.append(_compacted(block, live))
+                    blocks.append(packing.joined([replace(block, live=live)]))
             else:
                 blocks.append(block if live is block.live else replace(block, live=live))
         return PackedScan(blocks)
@@ -151,7 +113,7 @@ class PackedScan:
         mask = None if within is None else self._mask(within)
         found: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]] = []
         for group in _query_groups(queries):
-            found += [self._best(bounds, n, mask) for bounds in self._bounds(ScanQueries(group))]
+            found += [self._best(bounds, n, mask) for bounds in self._bounds(group)]
         return found
 
     def _mask(self, within: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -162,9 +124,14 @@ class PackedScan:
         mask[there[self.rows[there] == within[: len(there)]]] = True
         return mask
 
-    def _bounds(self, queries: ScanQueries) -> npt.NDArray[np.float32]:
-        parts = parallel(lambda blocks: [queries.bounds(block) for block in blocks], _shares(self.blocks))
-        return np.concatenate([bounds for part in parts for bounds in part], axis=1)
+    def _bounds_of(self, group: Sequence[TokenEmbeddings]) -> Sequence[npt.NDArray[np.float32]]:
+        """For each query ``(chunks,) float32``: no chunk's exact score is above."""
+        queries = ScanQueries(group)
+        bounds = np.concatenate(parallel(queries.sums, self.blocks)).T * self._scales
+        bounds += (queries.slack + queries.margin)[:, None] * self._norms
+        bounds += queries.norm[:, None] * self._errors + queries.margin[:, None]
+        bounds[:, ~self.live] = -np.inf
+        return list(bounds)
 
     def _best(
         self, bounds: npt.NDArray[np.float32], n: int, mask: npt.NDArray[np.bool_] | None
@@ -175,14 +142,6 @@ class PackedScan:
         best = best[bounds[best] > -np.inf]
         best = best[np.lexsort((self.rows[best], -bounds[best]))]
         return self.rows[best], bounds[best]
-
-
-def _shares(blocks: Sequence[Block]) -> list[tuple[Block, ...]]:
-    """Consecutive blocks for each worker, of about as many tokens."""
-    ends = np.cumsum([block.tokens for block in blocks])
-    worker = np.minimum((ends - 1) * WORKERS // ends[-1], WORKERS - 1)
-    pairs = zip(worker, blocks, strict=True)
-    return [tuple(block for _, block in group) for _, group in itertools.groupby(pairs, key=lambda pair: pair[0])]
 
 
 def _query_groups(queries: Sequence[TokenEmbeddings]) -> Iterator[list[TokenEmbeddings]]:
@@ -198,46 +157,7 @@ def _query_groups(queries: Sequence[TokenEmbeddings]) -> Iterator[list[TokenEmbe
         yield group
 
 
-def _block_groups(chunks: Iterable[PackedChunk]) -> Iterator[list[PackedChunk]]:
-    """Chunks of together at most BLOCK_TOKENS rows, or one longer chunk alone."""
-    group: list[PackedChunk] = []
-    tokens = 0
-    for chunk in chunks:
-        if group and tokens + len(chunk.packed.values) > BLOCK_TOKENS:
-            yield group
-            group, tokens = [], 0
-        group.append(chunk)
-        tokens += len(chunk.packed.values)
-    if group:
-        yield group
-
-
-def _new_block(group: Sequence[PackedChunk]) -> Block:
-    return Block(
-        values=np.concatenate([chunk.packed.values for chunk in group]),
-        rows=np.array([chunk.row for chunk in group], np.int64),
-        lengths=np.array([len(chunk.packed.values) for chunk in group], np.int64),
-        scales=np.array([chunk.packed.scale for chunk in group], np.float32),
-        norms=np.array([chunk.packed.norm for chunk in group], np.float32),
-        errors=np.array([chunk.error for chunk in group], np.float32),
-        live=np.ones(len(group), np.bool_),
-    )
-
-
-def _extended(block: Block, group: Sequence[PackedChunk]) -> Block:
-    """The block and the group after it. Writes behind what the block uses, which none of its readers looks at."""
-    more = _new_block(group)
-    used, end = block.tokens, block.tokens + more.tokens
-    values = block.values
-    if len(values) < end or not values.flags.writeable:
-        values = np.empty((BLOCK_TOKENS, values.shape[1]), np.uint8)
-        values[:used] = block.values[:used]
-    values[used:end] = more.values
-    joined = {name: np.concatenate([column, more.columns[name]]) for name, column in block.columns.items()}
-    return Block(values=values, live=np.concatenate([block.live, more.live]), **joined)
-
-
-def _compacted(block: Block, live: npt.NDArray[np.bool_]) -> Block:
-    kept = np.repeat(live, block.lengths)
-    columns = {name: column[live] for name, column in block.columns.items()}
-    return Block(values=block.values[: block.tokens][kept], live=np.ones(int(live.sum()), np.bool_), **columns)
+def _worth_joining(block: Block, last: Block) -> bool:
+    """Whether packing both anew costs little, or so much was added that it will not be done again soon."""
+    together = block.tokens + last.tokens
+    return together <= packing.BLOCK_TOKENS and block.tokens <= max(_SMALL, 2 * last.tokens)

@@ -1,21 +1,18 @@
 """MaxSim, the score of late interaction: ``S(Q, D) = Σᵢ maxⱼ qᵢ·dⱼ`` (Khattab & Zaharia 2020, arXiv 2004.12832).
 
-:func:`maxsim` takes float embeddings. :func:`stored_maxsim` takes rows as they are stored and gives the same number
-wherever they stand, on any machine: its products are sums of integers that float64 holds exactly, so no order of
-summation can change them.
+For rows as they are stored, see :mod:`late_rag.scoring.stored`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from late_rag.errors import InputError
-from late_rag.scoring.packing import ZERO_POINT, PackedRows
-from late_rag.scoring.products import double_products, float_products, parallel
+from late_rag.scoring.products import float_products
+from late_rag.scoring.workers import parallel
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -26,9 +23,6 @@ N = TypeVar("N", bound=np.generic)
 
 BLOCK_TOKENS = 8192
 """Rows scored at a time on one thread: 4 MiB of float32 at 128 dims, whatever the number of documents."""
-
-_MANTISSA = 52
-_HALF_GRID = 22
 
 
 def similarity(score: float, query_tokens: int) -> float:
@@ -62,11 +56,11 @@ def maxsim(query: TokenEmbeddings, documents: Sequence[TokenEmbeddings]) -> npt.
     def score(block: tuple[int, int]) -> None:
         scores[slice(*block)] = _score_block(columns, documents[slice(*block)])
 
-    parallel(score, _blocks([len(document) for document in documents]))
+    parallel(score, list(blocks_of([len(document) for document in documents])))
     return scores
 
 
-def _blocks(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
+def blocks_of(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Consecutive documents of together at most BLOCK_TOKENS rows, or one longer document alone."""
     first = rows = 0
     for number, length in enumerate(lengths):
@@ -109,47 +103,3 @@ def segment_maxima(products: npt.NDArray[N], starts: npt.NDArray[np.int64]) -> n
     """``(n, tokens)`` to ``(n, segments)``; no segment may be empty (``reduceat`` would give it its neighbour's)."""
     maxima: npt.NDArray[N] = np.maximum.reduceat(products, starts, axis=1)
     return maxima
-
-
-class StoredQuery:
-    """A query made ready to be scored against stored rows of one dim.
-
-    The query becomes integers times a power of two, as fine as float64 can take without ever rounding a product or
-    a sum: for int8 rows finer than float32, for float16 rows about as fine.
-    """
-
-    def __init__(self, query: TokenEmbeddings, dim: int, *, half: bool) -> None:
-        largest_row = 2.0**_HALF_GRID if half else 255 * math.sqrt(dim)
-        norms = np.linalg.norm(query.astype(np.float64), axis=1)
-        largest = max(norms.max(initial=0.0), float(np.finfo(np.float32).tiny))
-        room = _MANTISSA - math.log2(largest_row) - math.log2(largest) - math.log2(max(1, len(query)))
-        self.step = 2.0 ** -math.floor(room - 1)  # by Cauchy and Schwarz no partial sum leaves the mantissa
-        self.columns = np.ascontiguousarray(np.rint(query.T.astype(np.float64) / self.step))
-        self.offset = 0.0 if half else float(ZERO_POINT * self.columns.sum())
-        """What the zero point of unsigned rows adds to the sum, whichever rows are the best."""
-
-
-def stored_maxsim(query: StoredQuery, documents: Sequence[PackedRows]) -> npt.NDArray[np.float64]:
-    """MaxSim over stored rows: ``(len(documents),) float64``, −inf where there are none.
-
-    Equal rows have equal scores wherever they stand and whatever stands beside them.
-    """
-    scores = np.full(len(documents), -np.inf)
-    filled = [number for number, document in enumerate(documents) if len(document.values)]
-    for bounds in _blocks([len(documents[number].values) for number in filled]):
-        numbers = filled[slice(*bounds)]
-        block = [documents[number] for number in numbers]
-        rows, factors = _on_grid(block)
-        maxima = segment_maxima(double_products(rows, query.columns), starts_of([len(d.values) for d in block]))
-        scores[numbers] = (maxima.sum(axis=0) - query.offset) * factors * query.step
-    return scores
-
-
-def _on_grid(documents: Sequence[PackedRows]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The rows of all documents as whole numbers, and what one is worth in each document."""
-    rows = np.concatenate([document.values for document in documents], dtype=np.float64)
-    if documents[0].values.dtype == np.uint8:
-        return rows, np.array([document.scale for document in documents])
-    steps = np.array([2.0 ** (math.ceil(math.log2(d.norm)) - _HALF_GRID) if d.norm else 1.0 for d in documents])
-    rows /= np.repeat(steps, [len(document.values) for document in documents])[:, None]
-    return np.rint(rows, out=rows), steps

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from late_rag.errors import InputError
-from late_rag.indexes import packed
+from late_rag.indexes import blocks
+from late_rag.indexes.blocks import PackedChunk
 from late_rag.indexes.exact import ExactIndex, packed_chunk
-from late_rag.indexes.packed import PackedChunk, PackedScan
-from late_rag.scoring.maxsim import StoredQuery, stored_maxsim
+from late_rag.indexes.packed import PackedScan
 from late_rag.scoring.packing import pack
+from late_rag.scoring.stored import stored_maxsim, stored_query
 from late_rag.testing import IndexContract
 from late_rag.testing.data import random_embeddings
 
@@ -33,7 +34,7 @@ def test_rows_must_ascend() -> None:
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 60)), max_size=25), st.integers(0, 2**32))
 def test_scan_equals_exact_scores_after_any_adding_and_removing(steps: list[tuple[bool, int]], seed: int) -> None:
     rng = np.random.default_rng(seed)
-    patched, packed.BLOCK_TOKENS = packed.BLOCK_TOKENS, 100
+    patched, blocks.BLOCK_TOKENS = blocks.BLOCK_TOKENS, 100
     try:
         scan, live, following = PackedScan(), {}, 1
         for adding, amount in steps:
@@ -54,11 +55,11 @@ def test_scan_equals_exact_scores_after_any_adding_and_removing(steps: list[tupl
         rows, bounds = scan.search([query], 10**6)[0]
         assert sorted(rows.tolist()) == sorted(live)
         assert len(scan) == len(live)
-        exact = stored_maxsim(StoredQuery(query, 16, half=False), [live[row] for row in rows.tolist()])
+        exact = stored_maxsim(stored_query(query, "int8"), [live[row] for row in rows.tolist()])
         assert (bounds >= exact).all()
         assert (bounds - exact <= 0.2 * len(query)).all()
     finally:
-        packed.BLOCK_TOKENS = patched
+        blocks.BLOCK_TOKENS = patched
 
 
 def test_half_precision_rows_keep_the_bounds() -> None:
@@ -67,7 +68,7 @@ def test_half_precision_rows_keep_the_bounds() -> None:
     scan = PackedScan().adding(
         packed_chunk(row, chunk.values.astype(np.float32)) for row, chunk in enumerate(chunks, 1)
     )
-    exact = stored_maxsim(StoredQuery(query, 64, half=True), chunks)
+    exact = stored_maxsim(stored_query(query, "float16"), chunks)
     rows, bounds = scan.search([query], 50)[0]
     assert (bounds >= exact[rows - 1]).all()
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from late_rag.errors import InputError
 from late_rag.scoring import maxsim, similarity
 from late_rag.scoring import maxsim as maxsim_function
-from late_rag.scoring.maxsim import BLOCK_TOKENS, StoredQuery, stored_maxsim
+from late_rag.scoring.maxsim import BLOCK_TOKENS
 from late_rag.scoring.packing import pack, unpack
+from late_rag.scoring.stored import stored_maxsim, stored_query
 from late_rag.testing.data import random_embeddings
 
 
@@ -78,7 +79,7 @@ def test_errors_name_both_dims() -> None:
 def test_stored_rows_score_as_their_floats_do(seed: int, storage: str) -> None:
     query = random_embeddings(1, 24, seed=seed)[0]
     packed = [pack(rows, storage) for rows in random_embeddings(20, 24, seed=seed + 1, empty_share=0.2)]
-    scores = stored_maxsim(StoredQuery(query, 24, half=storage == "float16"), packed)
+    scores = stored_maxsim(stored_query(query, storage), packed)
     exact = [
         (query.astype(np.float64) @ unpack(rows).astype(np.float64).T).max(axis=1).sum()
         if len(rows.values)
@@ -93,7 +94,7 @@ def test_equal_rows_score_equally_wherever_they_stand(storage: str) -> None:
     query = random_embeddings(1, 128, seed=7, shortest=32, longest=32)[0]
     chunk = pack(random_embeddings(1, 128, seed=8, shortest=37, longest=37)[0], storage)
     others = [pack(rows, storage) for rows in random_embeddings(300, 128, seed=9)]
-    stored = StoredQuery(query, 128, half=storage == "float16")
+    stored = stored_query(query, storage)
     alone = stored_maxsim(stored, [chunk])[0]
     for place in (0, 1, 17, 150, 300):
         assert stored_maxsim(stored, [*others[:place], chunk, *others[place:]])[place] == alone
