@@ -35,6 +35,7 @@ CHUNKERS: Mapping[str, Backend] = {
     "auto": Backend("late_rag.chunkers.auto", "AutoChunker"),
     "recursive": Backend("late_rag.chunkers.recursive", "RecursiveChunker"),
     "markdown": Backend("late_rag.chunkers.markdown", "MarkdownChunker"),
+    "whole": Backend("late_rag.chunkers.whole", "WholeChunker"),
 }
 
 POOLINGS: Mapping[str, Backend] = {

@@ -23,7 +23,7 @@ class ChunkingOptions:
     """How documents are split; recorded in the collection as :meth:`to_json` gives it."""
 
     kind: str = "auto"
-    """"auto" (Markdown sections for Markdown, HTML and DOCX, else recursive), "recursive" or "markdown"."""
+    """"auto" (Markdown sections for Markdown, HTML and DOCX, else recursive), "recursive", "markdown" or "whole"."""
 
     max_tokens: int | None = None
     """Tokens of a chunk with what stands in front of it; None is all that the encoder takes in one pass."""

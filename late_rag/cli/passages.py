@@ -33,7 +33,8 @@ def draw(retriever: "Retriever", question: str, hits: "Sequence[Hit]", lines: in
     width = max(shutil.get_terminal_size().columns - _INDENT, _LEAST_WIDTH)
     for rank, hit in enumerate(hits, 1):
         spans = _matched(retriever, question, hit) if screen or lines else []
-        shown = passage_lines(printable(hit.chunk.text), spans, width, lines)
+        text, spans = _in_context(hit, spans)
+        shown = passage_lines(printable(text), spans, width, lines)
         if screen:
             _draw(screen, rank, hit, shown)
         else:
@@ -54,6 +55,16 @@ def _matched(retriever: "Retriever", question: str, hit: "Hit") -> "Sequence[Tex
     from late_rag.explain import matched_words
 
     return matched_words(retriever.explain(question, hit), hit.chunk.text)
+
+
+def _in_context(hit: "Hit", spans: "Sequence[TextSpan]") -> "tuple[str, Sequence[TextSpan]]":
+    """The context where there is one, with the spans where the hit stands in it."""
+    from late_rag.types import TextSpan
+
+    start = -1 if hit.context is None else hit.context.find(hit.chunk.text)
+    if hit.context is None or start < 0:
+        return hit.chunk.text, spans
+    return hit.context, [TextSpan(start + span.start, start + span.end) for span in spans]
 
 
 def _write(rank: int, hit: "Hit", lines: Sequence[Line]) -> None:

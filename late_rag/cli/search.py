@@ -1,7 +1,7 @@
 """``late-rag search``: the passages that answer a question best."""
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
@@ -11,6 +11,13 @@ from late_rag.cli.output import note, write_json
 
 if TYPE_CHECKING:
     from late_rag.types import Hit
+
+
+class Order(StrEnum):
+    """What hits are ordered by."""
+
+    MAXSIM = "maxsim"
+    HYBRID = "hybrid"
 
 
 class Unit(StrEnum):
@@ -27,6 +34,25 @@ Threshold: TypeAlias = Annotated[
     float | None,
     typer.Option("--threshold", "-t", metavar="S", help="Least similarity, from 0 to 1.", show_default=False),
 ]
+ModeOption: TypeAlias = Annotated[
+    Order, typer.Option("--mode", help="With hybrid, MaxSim and BM25 are fused by their ranks.")
+]
+Expand: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--expand", metavar="document|N", help="Add the document, or N passages before and after.", show_default=False
+    ),
+]
+Lambda: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--lambda", metavar="L", help="Diverse passages: 1 is relevance alone, 0 difference alone.", show_default=False
+    ),
+]
+FetchK: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--fetch-k", metavar="N", help="From how many diverse ones are picked.", show_default=False),
+]
 
 
 @subcommand(
@@ -34,6 +60,8 @@ Threshold: TypeAlias = Annotated[
         'late-rag search "who approves travel?" -c handbook.rag',
         'late-rag search "travel costs" -c handbook.rag -k 3 --filter \'year >= 2020 and topic == "travel"\'',
         'late-rag search "travel costs" -c handbook.rag --by document --threshold 0.5',
+        'late-rag search "form 7-B" -c handbook.rag --mode hybrid --expand 1',
+        'late-rag search "travel costs" -c handbook.rag --lambda 0.5 --fetch-k 50',
         'late-rag search "travel costs" -c handbook.rag --json | jq -r ".hits[].source"',
     )
 )
@@ -44,6 +72,10 @@ def search(
     filter: FilterOption = None,  # noqa: A002
     by: By = Unit.CHUNK,
     threshold: Threshold = None,
+    mode: ModeOption = Order.MAXSIM,
+    expand: Expand = None,
+    lambda_mult: Lambda = None,
+    fetch_k: FetchK = None,
     json: JsonOption = False,
 ) -> None:
     """Print the passages that answer a question best, best first."""
@@ -56,6 +88,10 @@ def search(
             filter=filter,
             group_by="document" if by == Unit.DOCUMENT else None,
             threshold=threshold,
+            mode=mode.value,
+            expand=_expand(expand),
+            lambda_mult=lambda_mult,
+            fetch_k=fetch_k,
         )
         if json:
             write_json(as_json(question, hits))
@@ -67,13 +103,20 @@ def search(
         note("no hits")
 
 
+def _expand(value: str | None) -> "int | Literal['document'] | None":
+    """A number of passages, or what the retriever says about anything else."""
+    return int(value) if value is not None and value.isdecimal() else value  # type: ignore[return-value]
+
+
 def as_json(question: str, hits: "list[Hit]") -> dict[str, Any]:
     """The answer as machines read it."""
     return {"query": question, "hits": [_hit(rank, hit) for rank, hit in enumerate(hits, 1)]}
 
 
 def _hit(rank: int, hit: "Hit") -> dict[str, Any]:
+    """The fused score and the context are there where they were asked for."""
     chunk = hit.chunk
+    asked = {"fused": hit.fused, "context": hit.context}
     return {
         "rank": rank,
         "id": chunk.id,
@@ -85,4 +128,5 @@ def _hit(rank: int, hit: "Hit") -> dict[str, Any]:
         "start": chunk.start,
         "end": chunk.end,
         "metadata": chunk.metadata,
+        **{name: value for name, value in asked.items() if value is not None},
     }

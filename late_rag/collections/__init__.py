@@ -15,7 +15,7 @@ from late_rag.registry import shared
 if TYPE_CHECKING:
     from late_rag.protocols import Collection, CollectionSettings
 
-__all__ = ["create_collection", "open_collection", "shared_collection"]
+__all__ = ["create_collection", "location_key", "open_collection", "shared_collection"]
 
 Mode = Literal["write", "read"]
 
@@ -49,11 +49,11 @@ def shared_collection(location: str | Path, mode: Mode = "write") -> Collection:
     Raises:
         CollectionError: as for :func:`open_collection`.
     """
-    key = ("collection", _key(location), mode)
+    key = ("collection", location_key(location), mode)
     return shared.get(key, lambda: open_collection(location, mode), lambda collection: not collection.closed)
 
 
-def _key(location: str | Path) -> str:
+def location_key(location: str | Path) -> str:
     """The same for all spellings of a location."""
     scheme, _ = _split(location)
     return str(location) if scheme != "file" else str(Path(_inner(location)).resolve())

@@ -1,7 +1,9 @@
 """Where the stages come together: files, documents and chunks into a collection, questions to hits."""
 
+from late_rag.retriever.options import SearchOptions
 from late_rag.retriever.retriever import Retriever
 from late_rag.retriever.settings import CollectionOptions
+from late_rag.retriever.sharing import shared_retriever
 from late_rag.retriever.syncing import FailedFile, SyncResult
 
-__all__ = ["CollectionOptions", "FailedFile", "Retriever", "SyncResult"]
+__all__ = ["CollectionOptions", "FailedFile", "Retriever", "SearchOptions", "SyncResult", "shared_retriever"]

@@ -26,18 +26,20 @@ class CollectionHolder:
     Args:
         collection: one that is open, which ``close`` leaves open; or the location of one that exists.
         encoder: in place of the model that the collection names; its model_id must be the same.
-        chunker: in place of the one that the collection records.
+        chunker: in place of the one that the collection records: one that is made, or its kind, such as "whole".
+        mode: "read" refuses every write.
     """
 
     def __init__(
         self,
         collection: Collection | str | Path,
         encoder: Encoder | str | Path | None = None,
-        chunker: Chunker | None = None,
+        chunker: Chunker | str | None = None,
+        mode: Mode = "write",
     ) -> None:
         self._owned = isinstance(collection, str | Path)
-        self._mode: Mode = "write"
-        opened = _open(collection, "write") if isinstance(collection, str | Path) else collection
+        self._mode: Mode = mode
+        opened = _open(collection, mode) if isinstance(collection, str | Path) else collection
         self._stages = Stages(opened, encoder, chunker)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -54,18 +56,16 @@ class CollectionHolder:
         cls,
         collection: Collection,
         model: str | Path | Encoder | None,
-        chunker: Chunker | tuple[Any, dict[str, Any]] | None,
+        chunker: Chunker | str | tuple[Any, dict[str, Any]] | None,
         mode: Mode,
     ) -> Self:
         """What was pickled or copied, as :meth:`__reduce__` gave it."""
         if isinstance(chunker, tuple):
             made_of, options = chunker
-            made: Chunker | None = made_of.from_options(options, Stages(collection, model).encoder)
+            made: Chunker | str | None = made_of.from_options(options, Stages(collection, model).encoder)
         else:
             made = chunker
-        holder = cls(collection, model, made)
-        holder._mode = mode
-        return holder
+        return cls(collection, model, made, mode)
 
     @classmethod
     def create(
@@ -139,8 +139,8 @@ class CollectionHolder:
         except InputError:
             collection.close()
             raise
-        retriever = cls(collection, model)
-        retriever._owned, retriever._mode = True, mode
+        retriever = cls(collection, model, mode=mode)
+        retriever._owned = True
         return retriever
 
     @classmethod
@@ -224,6 +224,6 @@ def _open(location: str | Path, mode: Mode) -> Collection:
     return open_collection(location, mode)
 
 
-def _portable(chunker: Chunker | None) -> Chunker | tuple[type, dict[str, Any]] | None:
+def _portable(chunker: Chunker | str | None) -> Chunker | str | tuple[type, dict[str, Any]] | None:
     """The class and options of a chunker that is made of them: its tokenizer need not be one that can be pickled."""
     return (type(chunker), chunker.options()) if hasattr(chunker, "from_options") else chunker  # type: ignore[union-attr]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from late_rag.errors import InputError
 from late_rag.types import Chunk, Document, Hit, Selection
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from late_rag.filters import Filter
 
-GroupBy: TypeAlias = Literal["document"] | None
 Addable: TypeAlias = Document | Chunk | str
 """What can be added: a document or a text is chunked, a chunk is taken as it is."""
 
@@ -31,7 +30,7 @@ def check_text(value: object, name: str) -> str:
         InputError: not a str, or with half of a surrogate pair; the message starts with ``name``.
     """
     if not isinstance(value, str):
-        raise InputError(f"{name} must be a str, not {type(value).__name__}: {_shown(value)}")
+        raise InputError(f"{name} must be a str, not {type(value).__name__}: {shown(value)}")
     try:
         value.encode()
     except UnicodeEncodeError as error:
@@ -51,7 +50,7 @@ def check_query(query: object, name: str = "query") -> str:
     """
     text = check_text(query, name)
     if not text.strip():
-        raise InputError(f"{name} is {_shown(text)}: there is nothing to search for")
+        raise InputError(f"{name} is {shown(text)}: there is nothing to search for")
     return text
 
 
@@ -59,7 +58,7 @@ def check_queries(queries: object) -> list[str]:
     """The queries of a batch, each checked; a single text is refused, because its letters would be the queries."""
     if isinstance(queries, str) or not isinstance(queries, Iterable):
         raise InputError(
-            f"queries must be a sequence of texts, not {_shown(queries)}; for one query use the single form"
+            f"queries must be a sequence of texts, not {shown(queries)}; for one query use the single form"
         )
     return [check_query(query, f"query {number}") for number, query in enumerate(queries)]
 
@@ -71,7 +70,7 @@ def check_top_k(top_k: object) -> int:
         InputError: not a whole number of at least 1.
     """
     if isinstance(top_k, bool) or not isinstance(top_k, Integral) or top_k < 1:
-        raise InputError(f"top_k must be a whole number of at least 1, not {_shown(top_k)}")
+        raise InputError(f"top_k must be a whole number of at least 1, not {shown(top_k)}")
     return int(top_k)
 
 
@@ -80,7 +79,7 @@ def check_threshold(threshold: object) -> float | None:
     if threshold is None:
         return None
     if isinstance(threshold, bool) or not isinstance(threshold, Real) or math.isnan(threshold):
-        raise InputError(f"threshold must be a similarity between 0 and 1, not {_shown(threshold)}")
+        raise InputError(f"threshold must be a similarity between 0 and 1, not {shown(threshold)}")
     return float(threshold)
 
 
@@ -92,20 +91,14 @@ def check_hit(hit: object) -> Chunk:
     """
     chunk = hit.chunk if isinstance(hit, Hit) else hit
     if not isinstance(chunk, Chunk):
-        raise InputError(f"hit must be a Hit or a Chunk, not {type(hit).__name__}: {_shown(hit)}")
+        raise InputError(f"hit must be a Hit or a Chunk, not {type(hit).__name__}: {shown(hit)}")
     return chunk
-
-
-def check_group_by(group_by: object) -> None:
-    """Raises InputError for anything but None and "document"."""
-    if group_by not in (None, "document"):
-        raise InputError(f'group_by must be "document" or None, not {_shown(group_by)}')
 
 
 def check_on_conflict(on_conflict: object) -> None:
     """Raises InputError for an unknown way to deal with ids that are there already."""
     if on_conflict not in _ON_CONFLICT:
-        raise InputError(f"on_conflict must be one of {', '.join(_ON_CONFLICT)}, not {_shown(on_conflict)}")
+        raise InputError(f"on_conflict must be one of {', '.join(_ON_CONFLICT)}, not {shown(on_conflict)}")
 
 
 def combined(selection: Selection | None, filter: Filter | Mapping[str, Any] | str | None) -> Selection | None:  # noqa: A002
@@ -115,7 +108,7 @@ def combined(selection: Selection | None, filter: Filter | Mapping[str, Any] | s
         FilterError: the filter cannot be read.
     """
     if selection is not None and not isinstance(selection, Selection):
-        raise InputError(f"selection must be a Selection, not {_shown(selection)}; a filter goes into filter=")
+        raise InputError(f"selection must be a Selection, not {shown(selection)}; a filter goes into filter=")
     if filter is None:
         return selection
     restriction = Selection(filter=filter)
@@ -135,7 +128,7 @@ def check_addable(item: object, number: int) -> Document | Chunk:
     if isinstance(item, str):
         return Document(text=check_text(item, f"text {number}"))
     if not isinstance(item, Document | Chunk):
-        raise InputError(f"item {number} must be a Document, a Chunk or a str, not {_shown(item)}")
+        raise InputError(f"item {number} must be a Document, a Chunk or a str, not {shown(item)}")
     check_text(item.id, f"the id of item {number}")
     return clean_document(item) if isinstance(item, Document) else clean_chunk(item)
 
@@ -174,13 +167,13 @@ def check_addables(items: object) -> Iterable[Document | Chunk]:
         InputError: a single text or document, or an item that cannot be added.
     """
     if isinstance(items, str | Document | Chunk) or not isinstance(items, Iterable):
-        raise InputError(f"add takes an iterable of documents, chunks or texts, not {_shown(items)}; put it in a list")
+        raise InputError(f"add takes an iterable of documents, chunks or texts, not {shown(items)}; put it in a list")
     if isinstance(items, Sequence):
         return [check_addable(item, number) for number, item in enumerate(items)]
     return (check_addable(item, number) for number, item in enumerate(items))
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value in an error message, cut to a readable length and safe to print."""
     text = ascii(value) if isinstance(value, str) else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

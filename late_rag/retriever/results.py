@@ -1,20 +1,49 @@
-"""What shapes a result without knowing where it is stored: threshold and grouping.
-
-Each step takes hits, best first, and returns hits, best first. Context (``expand``), diversity and the hybrid order
-belong here too.
-"""
+"""What shapes a result without knowing where it is stored: order, threshold, grouping, diversity, context."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+from late_rag.retriever.context import with_context
+from late_rag.retriever.diversity import diverse
+from late_rag.retriever.hybrid import hybrid_search
 
+if TYPE_CHECKING:
+    from late_rag.protocols import Collection
+    from late_rag.retriever.options import Checked
     from late_rag.types import Hit, TokenEmbeddings
 
-Ask: TypeAlias = "Callable[[Sequence[TokenEmbeddings], int], list[list[Hit]]]"
-"""Queries and how many hits each wants, to the hits of each."""
+Ask: TypeAlias = Callable[[Sequence[int], int], "list[list[Hit]]"]
+"""Numbers of queries and how many hits each wants, to the hits of each; fewer only where there are no more."""
+
+
+def find(
+    collection: Collection, queries: Sequence[str], embeddings: Sequence[TokenEmbeddings], options: Checked
+) -> list[list[Hit]]:
+    """For each query its hits as they are asked for."""
+
+    def ask(numbers: Sequence[int], count: int) -> list[list[Hit]]:
+        if options.mode == "hybrid":
+            asked = [(queries[number], embeddings[number]) for number in numbers]
+            return hybrid_search(collection, asked, count, options.selection, options.threshold)
+        found = collection.search([embeddings[number] for number in numbers], count, options.selection)
+        return [above(hits, options.threshold) for hits in found]
+
+    numbers = range(len(queries))
+    if options.group_by == "document":
+        lists = best_of_documents(ask, numbers, options.wanted)
+    else:
+        lists = ask(numbers, options.wanted)
+    if options.lambda_mult is not None:
+        lists = [_picked(collection, hits, options) for hits in lists]
+    return lists if options.expand is None else with_context(collection, lists, options.expand)
+
+
+def _picked(collection: Collection, hits: list[Hit], options: Checked) -> list[Hit]:
+    rows = collection.embeddings([hit.chunk.id for hit in hits])
+    there = [hit for hit in hits if hit.chunk.id in rows]  # one may have been deleted since
+    return diverse(there, rows, options.top_k, options.lambda_mult or 0.0)
 
 
 def above(hits: Iterable[Hit], threshold: float | None) -> list[Hit]:
@@ -30,29 +59,17 @@ def best_per_document(hits: Iterable[Hit]) -> list[Hit]:
     return list(best.values())
 
 
-def search_chunks(ask: Ask, queries: Sequence[TokenEmbeddings], top_k: int, threshold: float | None) -> list[list[Hit]]:
-    """The ``top_k`` best chunks for each query."""
-    return [above(hits, threshold) for hits in ask(queries, top_k)]
-
-
-def search_documents(
-    ask: Ask, queries: Sequence[TokenEmbeddings], top_k: int, threshold: float | None
-) -> list[list[Hit]]:
+def best_of_documents(ask: Ask, numbers: Iterable[int], top_k: int) -> list[list[Hit]]:
     """The best chunk of each of the ``top_k`` best documents, for each query.
 
     Asks for twice as many chunks as long as there are too few documents among them and more chunks to be had.
     """
-    results: list[list[Hit]] = [[] for _ in queries]
-    unfinished, count = list(range(len(queries))), top_k
+    results: dict[int, list[Hit]] = {number: [] for number in numbers}
+    unfinished, count = list(results), top_k
     while unfinished:
         count *= 2
-        answers = ask([queries[number] for number in unfinished], count)
-        remaining = []
-        for number, hits in zip(unfinished, answers, strict=True):
-            kept = above(hits, threshold)
-            results[number] = best_per_document(kept)[:top_k]
-            exhausted = len(hits) < count or len(kept) < len(hits)
-            if len(results[number]) < top_k and not exhausted:
-                remaining.append(number)
-        unfinished = remaining
-    return results
+        answers = dict(zip(unfinished, ask(unfinished, count), strict=True))
+        for number, hits in answers.items():
+            results[number] = best_per_document(hits)[:top_k]
+        unfinished = [number for number, hits in answers.items() if len(results[number]) < top_k and len(hits) == count]
+    return list(results.values())

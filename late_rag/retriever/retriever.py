@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 from late_rag.asynchronous import twin
 from late_rag.errors import InputError
@@ -11,22 +11,22 @@ from late_rag.retriever import inputs
 from late_rag.retriever.adding import Adding
 from late_rag.retriever.holder import CollectionHolder
 from late_rag.retriever.metadata import MetadataUpdate
+from late_rag.retriever.options import check
 from late_rag.retriever.progress import Meter
-from late_rag.retriever.results import search_chunks, search_documents
+from late_rag.retriever.results import find
 from late_rag.retriever.syncing import Syncing
 from late_rag.types import Chunk, Hit, Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
+    from typing import Unpack
 
-    from late_rag.filters import Filter
     from late_rag.loaders import RecordFields
-    from late_rag.retriever.inputs import Addable, GroupBy
+    from late_rag.retriever.inputs import Addable
+    from late_rag.retriever.options import Checked, FilterLike, SearchOptions
     from late_rag.retriever.progress import Report
     from late_rag.retriever.syncing import Paths, SyncResult
-    from late_rag.types import AddResult, Metadata, OnConflict, TokenEmbeddings, TokenMatch
-
-FilterLike: TypeAlias = "Filter | Mapping[str, Any] | str | None"
+    from late_rag.types import AddResult, Metadata, OnConflict, TokenMatch
 
 
 class Retriever(CollectionHolder):
@@ -39,7 +39,8 @@ class Retriever(CollectionHolder):
     Args:
         collection: one that is open, which ``close`` leaves open; or the location of one that exists.
         encoder: in place of the model that the collection names; its model_id must be the same.
-        chunker: in place of the one that the collection records.
+        chunker: in place of the one that the collection records: one that is made, or its kind, such as "whole".
+        mode: "read" refuses every write.
     """
 
     def add(
@@ -111,68 +112,33 @@ class Retriever(CollectionHolder):
         self._check_writable()
         return Syncing(self._stages, progress, strict=strict).run(paths, as_, fields, prune=prune)
 
-    def search(
-        self,
-        query: str,
-        top_k: int = 10,
-        *,
-        filter: FilterLike = None,  # noqa: A002
-        selection: Selection | None = None,
-        threshold: float | None = None,
-        group_by: GroupBy = None,
-    ) -> list[Hit]:
+    def search(self, query: str, top_k: int = 10, **options: Unpack[SearchOptions]) -> list[Hit]:
         """The chunks that answer the query best, best first.
 
         Args:
             query: a text; one longer than the model reads is cut, with a warning.
             top_k: how many at most; more than there are gives all.
-            filter: restricts to chunks whose metadata match; short for ``Selection(filter=…)``, and added to it.
-            selection: restricts to chunks, documents, or what a filter matches.
-            threshold: the least ``similarity`` of a hit.
-            group_by: "document" gives the best chunk of each of the ``top_k`` best documents.
+            options: ``filter``, ``selection``, ``threshold``, ``group_by``, ``mode``, ``expand``, ``lambda_mult`` and
+                ``fetch_k``; see :class:`late_rag.retriever.SearchOptions`.
 
         Raises:
             InputError: an empty query, or an argument that cannot be.
             FilterError: a filter that cannot be read.
             ModelMismatchError: the model is not the one that the collection was made by.
+            UnsupportedError: ``mode="hybrid"`` where the collection has no full text.
         """
-        query = inputs.check_query(query)
-        return self._search([query], top_k, filter, selection, threshold, group_by)[0]
+        return self._search([inputs.check_query(query)], check(top_k, options))[0]
 
     def search_batch(
-        self,
-        queries: Iterable[str],
-        top_k: int = 10,
-        *,
-        filter: FilterLike = None,  # noqa: A002
-        selection: Selection | None = None,
-        threshold: float | None = None,
-        group_by: GroupBy = None,
+        self, queries: Iterable[str], top_k: int = 10, **options: Unpack[SearchOptions]
     ) -> list[list[Hit]]:
         """For each query what :meth:`search` returns, encoded and searched together."""
-        return self._search(inputs.check_queries(queries), top_k, filter, selection, threshold, group_by)
+        return self._search(inputs.check_queries(queries), check(top_k, options))
 
-    def _search(
-        self,
-        queries: list[str],
-        top_k: int,
-        filter: FilterLike,  # noqa: A002
-        selection: Selection | None,
-        threshold: float | None,
-        group_by: GroupBy,
-    ) -> list[list[Hit]]:
-        top_k, threshold = inputs.check_top_k(top_k), inputs.check_threshold(threshold)
-        inputs.check_group_by(group_by)
-        selected = inputs.combined(selection, filter)
+    def _search(self, queries: list[str], options: Checked) -> list[list[Hit]]:
         if not queries:
             return []
-
-        def ask(embeddings: Sequence[TokenEmbeddings], count: int) -> list[list[Hit]]:
-            return self.collection.search(embeddings, count, selected)
-
-        embeddings = self._stages.checked_encoder().encode_queries(queries)
-        find = search_documents if group_by == "document" else search_chunks
-        return find(ask, embeddings, top_k, threshold)
+        return find(self.collection, queries, self._stages.checked_encoder().encode_queries(queries), options)
 
     def explain(self, query: str, hit: Hit | Chunk) -> list[TokenMatch]:
         """For each token of the query the token of the hit that it matched: what the score is made of.
@@ -230,11 +196,11 @@ class Retriever(CollectionHolder):
         Raises:
             InputError: a value that cannot be stored, or an unknown mode.
         """
-        from late_rag.metadata import check
+        from late_rag.metadata import check as check_metadata
 
         if mode not in ("merge", "replace"):
             raise InputError(f'mode must be "merge" or "replace", not {mode!r}')
-        check(changes)
+        check_metadata(changes)
         self._check_writable()
         return MetadataUpdate(self._stages, changes, mode).run(_selection(selection, None))
 

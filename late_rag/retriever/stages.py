@@ -27,11 +27,11 @@ class Stages:
     Args:
         model: an encoder, or what to load in place of the model that the collection names; the model_id must be the
             same.
-        chunker: in place of the one that the collection records.
+        chunker: in place of the one that the collection records: one that is made, or its kind, such as "whole".
     """
 
     def __init__(
-        self, collection: Collection, model: str | Path | Encoder | None = None, chunker: Chunker | None = None
+        self, collection: Collection, model: str | Path | Encoder | None = None, chunker: Chunker | str | None = None
     ) -> None:
         self.collection = collection
         self.given_model = model
@@ -73,13 +73,17 @@ class Stages:
     @property
     def chunker(self) -> Chunker:
         """Made from the recorded options and the encoder's tokenizer."""
-        if self.given_chunker is not None:
-            return self.given_chunker
+        given, settings = self.given_chunker, self.collection.settings
+        if given is not None and not isinstance(given, str):
+            return given
         from late_rag.chunkers import load_chunker
 
         encoder = self.encoder
         if self._chunker is None or self._chunker[0] is not encoder:
-            self._chunker = encoder, load_chunker(self.collection.settings.chunking, encoder)
+            options = settings.chunking
+            if given is not None:
+                options = {"kind": given, "embed_metadata": list(settings.embed_metadata)}
+            self._chunker = encoder, load_chunker(options, encoder)
         return self._chunker[1]
 
     @cached_property

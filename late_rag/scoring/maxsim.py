@@ -24,6 +24,8 @@ N = TypeVar("N", bound=np.generic)
 BLOCK_TOKENS = 8192
 """Rows scored at a time on one thread: 4 MiB of float32 at 128 dims, whatever the number of documents."""
 
+_DOCUMENT_ROWS = 256
+
 
 def similarity(score: float, query_tokens: int) -> float:
     """The mean over the query's tokens of a MaxSim sum, clipped to [0, 1]."""
@@ -57,6 +59,29 @@ def maxsim(query: TokenEmbeddings, documents: Sequence[TokenEmbeddings]) -> npt.
         scores[slice(*block)] = _score_block(columns, documents[slice(*block)])
 
     parallel(score, list(blocks_of([len(document) for document in documents])))
+    return scores
+
+
+def maxsim_of_many(queries: Sequence[TokenEmbeddings], document: TokenEmbeddings) -> npt.NDArray[np.float32]:
+    """MaxSim of each of many queries with one document: ``(len(queries),) float32``.
+
+    Args:
+        queries: each ``(tokens, dim)``; one without rows scores 0, an empty sum.
+        document: ``(tokens, dim)``; no rows score −inf.
+    """
+    if not len(document):
+        return np.full(len(queries), -np.inf, np.float32)
+    scores = np.zeros(len(queries), np.float32)
+    rows = np.ascontiguousarray(document, np.float32)
+    for first, last in blocks_of([len(query) for query in queries]):
+        numbers = [number for number in range(first, last) if len(queries[number])]
+        if numbers:
+            columns = np.concatenate([queries[number] for number in numbers], dtype=np.float32).T
+            best = np.full(columns.shape[1], -np.inf, np.float32)
+            for start in range(0, len(rows), _DOCUMENT_ROWS):
+                products = float_products(rows[start : start + _DOCUMENT_ROWS], np.ascontiguousarray(columns))
+                np.maximum(best, products.max(axis=1), out=best)
+            scores[numbers] = np.add.reduceat(best, starts_of([len(queries[number]) for number in numbers]))
     return scores
 
 

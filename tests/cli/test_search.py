@@ -114,6 +114,21 @@ def test_filter_threshold_and_by_document(run, indexed):
     assert len(documents) == len(set(documents)) == 4 < len(everything)
 
 
+def test_hybrid_context_and_diversity(run, indexed):
+    def hits(*options):
+        return run("search", "travel costs", "-c", indexed[1], "-k", 3, "--json", *options).json["hits"]
+
+    plain = hits()
+    assert all("fused" not in hit and "context" not in hit for hit in plain)
+    assert all(0 < hit["fused"] <= 2 / 61 for hit in hits("--mode", "hybrid"))
+    assert all(hit["text"] in hit["context"] for hit in hits("--expand", "1"))
+    whole = hits("--expand", "document")
+    assert all(len(hit["context"]) >= len(hit["text"]) for hit in whole)
+    assert hits("--lambda", "1", "--fetch-k", "9") == plain
+    shown = run("search", "travel costs", "-c", indexed[1], "-k", 1, "--expand", "document").out
+    assert " ".join(whole[0]["context"].split())[-20:] in " ".join(shown.split())
+
+
 @pytest.mark.parametrize(
     ("options", "code", "word"),
     [
@@ -123,6 +138,10 @@ def test_filter_threshold_and_by_document(run, indexed):
         (("x", "--filter", "year >="), 1, ">="),
         (("x", "--by", "page"), 2, "page"),
         (("x", "--threshold", "nan"), 1, "threshold"),
+        (("x", "--mode", "bm25"), 2, "--mode"),
+        (("x", "--expand", "parent"), 1, "expand"),
+        (("x", "--lambda", "2"), 1, "lambda"),
+        (("x", "--fetch-k", "9"), 1, "lambda"),
     ],
 )
 def test_what_cannot_be_is_said(run, indexed, options, code, word):

@@ -1,0 +1,58 @@
+"""One retriever for each collection of a process, for components that hold configuration only."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from late_rag.collections import location_key, shared_collection
+from late_rag.errors import CollectionExistsError, CollectionNotFoundError
+from late_rag.registry import shared
+from late_rag.retriever.retriever import Retriever
+from late_rag.types import canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from late_rag.protocols import Collection
+    from late_rag.retriever.holder import Mode
+
+
+def shared_retriever(
+    collection: str | Path | Collection,
+    mode: Mode = "read",
+    *,
+    model: str | Path | None = None,
+    chunker: str | None = None,
+    create: Mapping[str, Any] | None = None,
+) -> Retriever:
+    """The process's one retriever over this collection; whoever asks again gets the same.
+
+    Args:
+        collection: its location, or one that is open, which gets a retriever of its own.
+        mode: "read" or "write".
+        model: in place of the one that the collection names, where that has moved; of a new collection, "minilm".
+        chunker: the kind of chunker, in place of the recorded one.
+        create: options of the collection that is made where there is none, as :class:`CollectionOptions` has them;
+            None makes none.
+
+    Raises:
+        CollectionNotFoundError: there is none, and ``create`` is None.
+    """
+    if not isinstance(collection, str | Path):
+        return Retriever(collection, model, chunker, mode)
+
+    def opened() -> Retriever:
+        try:
+            found = shared_collection(collection, mode)
+        except CollectionNotFoundError:
+            if create is None or mode == "read":
+                raise
+            with contextlib.suppress(CollectionExistsError):  # another process was quicker
+                Retriever.create(collection, "minilm" if model is None else model, **create).close()
+            found = shared_collection(collection, mode)
+        return Retriever(found, model, chunker, mode)
+
+    key = ("retriever", location_key(collection), mode, str(model), chunker, canonical_json(dict(create or {})))
+    return shared.get(key, opened, lambda retriever: not retriever.collection.closed)
