@@ -7,6 +7,7 @@ import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, WeakSet
 
 from late_rag.encoders import load_encoder
 from late_rag.errors import ModelMismatchError
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from late_rag.types import Chunk, Document
 
 logger = logging.getLogger(__name__)
+
+_probed: WeakKeyDictionary[Collection, WeakSet[Encoder]] = WeakKeyDictionary()
+"""Which encoders were compared with a collection's probe: once for each pair, however many retrievers there are."""
 
 
 class Stages:
@@ -38,7 +42,6 @@ class Stages:
         self.given_chunker = chunker
         self._encoder: tuple[int, Encoder] | None = None
         self._chunker: tuple[Encoder, Chunker] | None = None
-        self._probed: Encoder | None = None
 
     @property
     def encoder(self) -> Encoder:
@@ -61,9 +64,10 @@ class Stages:
             ModelMismatchError: the model is another one, or changed under the same name.
         """
         encoder = self.encoder
-        if self._probed is not encoder:
+        probed = _probed.setdefault(self.collection, WeakSet())
+        if encoder not in probed:
             check_probe(encoder, self.collection.settings, self.collection.location)
-            self._probed = encoder
+            probed.add(encoder)
         return encoder
 
     def chunks(self, document: Document) -> Iterator[Chunk]:
