@@ -39,6 +39,10 @@ class Registry:
                 thing = self._things[key] = build()
             return thing
 
+    def peek(self, key: Hashable) -> Any | None:
+        """The thing under ``key``, if this process has built one."""
+        return self._things.get(key) if self._process == os.getpid() else None
+
     def discard(self, thing: object) -> None:
         """Forgets a thing, so that the next who asks builds another."""
         with self._lock:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from late_rag.asynchronous import twin
-from late_rag.collections import shared_collection
+from late_rag.collections import location_key, shared_collection
 from late_rag.embedding_cache import EmbeddingCache
 from late_rag.encoders import load_encoder
 from late_rag.errors import InputError
+from late_rag.registry import shared
 from late_rag.retriever.inputs import check_queries, check_query, check_text, check_top_k, clean_chunk
 from late_rag.retriever.stages import Stages
 from late_rag.types import Chunk, Hit, digest
@@ -44,7 +45,8 @@ class Reranker:
     """Scores candidates against a query by late interaction. Safe for many threads.
 
     The embeddings of candidates are kept, by content, so that the same passage is encoded once however often it comes.
-    With a collection, chunks that it holds with the same content are scored by what it has stored, and never encoded.
+    With a collection, chunks that it holds under the same id with the same text or content are scored by what it has
+    stored, and never encoded.
     ``arerank`` and ``arerank_batch`` are the async twins.
 
     Args:
@@ -95,6 +97,11 @@ class Reranker:
             ModelMismatchError: it is not the one that the collection was made by.
         """
         return self._get_encoder()
+
+    @property
+    def collection(self) -> Collection | None:
+        """Where embeddings are taken from."""
+        return self._collection
 
     def close(self) -> None:
         """Forgets the embeddings that were kept. Model and collection stay open: others may use them."""
@@ -162,13 +169,19 @@ class Reranker:
         return rows
 
     def _stored(self, wanted: Mapping[str, Sequence[Chunk]]) -> dict[str, TokenEmbeddings]:
-        """What the collection has for chunks that it holds with the same content."""
+        """What the collection has for chunks that it holds, by the content hash of the candidate."""
         if self._collection is None:
             return {}
-        ids = {chunk.id for same in wanted.values() for chunk in same}
-        known = {chunk.id: chunk.content_hash for chunk in self._collection.get(list(ids))}
-        found = self._collection.embeddings([identity for identity, content in known.items() if content in wanted])
-        return {known[identity]: embeddings for identity, embeddings in found.items()}
+        asked: dict[str, list[Chunk]] = {}
+        for same in wanted.values():
+            for chunk in same:
+                asked.setdefault(chunk.id, []).append(chunk)
+        lent = {
+            held.id: [chunk.content_hash for chunk in asked[held.id] if _same_passage(chunk, held)]
+            for held in self._collection.get(list(asked))
+        }
+        found = self._collection.embeddings([identity for identity, contents in lent.items() if contents])
+        return {content: embeddings for identity, embeddings in found.items() for content in lent[identity]}
 
     def _cached(self, contents: Iterable[str]) -> Iterator[tuple[str, TokenEmbeddings]]:
         encoder = self.encoder
@@ -185,6 +198,29 @@ class Reranker:
 
     arerank = twin(rerank)
     arerank_batch = twin(rerank_batch)
+
+
+def shared_reranker(model: str | Path | None, collection: str | Path | None) -> Reranker:
+    """The process's one reranker for a model and the location of a collection, with one cache for all who ask.
+
+    Raises:
+        CollectionNotFoundError: there is none at this location.
+    """
+    if collection is None:
+        return shared.get(("reranker", str(model)), lambda: Reranker(model))
+    opened = shared_collection(collection, "read")
+    return shared.get(
+        ("reranker", str(model), location_key(collection)),
+        lambda: Reranker(model, collection=opened),
+        lambda reranker: reranker.collection is opened,
+    )
+
+
+def _same_passage(candidate: Chunk, held: Chunk) -> bool:
+    """Whether what is stored stands for the candidate: the same content, or a text whose heading was encoded too."""
+    if candidate.content_hash == held.content_hash:
+        return True
+    return candidate.embed_text is None and not candidate.media and candidate.text == held.text
 
 
 def _source(model: str | Path | None, encoder: Encoder | None, collection: Collection | None) -> Callable[[], Encoder]:

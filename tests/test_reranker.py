@@ -278,3 +278,31 @@ def test_a_copy_of_one_whose_model_is_not_loaded_loads_none():
 def test_a_temporary_collection_is_not_pickled():
     with Retriever.create(None, HashEncoder()) as retriever, pytest.raises(CollectionError, match="temporary"):
         pickle.dumps(Reranker(encoder=HashEncoder(), collection=retriever.collection))
+
+
+def test_a_passage_that_was_encoded_below_its_heading_is_known_by_its_text(tmp_path, encoder):
+    held = Chunk("a", "d", "w1 w2 w3", embed_text="heading\nw1 w2 w3")
+    with Retriever.create(tmp_path / "c.rag", encoder) as retriever:
+        retriever.add([held])
+        encoder.documents.clear()
+        reranker = Reranker(encoder=encoder, collection=retriever.collection)
+        (known,) = reranker.rerank("w1 heading", [Chunk("a", "d", "w1 w2 w3")])
+        assert encoder.documents == []
+        assert known.score == reranker.rerank("w1 heading", [held])[0].score
+        reranker.rerank("w1", [Chunk("a", "d", "w1 w2 w4"), Chunk("b", "d", "w1 w2 w3")])
+        assert encoder.documents == ["w1 w2 w4", "w1 w2 w3"]
+
+
+def test_whoever_asks_for_a_model_and_a_collection_shares_the_reranker(tmp_path):
+    from late_rag.reranker import shared_reranker
+
+    location = tmp_path / "c.rag"
+    with pytest.raises(CollectionNotFoundError):
+        shared_reranker(None, location)
+    Retriever.create(location).close()
+    first = shared_reranker(None, location)
+    assert shared_reranker(None, str(location)) is first
+    assert shared_reranker("minilm", None) is shared_reranker("minilm", None) is not first
+    assert first.collection is not None
+    first.collection.close()
+    assert shared_reranker(None, location) is not first

@@ -46,10 +46,15 @@ def open_collection(location: str | Path, mode: Mode = "write") -> Collection:
 def shared_collection(location: str | Path, mode: Mode = "write") -> Collection:
     """The process's one open collection at this location; one that was closed is opened again.
 
+    Who reads gets the one that is open for writing, where there is one, so that nothing is in memory twice.
+
     Raises:
         CollectionError: as for :func:`open_collection`.
     """
     key = ("collection", location_key(location), mode)
+    writable = shared.peek((*key[:2], "write"))
+    if mode == "read" and writable is not None and not writable.closed:
+        return cast("Collection", writable)
     return shared.get(key, lambda: open_collection(location, mode), lambda collection: not collection.closed)
 
 

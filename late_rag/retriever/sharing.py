@@ -54,5 +54,9 @@ def shared_retriever(
             found = shared_collection(collection, mode)
         return Retriever(found, model, chunker, mode)
 
+    def current(retriever: Retriever) -> bool:
+        held = retriever.collection
+        return not held.closed and held is shared_collection(collection, mode)
+
     key = ("retriever", location_key(collection), mode, str(model), chunker, canonical_json(dict(create or {})))
-    return shared.get(key, opened, lambda retriever: not retriever.collection.closed)
+    return shared.get(key, opened, current)

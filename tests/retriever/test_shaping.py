@@ -284,9 +284,24 @@ def test_whoever_asks_for_a_collection_shares_its_retriever(tmp_path: Path):
     assert reading is shared_retriever(tmp_path / "." / "shared.rag")
     assert reading.encoder is made.encoder
     assert reading.search("who approves travel?", top_k=1)[0].chunk.text == "the committee approves travel"
+    assert reading.collection is made.collection
     with pytest.raises(CollectionReadOnlyError):
         reading.add(["more"])
     reading.collection.close()
     again = shared_retriever(location)
     assert again is not reading
     assert again.collection.count() == 1
+
+
+def test_readers_take_the_collection_that_is_opened_for_writing_later(tmp_path: Path):
+    from late_rag.retriever import shared_retriever
+
+    location = tmp_path / "later.rag"
+    Retriever.create(location).close()
+    before = shared_retriever(location)
+    writing = shared_retriever(location, "write")
+    after = shared_retriever(location)
+    assert before.collection is not writing.collection
+    assert after.collection is writing.collection
+    writing.add(["the committee approves travel"])
+    assert len(before.search("who approves travel?")) == len(after.search("who approves travel?")) == 1
