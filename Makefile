@@ -5,6 +5,9 @@ PIP = -m pip install --quiet --disable-pip-version-check
 SOURCES = $(shell find late_rag models/minilm -type f -not -name '*.pyc')
 TOOLS = editables hatchling hypothesis pytest pytest-asyncio pytest-timeout
 DEV = $(TOOLS) import-linter mypy onnx psutil python-docx reportlab ruff
+# What the adapters are tested against, beyond the frameworks' cores that they depend on.
+FRAMEWORKS = langchain-tests langchain-classic langchain-openai
+INTEGRATIONS = ./integrations/langchain
 
 .PHONY: demo test test-long test-torch lint types imports format bench bench-torch docs check clean
 
@@ -58,10 +61,10 @@ clean:
 	.venv-core/bin/python $(PIP) -c constraints/core.txt ./models/minilm .
 	touch $@
 
-.venv/.ready: constraints/dev.txt pyproject.toml models/minilm/pyproject.toml
+.venv/.ready: constraints/dev.txt pyproject.toml models/minilm/pyproject.toml $(INTEGRATIONS:=/pyproject.toml)
 	$(PYTHON) -m venv .venv
-	.venv/bin/python $(PIP) -c constraints/dev.txt $(DEV)
-	.venv/bin/python $(PIP) -c constraints/dev.txt --no-build-isolation -e ./models/minilm -e ".[all]"
+	.venv/bin/python $(PIP) -c constraints/dev.txt $(DEV) $(FRAMEWORKS)
+	.venv/bin/python $(PIP) -c constraints/dev.txt --no-build-isolation -e ./models/minilm $(INTEGRATIONS:%=-e %) -e ".[all,langchain]"
 	touch $@
 
 .venv-pylate/.ready: constraints/pylate.txt pyproject.toml models/minilm/pyproject.toml

@@ -1,0 +1,58 @@
+"""What the components keep as configuration: locations and filters as text, nothing that is open."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langchain_late_rag.filters import to_filter
+from late_rag.errors import InputError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from langchain_late_rag.filters import FilterLike
+
+
+def check_collection(value: Any) -> Any:
+    """A location, or what can be searched.
+
+    Raises:
+        InputError: neither.
+    """
+    if isinstance(value, str | Path) or (hasattr(value, "search") and hasattr(value, "settings")):
+        return value
+    raise InputError(f"collection is a location or an open collection, not {value!r}")
+
+
+def filter_text(value: FilterLike | None) -> str | None:
+    """A filter as text, however :func:`langchain_late_rag.filters.to_filter` takes it.
+
+    Raises:
+        FilterError: it cannot be read.
+    """
+    return None if value is None else str(to_filter(value))
+
+
+def serialised(component: BaseModel) -> dict[str, Any]:
+    """Those fields of a component whose values are no JSON, as the JSON that its constructor takes.
+
+    Raises:
+        CollectionError: a temporary collection, which lives in this process only.
+    """
+    found: dict[str, Any] = {}
+    for name in type(component).model_fields:
+        value = getattr(component, name)
+        if name == "collection" and value is not None and not isinstance(value, str):
+            found[name] = _location(value)
+        elif is_dataclass(value) and not isinstance(value, type):
+            found[name] = asdict(value)
+    return found
+
+
+def _location(collection: Any) -> str:
+    if not isinstance(collection, Path):
+        pickle.dumps(collection)  # refuses a temporary one
+    return str(collection if isinstance(collection, Path) else collection.location)

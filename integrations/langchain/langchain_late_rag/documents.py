@@ -1,0 +1,174 @@
+"""LangChain's documents to the core's, and chunks and hits back."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.documents import Document as LangChainDocument
+from langchain_core.messages.content import (
+    create_audio_block,
+    create_file_block,
+    create_image_block,
+    create_video_block,
+)
+
+from late_rag.errors import InputError
+from late_rag.metadata import encode
+from late_rag.types import Chunk, Document, Media, canonical_json, digest
+
+if TYPE_CHECKING:
+    from late_rag.types import Hit, TokenMatch
+
+CONTENT_BLOCKS = "content_blocks"
+"""The key of the metadata under which a document has pictures and the like, as LangChain's content blocks."""
+
+PREFIX = "late_rag_"
+"""Stands before a key that the document's own metadata has already."""
+
+_PDF = "application/pdf"
+_CREATE = {"image": create_image_block, "audio": create_audio_block, "video": create_video_block}
+
+
+@dataclass(frozen=True, slots=True)
+class HitFields:
+    """Which keys of a found document's metadata carry what is known of the hit; None leaves it out.
+
+    A key that the document has itself keeps the document's value, and what is known of the hit stands under the key
+    with ``late_rag_`` before it.
+    """
+
+    score: str | None = "score"
+    """The MaxSim sum, which grows with the query's length."""
+
+    similarity: str | None = "similarity"
+    """Its mean over the query's tokens, from 0 to 1: what thresholds apply to."""
+
+    chunk_id: str | None = "chunk_id"
+    """The chunk's id, which is the document's ``id`` too."""
+
+    document_id: str | None = "document_id"
+    """The id of the document that the chunk is a part of."""
+
+    source: str | None = "source"
+    """The location of the file that it came from, where it came from one."""
+
+    context: str | None = "context"
+    """The document or the neighbours around the chunk, where ``expand`` asked for them."""
+
+    fused: str | None = None
+    """What a hybrid search orders by."""
+
+    media: str | None = None
+    """Pictures and pages of the chunk, as LangChain's content blocks."""
+
+
+def to_document(document: LangChainDocument, id: str | None = None) -> Document:  # noqa: A002
+    """What the core stores of a LangChain document, whose text becomes one chunk with the same id.
+
+    Content blocks with data under ``metadata["content_blocks"]`` become media; the rest of the metadata is as given.
+
+    Args:
+        document: stays as it is.
+        id: in place of the document's own. Without either, the id is a hash of text and metadata, so that the same
+            text with other metadata is another document.
+
+    Raises:
+        InputError: metadata that cannot be stored.
+    """
+    media = media_of(document)
+    metadata = {key: value for key, value in document.metadata.items() if not (media and key == CONTENT_BLOCKS)}
+    identity = id or document.id or _identity(document.page_content, metadata, media)
+    return Document(id=identity, text=document.page_content, metadata=metadata, media=media)
+
+
+def _identity(text: str, metadata: Mapping[str, Any], media: Iterable[Media]) -> str:
+    return digest(text, canonical_json(encode(metadata)), *(item.key for item in media))
+
+
+def media_of(document: LangChainDocument) -> tuple[Media, ...]:
+    """What the content blocks under ``metadata["content_blocks"]`` hold.
+
+    Raises:
+        InputError: a content block without data.
+    """
+    blocks = document.metadata.get(CONTENT_BLOCKS)
+    if not isinstance(blocks, list) or not all(isinstance(block, Mapping) and "type" in block for block in blocks):
+        return ()
+    return tuple(_media(block) for block in blocks)
+
+
+def from_chunk(chunk: Chunk, **more: Any) -> LangChainDocument:
+    """A chunk as a LangChain document, with ``more`` in its metadata."""
+    return LangChainDocument(id=chunk.id, page_content=chunk.text, metadata={**chunk.metadata, **more})
+
+
+def from_hit(
+    hit: Hit, fields: HitFields | None = None, token_matches: Sequence[TokenMatch] | None = None
+) -> LangChainDocument:
+    """A hit as a LangChain document; the text is the chunk's, with a context beside it in the metadata.
+
+    Args:
+        hit: what a search found.
+        fields: which keys carry what; None is the defaults of :class:`HitFields`.
+        token_matches: what each token of the query matched, which becomes a list of dicts.
+    """
+    fields = HitFields() if fields is None else fields
+    chunk, own = hit.chunk, hit.chunk.metadata
+    known: dict[str | None, Any] = {
+        fields.chunk_id: chunk.id,
+        fields.document_id: chunk.document_id,
+        fields.score: hit.score,
+        fields.similarity: hit.similarity,
+        fields.fused: hit.fused,
+        fields.source: hit.source,
+        fields.context: hit.context,
+    }
+    if fields.media is not None and chunk.media:
+        known[fields.media] = content_blocks(chunk.media)
+    if token_matches is not None:
+        known["token_matches"] = [asdict(match) for match in token_matches]
+    return from_chunk(chunk, **added(own, known))
+
+
+def added(own: Mapping[str, Any], known: Mapping[str | None, Any]) -> dict[str, Any]:
+    """What is known under keys that the metadata do not have yet; without what is None or has no key."""
+    return {
+        f"{PREFIX}{key}" if key in own else key: value
+        for key, value in known.items()
+        if key is not None and value is not None
+    }
+
+
+def content_blocks(media: Iterable[Media]) -> list[dict[str, Any]]:
+    """Pictures, sounds, films and files as LangChain's content blocks, each with its data; a page of a PDF as a PNG.
+
+    Raises:
+        LoadError: a file is gone or cannot be read.
+        MissingExtraError: a page is to be drawn, and pillow is not installed.
+    """
+    return [_block(item) for item in media]
+
+
+def _block(media: Media) -> dict[str, Any]:
+    if media.mime_type == _PDF and media.page is not None:
+        from late_rag.loaders import render
+
+        mime_type, data = "image/png", render(media, scale=2)
+    else:
+        mime_type, data = media.mime_type, media.read()
+    create = _CREATE.get(mime_type.partition("/")[0], create_file_block)
+    identity = f"lc_{digest(media.key)}"  # else LangChain makes one by chance, another for each search
+    return dict(create(base64=base64.b64encode(data).decode("ascii"), mime_type=mime_type, id=identity))
+
+
+def _media(block: Mapping[str, Any]) -> Media:
+    try:
+        return Media(base64.b64decode(block["base64"], validate=True), block["mime_type"])
+    except (KeyError, ValueError) as error:
+        shown = {key: value for key, value in block.items() if key != "base64"}
+        raise InputError(
+            f"the content block {shown} needs base64 and mime_type: what is stored is the data, not where it is"
+        ) from error

@@ -1,0 +1,95 @@
+"""The collection that a store writes to: one with a location, one that is open, or a private temporary one."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from langchain_late_rag.configuration import check_collection
+from late_rag.errors import CollectionError, InputError
+from late_rag.retriever import Retriever, shared_retriever
+
+if TYPE_CHECKING:
+    from late_rag.protocols import Collection
+
+Mode: TypeAlias = Literal["write", "read"]
+
+
+class Holder:
+    """Configuration, and the retriever that it stands for: the process's shared one where there is a location.
+
+    Args:
+        collection: a location, where one is made if there is none; one that is open; or None for a temporary one.
+        model: in place of the one that the collection names; of a new collection, "minilm".
+        mode: "read" refuses writes, and makes nothing.
+        create: how a new collection is made.
+
+    Raises:
+        InputError: ``mode="read"`` without a collection, another mode, or a collection that is none.
+    """
+
+    def __init__(
+        self,
+        collection: str | Path | Collection | None,
+        model: str | Path | None,
+        mode: Mode,
+        create: Mapping[str, Any],
+    ) -> None:
+        if mode not in ("write", "read"):
+            raise InputError(f"mode must be 'write' or 'read', not {mode!r}")
+        if collection is None and mode == "read":
+            raise InputError("a store without a collection starts empty: give collection= a location to read, or write")
+        if collection is not None:
+            check_collection(collection)
+        self._given = collection, model, mode, dict(create)
+        self._own: Retriever | None = None
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As configuration.
+
+        Raises:
+            CollectionError: a temporary collection.
+        """
+        if self._given[0] is None:
+            raise CollectionError(
+                "a store without a location lives in this process only, and can be neither pickled nor copied; "
+                "give collection= a location"
+            )
+        return type(self), self._given
+
+    def retriever(self) -> Retriever:
+        """The retriever, which is opened, or its collection made, at the first call.
+
+        Raises:
+            CollectionNotFoundError: there is no collection, and ``mode="read"``.
+        """
+        collection, model, mode, create = self._given
+        if isinstance(collection, str | Path):
+            return shared_retriever(collection, mode, model=model, chunker="whole", create=create)
+        with self._lock:
+            if self._own is None:
+                self._own = self._made(collection)
+            return self._own
+
+    async def aretriever(self) -> Retriever:
+        """Async twin of :meth:`retriever`, which may load a model."""
+        return await asyncio.to_thread(self.retriever)
+
+    def _made(self, collection: Collection | None) -> Retriever:
+        _, model, mode, create = self._given
+        if collection is not None:
+            return shared_retriever(collection, mode, model=model, chunker="whole")
+        made = Retriever.create(None, "minilm" if model is None else model, **create)
+        weakref.finalize(self, made.close)
+        return made
+
+    def close(self) -> None:
+        """Removes a temporary collection, with all that is in it; any other stays open for those who share it."""
+        with self._lock:
+            if self._given[0] is None and self._own is not None:
+                self._own.close()

@@ -1,0 +1,66 @@
+"""Files as LangChain's documents, by the core's loaders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from langchain_core.document_loaders import BaseLoader
+from langchain_core.documents import Document
+
+from langchain_late_rag.documents import CONTENT_BLOCKS, added, content_blocks
+from late_rag.loaders import load
+
+if TYPE_CHECKING:
+    from late_rag.loaders import RecordFields
+    from late_rag.types import Document as CoreDocument
+
+
+class LateInteractionLoader(BaseLoader):
+    """Loads files and folders: text, Markdown, HTML, PDF, DOCX, CSV, JSON, pictures.
+
+    ``metadata["source"]`` is the file's location. A document of a picture alone has it as a content block under
+    ``metadata["content_blocks"]``. ``load`` and ``lazy_load`` have the async twins ``aload`` and ``alazy_load``, which
+    read in a thread.
+
+    Args:
+        paths: files and folders.
+        as_: the name of their root, in place of its resolved path.
+        strict: whether a file that cannot be read raises; else it is logged, and the rest goes on.
+        fields: which fields of a record are text, key and metadata, for CSV, JSON and JSONL.
+        content_blocks: whether documents with text have their pictures and pages as content blocks too.
+    """
+
+    def __init__(
+        self,
+        paths: str | Path | Iterable[str | Path],
+        *,
+        as_: str | None = None,
+        strict: bool = False,
+        fields: RecordFields | None = None,
+        content_blocks: bool = False,
+    ) -> None:
+        self._paths = paths if isinstance(paths, str | Path) else list(paths)
+        self._as = as_
+        self._strict = strict
+        self._fields = fields
+        self._content_blocks = content_blocks
+
+    def lazy_load(self) -> Iterator[Document]:
+        """The documents of one file after another, each parsed when it is its turn.
+
+        Raises:
+            InputError: a path that is not there.
+            LoadError: with ``strict``, a file that cannot be read.
+        """
+        for file in load(self._paths, as_=self._as, strict=self._strict, fields=self._fields):
+            for document in file.documents:
+                yield self._converted(document, file.location)
+
+    def _converted(self, document: CoreDocument, source: str) -> Document:
+        known: dict[str | None, object] = {"source": source}
+        if document.media and (self._content_blocks or not document.text.strip()):
+            known[CONTENT_BLOCKS] = content_blocks(document.media)
+        metadata = {**document.metadata, **added(document.metadata, known)}
+        return Document(id=document.id, page_content=document.text, metadata=metadata)

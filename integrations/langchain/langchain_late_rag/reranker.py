@@ -1,0 +1,95 @@
+"""A LangChain document compressor that puts documents into the order of their MaxSim with the question."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from langchain_core.callbacks import Callbacks
+from langchain_core.documents import BaseDocumentCompressor, Document
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator
+
+from langchain_late_rag.configuration import check_collection
+from langchain_late_rag.documents import media_of
+from late_rag.reranker import Reranker, shared_reranker
+from late_rag.types import Chunk, digest
+
+
+class LateInteractionReranker(BaseDocumentCompressor):
+    """Scores documents from anywhere by late interaction and keeps the best, best first.
+
+    Embeddings are kept by content, in one cache for all rerankers of the process with the same model and collection.
+    With a collection, passages that it holds are scored by what it has stored, and are not encoded at all.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    model: str | None = None
+    """What encodes; None is the collection's model, or "minilm" without one."""
+
+    collection: Any = None
+    """The location of a collection, or one that is open."""
+
+    top_n: int | None = Field(default=3, ge=1)
+    """How many documents at most; None keeps all."""
+
+    threshold: float | None = None
+    """The least similarity, from 0 to 1."""
+
+    score_key: str = "relevance_score"
+    """The key of the metadata that gets the similarity: the mean of MaxSim over the question's tokens."""
+
+    _own: Reranker | None = PrivateAttr(default=None)
+
+    @field_validator("collection")
+    @classmethod
+    def _check_collection(cls, value: Any) -> Any:
+        return None if value is None else check_collection(value)
+
+    def compress_documents(
+        self,
+        documents: Sequence[Document],
+        query: str,
+        callbacks: Callbacks | None = None,  # noqa: ARG002 - of the interface
+    ) -> list[Document]:
+        """Copies of the documents that answer the query best, with their score; one without text is left out.
+
+        Args:
+            documents: they stay as they are.
+            query: the question.
+            callbacks: not used: nothing is called that would tell them anything.
+
+        Raises:
+            InputError: an empty query.
+            UnsupportedError: a document of pictures alone, which the model cannot read.
+        """
+        if not documents:
+            return []
+        ranked = self._reranker().rerank(query, map(_candidate, documents))
+        kept = [hit for hit in ranked if self.threshold is None or hit.similarity >= self.threshold]
+        return [_scored(documents[hit.index], self.score_key, hit.similarity) for hit in kept[: self.top_n]]
+
+    async def acompress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
+    ) -> list[Document]:
+        """Async twin of :meth:`compress_documents`."""
+        return await asyncio.to_thread(self.compress_documents, documents, query, callbacks)
+
+    def _reranker(self) -> Reranker:
+        """The process's one for this configuration; over an open collection that was handed in, this object's own."""
+        if self.collection is None or isinstance(self.collection, str | Path):
+            return shared_reranker(self.model, self.collection)
+        if self._own is None:
+            self._own = Reranker(self.model, collection=self.collection)
+        return self._own
+
+
+def _candidate(document: Document) -> Chunk:
+    identity = document.id or digest(document.page_content)
+    return Chunk(identity, identity, document.page_content, media=media_of(document))
+
+
+def _scored(document: Document, key: str, similarity: float) -> Document:
+    return document.model_copy(update={"metadata": {**document.metadata, key: similarity}})

@@ -1,0 +1,236 @@
+"""A LangChain retriever over a collection of late_rag."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
+
+from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables.config import RunnableConfig, get_config_list
+from pydantic import Field, field_validator
+
+from langchain_late_rag.batching import atraced, outcomes, results, traced
+from langchain_late_rag.configuration import check_collection, filter_text, serialised
+from langchain_late_rag.documents import HitFields, from_hit, to_document
+from late_rag.filters import Filter
+from late_rag.retriever import Retriever, shared_retriever
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from langchain_core.retrievers import LangSmithRetrieverParams
+
+    from late_rag.protocols import Collection
+    from late_rag.types import Hit
+
+
+class SearchArguments(TypedDict, total=False):
+    """What a call of the retriever may say otherwise than its constructor; see there for each."""
+
+    k: int
+    filter: Filter | dict[str, Any] | str | None
+    threshold: float | None
+    mode: Literal["maxsim", "hybrid"]
+    expand: int | Literal["document"] | None
+    group_by: Literal["document"] | None
+    lambda_mult: float | None
+    fetch_k: int | None
+
+
+_ARGUMENTS = tuple(SearchArguments.__annotations__)
+
+
+class LateInteractionRetriever(BaseRetriever):
+    """Finds the passages of a collection that answer a question, each as a document with its score.
+
+    Whatever shapes the result can be said in the constructor and, for one call, as a named argument of ``invoke`` and
+    its kin: ``retriever.invoke("who approves travel?", k=10, filter="year >= 2020")``. A batch of questions is encoded
+    and searched at once; the async methods work in a thread.
+
+    The retriever holds configuration only: it pickles, copies and serialises, and all that name the same collection
+    share it and its model.
+    """
+
+    collection: Any
+    """The location of a collection, or one that is open."""
+
+    model: str | None = None
+    """In place of the model that the collection names, where that has moved."""
+
+    k: int = Field(default=4, ge=1)
+    """How many documents at most."""
+
+    filter: Filter | dict[str, Any] | str | None = None
+    """Restricts to documents whose metadata match; kept as text, such as ``year >= 2020 and topic == "x"``."""
+
+    threshold: float | None = None
+    """The least similarity, from 0 to 1."""
+
+    mode: Literal["maxsim", "hybrid"] = "maxsim"
+    """"hybrid" orders by MaxSim and BM25 together."""
+
+    expand: int | Literal["document"] | None = None
+    """What ``metadata["context"]`` has: the whole document, or so many chunks before and after the one found."""
+
+    group_by: Literal["document"] | None = None
+    """"document" gives the best chunk of each document only."""
+
+    lambda_mult: float | None = None
+    """Diversity by maximal marginal relevance: 1 is relevance alone, 0 difference alone; None is off."""
+
+    fetch_k: int | None = None
+    """From how many diverse ones are picked."""
+
+    fields: HitFields = Field(default_factory=HitFields)
+    """Which keys of the metadata carry what is known of a hit."""
+
+    token_matches: bool = False
+    """Whether ``metadata["token_matches"]`` says what each token of the question matched; encodes each hit again."""
+
+    _check_collection = field_validator("collection")(check_collection)
+    _filter_text = field_validator("filter", mode="before")(filter_text)
+
+    @classmethod
+    def from_documents(
+        cls,
+        documents: Iterable[Document],
+        collection: str | Path | Collection | None = None,
+        *,
+        model: str | None = None,
+        **options: Any,
+    ) -> Self:
+        """Stores documents, each as one passage, and makes a retriever over them.
+
+        Args:
+            documents: they stay as they are. One without an id gets a hash of its content; an id that is there already
+                is replaced.
+            collection: the location of one, which is made where there is none; one that is open for writing; None is a
+                private temporary one, which goes with the retriever.
+            model: of a new collection; "minilm" where it is not said.
+            options: of the retriever.
+        """
+        if collection is None:
+            made = Retriever.create(None, "minilm" if model is None else model, chunking="whole")
+            retriever = cls(collection=made.collection, model=model, **options)
+        else:
+            retriever = cls(collection=collection, model=model, **options)
+            made = shared_retriever(collection, "write", model=model, chunker="whole", create={"chunking": "whole"})
+        made.add([to_document(document) for document in documents])
+        return retriever
+
+    @classmethod
+    def from_texts(
+        cls,
+        texts: Iterable[str],
+        metadatas: Iterable[dict[str, Any]] | None = None,
+        collection: str | Path | Collection | None = None,
+        *,
+        ids: Iterable[str] | None = None,
+        model: str | None = None,
+        **options: Any,
+    ) -> Self:
+        """The same for texts, with their metadata and ids where they have any."""
+        listed = list(texts)
+        known = [{} for _ in listed] if metadatas is None else list(metadatas)
+        named = [None] * len(listed) if ids is None else list(ids)
+        documents = [
+            Document(id=identity, page_content=text, metadata=metadata)
+            for identity, text, metadata in zip(named, listed, known, strict=True)
+        ]
+        return cls.from_documents(documents, collection, model=model, **options)
+
+    @classmethod
+    async def afrom_documents(cls, documents: Iterable[Document], *arguments: Any, **options: Any) -> Self:
+        """Async twin of :meth:`from_documents`."""
+        return await asyncio.to_thread(cls.from_documents, documents, *arguments, **options)
+
+    @classmethod
+    async def afrom_texts(cls, texts: Iterable[str], *arguments: Any, **options: Any) -> Self:
+        """Async twin of :meth:`from_texts`."""
+        return await asyncio.to_thread(cls.from_texts, texts, *arguments, **options)
+
+    def batch(
+        self,
+        inputs: list[str],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[list[Document]]:
+        """For each question what ``invoke`` gives, encoded and searched at once; each is a run of its own."""
+        configs = get_config_list(config, len(inputs))
+        found = traced(self, inputs, configs, kwargs, lambda: outcomes(inputs, partial(self._search, **kwargs)))
+        return results(found, return_exceptions=return_exceptions)
+
+    async def abatch(
+        self,
+        inputs: list[str],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[list[Document]]:
+        """Async twin of :meth:`batch`."""
+        configs = get_config_list(config, len(inputs))
+        search = partial(self._search, **kwargs)
+        found = await atraced(self, inputs, configs, kwargs, lambda: asyncio.to_thread(outcomes, inputs, search))
+        return results(found, return_exceptions=return_exceptions)
+
+    def _get_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002 - of the interface
+        **asked: Unpack[SearchArguments],
+    ) -> list[Document]:
+        return self._search([query], **asked)[0]
+
+    async def _aget_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 - of the interface
+        **asked: Unpack[SearchArguments],
+    ) -> list[Document]:
+        return (await asyncio.to_thread(self._search, [query], **asked))[0]
+
+    def _search(self, queries: Sequence[str], **asked: Unpack[SearchArguments]) -> list[list[Document]]:
+        if unknown := sorted(asked.keys() - _ARGUMENTS):
+            raise TypeError(f"unknown argument {', '.join(unknown)}; a call may have: {', '.join(_ARGUMENTS)}")
+        options: dict[str, Any] = {name: getattr(self, name) for name in _ARGUMENTS} | asked
+        options["filter"] = filter_text(options["filter"])
+        retriever = shared_retriever(self.collection, model=self.model)
+        lists = retriever.search_batch(queries, options.pop("k"), **options)
+        return [
+            [self._document(retriever, query, hit) for hit in hits] for query, hits in zip(queries, lists, strict=True)
+        ]
+
+    def _document(self, retriever: Retriever, query: str, hit: Hit) -> Document:
+        return from_hit(hit, self.fields, retriever.explain(query, hit) if self.token_matches else None)
+
+    def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:
+        """What a trace says of the retriever: also that the store and the embeddings are late_rag's."""
+        params = super()._get_ls_params(**kwargs)
+        params.update({"ls_vector_store_provider": "late_rag", "ls_embedding_provider": "late_rag"})
+        if self.model is not None:
+            params["ls_embedding_model"] = self.model
+        return params
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Whether ``langchain_core.load.dumps`` takes it; ``loads`` wants the class in ``allowed_objects``."""
+        return True
+
+    @property
+    def lc_attributes(self) -> dict[str, Any]:
+        """The fields that are no JSON, as JSON.
+
+        Raises:
+            CollectionError: the collection is a temporary one.
+        """
+        return serialised(self)

@@ -1,0 +1,91 @@
+"""Splits LangChain's documents into passages that an encoder takes whole."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.documents import BaseDocumentTransformer, Document
+
+from late_rag.chunkers import ChunkingOptions, load_chunker
+from late_rag.encoders import load_encoder
+from late_rag.types import Document as CoreDocument
+
+if TYPE_CHECKING:
+    from late_rag.types import Chunk
+
+
+class LateInteractionTextSplitter(BaseDocumentTransformer):
+    """Has the methods of LangChain's ``TextSplitter``, and counts with the encoder's own tokenizer.
+
+    Each passage is a part of the text as it stands: ``text[start_index:][: len(passage)] == passage``.
+
+    Args:
+        model: whose tokenizer counts, and whose capacity is the most that a passage has.
+        kind: "auto" (by the sections of Markdown, else "recursive"), "recursive", "markdown" or "whole".
+        max_tokens: of a passage; None is all that the encoder takes in one pass.
+        max_characters: of a passage; None is eight times its tokens.
+        overlap: tokens that the next passage of the same section repeats.
+        headings: whether the headings above a passage are in its metadata, and room is left for them in front of it.
+        add_start_index: whether ``metadata["start_index"]`` says where the passage starts in the text.
+
+    Raises:
+        InputError: an option that cannot be.
+    """
+
+    def __init__(
+        self,
+        model: str = "minilm",
+        *,
+        kind: str = "auto",
+        max_tokens: int | None = None,
+        max_characters: int | None = None,
+        overlap: int = 0,
+        headings: bool = True,
+        add_start_index: bool = False,
+    ) -> None:
+        self._model = model
+        self._options = ChunkingOptions(
+            kind=kind, max_tokens=max_tokens, max_characters=max_characters, overlap=overlap, headings=headings
+        )
+        self._add_start_index = add_start_index
+
+    def split_text(self, text: str) -> list[str]:
+        """The passages of a text."""
+        return [chunk.text for chunk in self._chunks(Document(page_content=text))]
+
+    def create_documents(
+        self, texts: Sequence[str], metadatas: Sequence[dict[str, Any]] | None = None
+    ) -> list[Document]:
+        """The passages of texts, each with the metadata of its text."""
+        known = [{} for _ in texts] if metadatas is None else metadatas
+        return self.split_documents(
+            Document(page_content=text, metadata=metadata) for text, metadata in zip(texts, known, strict=True)
+        )
+
+    def split_documents(self, documents: Iterable[Document]) -> list[Document]:
+        """The passages of documents, each with a copy of its document's metadata.
+
+        Passages of a document with an id have that id, ``#`` and their number; others have none.
+        """
+        return [
+            self._passage(document, chunk, number)
+            for document in documents
+            for number, chunk in enumerate(self._chunks(document))
+        ]
+
+    def transform_documents(self, documents: Sequence[Document], **_options: Any) -> list[Document]:
+        """The same as :meth:`split_documents`."""
+        return self.split_documents(documents)
+
+    def _chunks(self, document: Document) -> Iterator[Chunk]:
+        chunker = load_chunker(self._options.to_json(), load_encoder(self._model))
+        return iter(chunker(CoreDocument(text=document.page_content, metadata=document.metadata)))
+
+    def _passage(self, document: Document, chunk: Chunk, number: int) -> Document:
+        metadata = copy.deepcopy(dict(chunk.metadata))
+        if self._add_start_index:
+            metadata["start_index"] = chunk.start
+        identity = f"{document.id}#{number}" if document.id else None
+        return Document(id=identity, page_content=chunk.text, metadata=metadata)

@@ -1,0 +1,119 @@
+"""The retriever as a tool with typed arguments, for agents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.callbacks import Callbacks
+from langchain_core.documents import Document
+from langchain_core.prompts import BasePromptTemplate, PromptTemplate, format_document
+from langchain_core.tools import StructuredTool, ToolException
+from pydantic import BaseModel, Field, create_model
+
+from langchain_late_rag.filters import to_filter
+from late_rag.errors import InputError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic.v1 import ValidationError as ValidationErrorV1
+
+    from langchain_late_rag.retriever import LateInteractionRetriever
+    from late_rag.filters import Filter
+
+_QUERY = "What to look for, as a question or in key words."
+_K = "How many passages to return."
+_FILTER = (
+    'Restricts the search by metadata, for example: year >= 2020 and topic in ["travel", "leave"]. Operators: == != > '
+    ">= < <= in, contains, like, exists, joined by and, or, not and parentheses. Leave it out to search everything."
+)
+
+
+def late_interaction_tool(
+    retriever: LateInteractionRetriever,
+    name: str,
+    description: str,
+    *,
+    most: int = 20,
+    filter_fields: Mapping[str, str] | None = None,
+    document_prompt: BasePromptTemplate[str] | None = None,
+    document_separator: str = "\n\n",
+) -> StructuredTool:
+    """A tool by which an agent searches: with a query, and, where it wants to, how many passages and a filter.
+
+    The agent's filter restricts further what the retriever's own lets through, and never widens it. What is wrong with
+    an argument is told to the agent, which can then do better. The documents are the tool message's artifact.
+
+    Args:
+        retriever: what searches; its ``k`` is the default.
+        name: of the tool.
+        description: for the model, of what can be found.
+        most: passages that the agent may ask for at most.
+        filter_fields: keys of the metadata and what they mean, which the model is told.
+        document_prompt: how a document becomes text; the text alone where it is not said.
+        document_separator: what stands between documents.
+    """
+    prompt = document_prompt or PromptTemplate.from_template("{page_content}")
+
+    def answer(documents: Sequence[Document]) -> tuple[str, list[Document]]:
+        text = document_separator.join(format_document(document, prompt) for document in documents)
+        return text or "Nothing was found.", list(documents)
+
+    def search(
+        query: str,
+        k: int | None = None,
+        filter: str | None = None,  # noqa: A002
+        callbacks: Callbacks = None,
+    ) -> tuple[str, list[Document]]:
+        try:
+            return answer(retriever.invoke(query, {"callbacks": callbacks}, **_asked(retriever, k, filter)))
+        except InputError as error:
+            raise ToolException(str(error)) from error
+
+    async def asearch(
+        query: str,
+        k: int | None = None,
+        filter: str | None = None,  # noqa: A002
+        callbacks: Callbacks = None,
+    ) -> tuple[str, list[Document]]:
+        try:
+            return answer(await retriever.ainvoke(query, {"callbacks": callbacks}, **_asked(retriever, k, filter)))
+        except InputError as error:
+            raise ToolException(str(error)) from error
+
+    return StructuredTool(
+        name=name,
+        description=description,
+        func=search,
+        coroutine=asearch,
+        args_schema=_arguments(retriever.k, most, filter_fields or {}),
+        response_format="content_and_artifact",
+        handle_tool_error=True,
+        handle_validation_error=_told,
+    )
+
+
+def _told(error: ValidationError | ValidationErrorV1) -> str:
+    return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+
+
+def _arguments(default: int, most: int, fields: Mapping[str, str]) -> type[BaseModel]:
+    told = "".join(f"\n- {key}: {meaning}" for key, meaning in fields.items())
+    return create_model(
+        "Search",
+        query=(str, Field(description=_QUERY)),
+        k=(int, Field(default=min(default, most), ge=1, le=most, description=_K)),
+        filter=(str | None, Field(default=None, description=f"{_FILTER}{' Keys:' if told else ''}{told}")),
+    )
+
+
+def _asked(retriever: LateInteractionRetriever, k: int | None, filter: str | None) -> dict[str, Any]:  # noqa: A002
+    """What the agent said as arguments of ``invoke``."""
+    asked: dict[str, Any] = {} if k is None else {"k": k}
+    if filter is not None and filter.strip():
+        asked["filter"] = _narrowed(to_filter(retriever.filter), to_filter(filter))
+    return asked
+
+
+def _narrowed(own: Filter | None, given: Filter | None) -> Filter | None:
+    return given if own is None or given is None else own & given

@@ -1,0 +1,175 @@
+"""A LangChain vector store over a collection: documents in, documents out, by late interaction in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from langchain_core.documents import Document
+
+from langchain_late_rag.documents import HitFields, from_hit
+from langchain_late_rag.filters import to_filter
+from langchain_late_rag.writing import WritableStore
+from late_rag.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from langchain_late_rag.filters import FilterLike
+    from langchain_late_rag.holder import Mode
+    from late_rag.protocols import Collection
+    from late_rag.types import Hit
+
+AS_ADDED = HitFields(score=None, similarity=None, chunk_id=None, document_id=None, source=None)
+"""Nothing of the hit in the metadata, so that a document is found as it was added, but the context asked for."""
+
+_BY_VECTOR = (
+    "late interaction has one vector for each token of a query, and searches by none alone; pass the text itself to "
+    "similarity_search (or max_marginal_relevance_search)"
+)
+
+
+class LateInteractionVectorStore(WritableStore):
+    """Stores each document as one chunk under its id, over-long text in windows, and finds it by MaxSim.
+
+    Searches take, beside LangChain's arguments, ``filter`` (see :mod:`langchain_late_rag.filters`) and what
+    :class:`late_rag.retriever.SearchOptions` has: ``mode="hybrid"``, ``threshold``, ``expand``, ``group_by``, …
+    Every method has an async twin, which encodes and searches in a thread. The store keeps configuration only: it
+    pickles and copies where its collection has a location, and shares its model with all others.
+
+    Args:
+        collection: the location of a collection, made when it is first needed if there is none; one that is open; or
+            None for a private temporary one, which is removed when the store is closed or goes away.
+        model: in place of the one that the collection names, where that has moved; of a new collection, "minilm".
+        mode: "read" refuses every write, makes nothing, and serves from a folder that cannot be written, too.
+        fields: which keys of a found document's metadata carry its score and the like; none but its context, unless
+            said otherwise.
+        create: how a new collection is made; see :class:`late_rag.retriever.CollectionOptions`.
+
+    Raises:
+        InputError: ``mode="read"`` without a collection.
+    """
+
+    def __init__(
+        self,
+        collection: str | Path | Collection | None = None,
+        *,
+        model: str | Path | None = None,
+        mode: Mode = "write",
+        fields: HitFields = AS_ADDED,
+        create: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(collection, model=model, mode=mode, create=create)
+        self._fields = fields
+
+    def similarity_search(
+        self,
+        query: str,
+        k: int = 4,
+        filter: FilterLike | None = None,  # noqa: A002
+        **kwargs: Any,
+    ) -> list[Document]:
+        """The ``k`` documents that answer the query best, best first."""
+        return [self._found(hit) for hit in self._hits(query, k, filter, kwargs)]
+
+    async def asimilarity_search(
+        self,
+        query: str,
+        k: int = 4,
+        filter: FilterLike | None = None,  # noqa: A002
+        **kwargs: Any,
+    ) -> list[Document]:
+        """Async twin of :meth:`similarity_search`."""
+        return await asyncio.to_thread(self.similarity_search, query, k, filter, **kwargs)
+
+    def similarity_search_with_score(
+        self,
+        query: str,
+        k: int = 4,
+        filter: FilterLike | None = None,  # noqa: A002
+        **kwargs: Any,
+    ) -> list[tuple[Document, float]]:
+        """The same, each with its MaxSim score: the higher the better, and the higher the longer the query."""
+        return [(self._found(hit), hit.score) for hit in self._hits(query, k, filter, kwargs)]
+
+    async def asimilarity_search_with_score(
+        self,
+        query: str,
+        k: int = 4,
+        filter: FilterLike | None = None,  # noqa: A002
+        **kwargs: Any,
+    ) -> list[tuple[Document, float]]:
+        """Async twin of :meth:`similarity_search_with_score`."""
+        return await asyncio.to_thread(self.similarity_search_with_score, query, k, filter, **kwargs)
+
+    def _similarity_search_with_relevance_scores(
+        self,
+        query: str,
+        k: int = 4,
+        filter: FilterLike | None = None,  # noqa: A002
+        score_threshold: float | None = None,
+        **kwargs: Any,
+    ) -> list[tuple[Document, float]]:
+        """The same, each with its similarity: the mean over the query's tokens, from 0 to 1."""
+        hits = self._hits(query, k, filter, _with_threshold(kwargs, score_threshold))
+        return [(self._found(hit), hit.similarity) for hit in hits]
+
+    async def _asimilarity_search_with_relevance_scores(
+        self, query: str, k: int = 4, **kwargs: Any
+    ) -> list[tuple[Document, float]]:
+        """Async twin of the one above."""
+        return await asyncio.to_thread(self._similarity_search_with_relevance_scores, query, k, **kwargs)
+
+    def max_marginal_relevance_search(
+        self,
+        query: str,
+        k: int = 4,
+        fetch_k: int = 20,
+        lambda_mult: float = 0.5,
+        filter: FilterLike | None = None,  # noqa: A002
+        **kwargs: Any,
+    ) -> list[Document]:
+        """Of the ``fetch_k`` best documents ``k`` that are relevant and differ; the first is the best one.
+
+        ``lambda_mult`` 1 is relevance alone, 0 difference alone.
+        """
+        hits = self._hits(query, k, filter, {**kwargs, "fetch_k": fetch_k, "lambda_mult": lambda_mult})
+        return [self._found(hit) for hit in hits]
+
+    async def amax_marginal_relevance_search(
+        self,
+        query: str,
+        k: int = 4,
+        fetch_k: int = 20,
+        lambda_mult: float = 0.5,
+        filter: FilterLike | None = None,  # noqa: A002
+        **kwargs: Any,
+    ) -> list[Document]:
+        """Async twin of :meth:`max_marginal_relevance_search`."""
+        return await asyncio.to_thread(
+            self.max_marginal_relevance_search, query, k, fetch_k, lambda_mult, filter, **kwargs
+        )
+
+    def similarity_search_by_vector(self, *_: Any, **__: Any) -> NoReturn:
+        """Raises UnsupportedError, which names ``similarity_search``, as do the other three."""
+        raise UnsupportedError(_BY_VECTOR)
+
+    async def asimilarity_search_by_vector(self, *_: Any, **__: Any) -> NoReturn:
+        raise UnsupportedError(_BY_VECTOR)
+
+    def max_marginal_relevance_search_by_vector(self, *_: Any, **__: Any) -> NoReturn:
+        raise UnsupportedError(_BY_VECTOR)
+
+    async def amax_marginal_relevance_search_by_vector(self, *_: Any, **__: Any) -> NoReturn:
+        raise UnsupportedError(_BY_VECTOR)
+
+    def _hits(self, query: str, k: int, filter: FilterLike | None, options: Mapping[str, Any]) -> list[Hit]:  # noqa: A002
+        restriction = to_filter(filter)
+        return self._holder.retriever().search(query, k, filter=restriction, **options)
+
+    def _found(self, hit: Hit) -> Document:
+        return from_hit(hit, self._fields)
+
+
+def _with_threshold(options: Mapping[str, Any], threshold: float | None) -> Mapping[str, Any]:
+    return options if threshold is None else {**options, "threshold": threshold}

@@ -1,0 +1,236 @@
+"""The half of the vector store that puts documents in, and gives them back by their ids."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from langchain_core.documents import Document
+from langchain_core.vectorstores import VectorStore
+
+from langchain_late_rag.documents import from_chunk, to_document
+from langchain_late_rag.filters import to_filter
+from langchain_late_rag.holder import Holder
+from late_rag.errors import InputError
+from late_rag.types import Selection
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from langchain_core.embeddings import Embeddings
+
+    from langchain_late_rag.filters import FilterLike
+    from langchain_late_rag.holder import Mode
+    from late_rag import protocols
+    from late_rag.types import Document as CoreDocument
+
+Ids: TypeAlias = Sequence[str | None] | None
+"""One for each document, or None for those that have none."""
+
+
+class WritableStore(VectorStore):
+    """A store without searches; see :class:`langchain_late_rag.vectorstore.LateInteractionVectorStore`."""
+
+    def __init__(
+        self,
+        collection: str | Path | protocols.Collection | None = None,
+        *,
+        model: str | Path | None = None,
+        mode: Mode = "write",
+        create: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._holder = Holder(collection, model, mode, {"chunking": "whole", **(create or {})})
+
+    @classmethod
+    def from_texts(
+        cls,
+        texts: Iterable[str],
+        embedding: Embeddings | None = None,
+        metadatas: Sequence[dict[str, Any]] | None = None,
+        *,
+        ids: Ids = None,
+        **kwargs: Any,
+    ) -> Self:
+        """A store of these texts; ``kwargs`` are those of the store itself.
+
+        Raises:
+            InputError: an ``embedding``, or not as many metadatas or ids as texts.
+        """
+        return cls.from_documents(_documents(texts, metadatas), embedding, ids=ids, **kwargs)
+
+    @classmethod
+    async def afrom_texts(
+        cls,
+        texts: Iterable[str],
+        embedding: Embeddings | None = None,
+        metadatas: Sequence[dict[str, Any]] | None = None,
+        *,
+        ids: Ids = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Async twin of :meth:`from_texts`."""
+        documents = await asyncio.to_thread(_documents, texts, metadatas)
+        return await cls.afrom_documents(documents, embedding, ids=ids, **kwargs)
+
+    @classmethod
+    def from_documents(cls, documents: Iterable[Document], embedding: Embeddings | None = None, **kwargs: Any) -> Self:
+        """A store of these documents; ``kwargs`` are ``ids`` and those of the store itself.
+
+        Raises:
+            InputError: an ``embedding``, or not as many ids as documents.
+        """
+        ids = kwargs.pop("ids", None)
+        store = cls._made(embedding, kwargs)
+        store.add_documents(documents, ids=ids)
+        return store
+
+    @classmethod
+    async def afrom_documents(
+        cls, documents: Iterable[Document], embedding: Embeddings | None = None, **kwargs: Any
+    ) -> Self:
+        """Async twin of :meth:`from_documents`."""
+        ids = kwargs.pop("ids", None)
+        store = cls._made(embedding, kwargs)
+        await store.aadd_documents(documents, ids=ids)
+        return store
+
+    @classmethod
+    def _made(cls, embedding: Embeddings | None, options: Mapping[str, Any]) -> Self:
+        if embedding is not None:
+            raise InputError(
+                f"embedding is {type(embedding).__name__}, but the collection's own late-interaction model embeds: "
+                "pass embedding=None, and model= to choose one"
+            )
+        return cls(**options)
+
+    @property
+    def embeddings(self) -> None:
+        """None: there is no model that makes one vector of a text."""
+        return None
+
+    def add_texts(
+        self,
+        texts: Iterable[str],
+        metadatas: Sequence[dict[str, Any]] | None = None,
+        *,
+        ids: Ids = None,
+        **kwargs: Any,
+    ) -> list[str]:
+        """As :meth:`add_documents`, for texts and their metadata."""
+        return self.add_documents(_documents(texts, metadatas), ids=ids, **kwargs)
+
+    async def aadd_texts(
+        self,
+        texts: Iterable[str],
+        metadatas: Sequence[dict[str, Any]] | None = None,
+        *,
+        ids: Ids = None,
+        **kwargs: Any,
+    ) -> list[str]:
+        """Async twin of :meth:`add_texts`."""
+        documents = await asyncio.to_thread(_documents, texts, metadatas)
+        return await self.aadd_documents(documents, ids=ids, **kwargs)
+
+    def add_documents(self, documents: Iterable[Document], *, ids: Ids = None, **kwargs: Any) -> list[str]:
+        """Adds documents, each in place of the one with its id; what is there with equal content is left as it is.
+
+        Args:
+            documents: stay as they are.
+            ids: one for each; else the document's own, else a hash of its text and metadata, by which the same
+                document is there once however often it is added.
+            kwargs: ``batch_size``, which LangChain's ``index()`` gives and which changes nothing.
+
+        Returns:
+            The ids, in order.
+
+        Raises:
+            InputError: not as many ids as documents, or metadata that cannot be stored.
+        """
+        _refuse("add_documents", kwargs.keys() - {"batch_size"})
+        items = _with_ids(documents, ids)
+        if items:
+            self._holder.retriever().add(items)
+        return [item.id for item in items]
+
+    async def aadd_documents(self, documents: Iterable[Document], *, ids: Ids = None, **kwargs: Any) -> list[str]:
+        """Async twin of :meth:`add_documents`; cancelled, it stops at the next step and keeps what was committed."""
+        _refuse("aadd_documents", kwargs.keys() - {"batch_size"})
+        items = await asyncio.to_thread(_with_ids, documents, ids)
+        if items:
+            await (await self._holder.aretriever()).aadd(items)
+        return [item.id for item in items]
+
+    def delete(self, ids: Sequence[str] | None = None, *, filter: FilterLike | None = None, **kwargs: Any) -> bool:  # noqa: A002
+        """Removes the documents with these ids, that match the filter; without either all there are.
+
+        Ids that do not exist are no error.
+        """
+        _refuse("delete", kwargs)
+        if ids is None and filter is None:
+            self._holder.retriever().collection.clear()
+        else:
+            meant = Selection(ids=ids, filter=to_filter(filter))  # type: ignore[arg-type]  # any sequence, but no text
+            self._holder.retriever().delete(meant)
+        return True
+
+    async def adelete(
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        filter: FilterLike | None = None,  # noqa: A002
+        **kwargs: Any,
+    ) -> bool:
+        """Async twin of :meth:`delete`."""
+        return await asyncio.to_thread(self.delete, ids, filter=filter, **kwargs)
+
+    def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
+        """The documents that exist, in the order of ``ids``."""
+        return [from_chunk(chunk) for chunk in self._holder.retriever().collection.get(ids)]
+
+    async def aget_by_ids(self, ids: Sequence[str], /) -> list[Document]:
+        """Async twin of :meth:`get_by_ids`."""
+        return await asyncio.to_thread(self.get_by_ids, ids)
+
+    def close(self) -> None:
+        """Removes a temporary collection; any other stays open for those who share it."""
+        self._holder.close()
+
+    async def aclose(self) -> None:
+        """Async twin of :meth:`close`."""
+        await asyncio.to_thread(self.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _documents(texts: Iterable[str], metadatas: Sequence[dict[str, Any]] | None) -> list[Document]:
+    texts = list(texts)
+    if metadatas is None:
+        metadatas = [{}] * len(texts)
+    _check_count("metadatas", metadatas, "texts", texts)
+    return [Document(page_content=text, metadata=metadata) for text, metadata in zip(texts, metadatas, strict=True)]
+
+
+def _with_ids(documents: Iterable[Document], ids: Ids) -> list[CoreDocument]:
+    documents = list(documents)
+    if ids is None:
+        ids = [None] * len(documents)
+    _check_count("ids", ids, "documents", documents)
+    return [to_document(document, id) for document, id in zip(documents, ids, strict=True)]  # noqa: A001
+
+
+def _check_count(name: str, given: Sequence[Any], of: str, items: Sequence[Any]) -> None:
+    if isinstance(given, str) or len(given) != len(items):
+        raise InputError(f"there must be as many {name} as {of}: got {len(given)} {name} and {len(items)} {of}")
+
+
+def _refuse(method: str, arguments: Collection[str]) -> None:
+    if arguments:
+        raise TypeError(f"{method}() got unexpected arguments: {', '.join(sorted(arguments))}")

@@ -1,0 +1,216 @@
+"""The text splitter, the loader, and what becomes of pictures and pages."""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import threading
+from pathlib import Path
+
+import pytest
+from langchain_core.documents import Document
+from langchain_text_splitters import TextSplitter
+
+from langchain_late_rag import (
+    HitFields,
+    LateInteractionLoader,
+    LateInteractionRetriever,
+    LateInteractionTextSplitter,
+)
+from langchain_late_rag.documents import content_blocks, from_hit, media_of, to_document
+from late_rag import Retriever, load
+from late_rag.chunkers import load_chunker
+from late_rag.encoders import load_encoder
+from late_rag.errors import InputError, LoadError, UnsupportedError
+from late_rag.types import Chunk, Hit, Media
+from late_rag.types import Document as CoreDocument
+
+GUIDE = "# Leave\n\n" + "Thirty days of leave a year. " * 20 + "\n\n# Parking\n\n" + "Parking is free. " * 20
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def test_the_splitter_gives_the_cores_passages() -> None:
+    options = {"kind": "auto", "max_tokens": 64, "overlap": 16}
+    chunks = list(load_chunker(options, load_encoder("minilm"))(CoreDocument(text=GUIDE)))
+    splitter = LateInteractionTextSplitter(max_tokens=64, overlap=16, add_start_index=True)
+    assert splitter.split_text(GUIDE) == [chunk.text for chunk in chunks]
+    passages = splitter.split_documents([Document(page_content=GUIDE)])
+    assert [passage.metadata["start_index"] for passage in passages] == [chunk.start for chunk in chunks]
+    assert len(passages) > 4
+    for passage in passages:
+        start = passage.metadata["start_index"]
+        assert GUIDE[start:][: len(passage.page_content)] == passage.page_content
+
+
+def test_passages_have_a_copy_of_the_metadata_and_an_id_where_the_document_has_one() -> None:
+    document = Document(id="guide", page_content=GUIDE, metadata={"tags": ["a"]})
+    first, *rest = LateInteractionTextSplitter(max_tokens=64).split_documents([document])
+    first.metadata["tags"].append("b")
+    assert document.metadata == {"tags": ["a"]}
+    assert all(passage.metadata["tags"] == ["a"] for passage in rest)
+    assert [first.id, rest[0].id] == ["guide#0", "guide#1"]
+    assert "start_index" not in first.metadata
+    named = LateInteractionTextSplitter().create_documents(["One.", "Two."], [{"n": 1}, {"n": 2}])
+    assert [(passage.id, passage.page_content, passage.metadata["n"]) for passage in named] == [
+        (None, "One.", 1),
+        (None, "Two.", 2),
+    ]
+
+
+async def test_the_splitter_has_what_langchains_have(tmp_path: Path) -> None:
+    public = {"split_text", "create_documents", "split_documents", "transform_documents", "atransform_documents"}
+    for name in public:
+        theirs = inspect.signature(getattr(TextSplitter, name)).parameters
+        ours = inspect.signature(getattr(LateInteractionTextSplitter, name)).parameters
+        assert [p.kind for p in ours.values()] == [p.kind for p in theirs.values()], name
+    splitter, document = LateInteractionTextSplitter(max_tokens=64), Document(page_content=GUIDE)
+    assert await splitter.atransform_documents([document]) == splitter.split_documents([document])
+    (tmp_path / "guide.md").write_text(GUIDE)
+    loader = LateInteractionLoader(tmp_path)
+    assert loader.load_and_split(splitter) == splitter.split_documents(loader.load())  # type: ignore[arg-type]
+
+
+def test_a_splitter_refuses_what_cannot_be_before_a_model_is_loaded() -> None:
+    with pytest.raises(InputError, match="max_tokens"):
+        LateInteractionTextSplitter("no such model", max_tokens=3)
+
+
+async def test_the_loader_gives_the_cores_documents(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# Leave\n\nThirty days.")
+    (tmp_path / "b.csv").write_text("text,year\nParking is free.,2020\nLunch is at noon.,2021\n")
+    loader = LateInteractionLoader(tmp_path)
+    expected = [(file.location, document) for file in load(tmp_path) for document in file.documents]
+    found = loader.load()
+    assert [(document.metadata["source"], document.id, document.page_content) for document in found] == [
+        (location, document.id, document.text) for location, document in expected
+    ]
+    assert len(found) == 3
+    assert await loader.aload() == found
+    assert LateInteractionLoader([tmp_path / "a.md"]).load()[0].page_content == found[0].page_content
+
+
+def test_the_loader_is_lazy_and_keeps_a_source_of_the_documents_own(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('[{"text": "Parking is free.", "source": "the landlord"}]')
+    (tmp_path / "b.txt").write_text("Second.")
+    documents = LateInteractionLoader(tmp_path, as_="handbook").lazy_load()
+    first = next(documents)
+    assert first.metadata["source"] == "the landlord"
+    assert first.metadata["late_rag_source"] == "handbook/a.json"
+    (tmp_path / "b.txt").write_text("Changed before it was its turn.")
+    assert next(documents).page_content == "Changed before it was its turn."
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{")
+    (tmp_path / "b.txt").write_text("Second.")
+    assert [document.page_content for document in LateInteractionLoader(tmp_path).load()] == ["Second."]
+    with pytest.raises(LoadError, match=r"a\.json"):
+        LateInteractionLoader(tmp_path, strict=True).load()
+    with pytest.raises(InputError, match="not-there"):
+        LateInteractionLoader(tmp_path / "not-there").load()
+
+
+async def test_files_are_parsed_in_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from late_rag.loaders.text import TextLoader
+
+    (tmp_path / "a.txt").write_text("First.")
+    threads, parse = set(), TextLoader.__call__
+
+    def watched(self: TextLoader, path: Path) -> object:
+        threads.add(threading.get_ident())
+        return parse(self, path)
+
+    monkeypatch.setattr(TextLoader, "__call__", watched)
+    assert [document.page_content async for document in LateInteractionLoader(tmp_path).alazy_load()] == ["First."]
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+def test_a_picture_is_a_content_block_and_no_text_model_takes_it(tmp_path: Path) -> None:
+    (tmp_path / "pixel.png").write_bytes(PIXEL)
+    (picture,) = LateInteractionLoader(tmp_path).load()
+    (block,) = picture.metadata["content_blocks"]
+    assert (block["type"], block["mime_type"], base64.b64decode(block["base64"])) == ("image", "image/png", PIXEL)
+    (media,) = media_of(picture)
+    assert media.read() == PIXEL
+    assert "content_blocks" not in to_document(picture).metadata
+    with pytest.raises(UnsupportedError, match="no text but image"):
+        LateInteractionRetriever.from_documents([picture])
+
+
+def test_pictures_beside_a_text_are_stored_and_found_again() -> None:
+    blocks = content_blocks([Media(PIXEL, "image/png")])
+    page = Document(page_content="The plan of the car park.", metadata={"floor": 1, "content_blocks": blocks})
+    plain = LateInteractionRetriever.from_documents([page])
+    assert "content_blocks" not in plain.invoke("car park")[0].metadata
+    shown = LateInteractionRetriever(collection=plain.collection, fields=HitFields(media="content_blocks"))
+    (found,) = shown.invoke("car park")
+    assert found.metadata["content_blocks"] == blocks
+    assert found.metadata["floor"] == 1
+
+
+def test_pages_of_a_pdf_are_pictures_where_they_are_asked_for(repository: Path) -> None:
+    pages = repository / "cookbooks/data/xquad-en/articles/science/force.pdf"
+    (plain,) = LateInteractionLoader(pages).load()
+    (shown,) = LateInteractionLoader(pages, content_blocks=True).load()
+    assert "content_blocks" not in plain.metadata
+    blocks = shown.metadata["content_blocks"]
+    assert len(blocks) > 1
+    assert {(block["type"], block["mime_type"]) for block in blocks} == {("image", "image/png")}
+    assert all(base64.b64decode(block["base64"]).startswith(b"\x89PNG") for block in blocks)
+
+
+def test_content_blocks_of_every_kind(tmp_path: Path) -> None:
+    (tmp_path / "sound.mp3").write_bytes(b"sound")
+    media = [
+        Media(str(tmp_path / "sound.mp3"), "audio/mpeg"),
+        Media(b"film", "video/mp4"),
+        Media(b"pages", "application/pdf"),
+    ]
+    blocks = content_blocks(media)
+    assert [block["type"] for block in blocks] == ["audio", "video", "file"]
+    assert [base64.b64decode(block["base64"]) for block in blocks] == [b"sound", b"film", b"pages"]
+    assert content_blocks(media) == blocks
+    with pytest.raises(LoadError, match="gone"):
+        content_blocks([Media(str(tmp_path / "gone.png"), "image/png")])
+
+
+def test_a_content_block_without_data_is_refused() -> None:
+    elsewhere = Document(
+        page_content="", metadata={"content_blocks": [{"type": "image", "url": "https://x.org/a.png"}]}
+    )
+    with pytest.raises(InputError, match=r"x\.org"):
+        to_document(elsewhere)
+    other = Document(page_content="Mine.", metadata={"content_blocks": "of my own"})
+    assert to_document(other).metadata == {"content_blocks": "of my own"}
+
+
+def test_ids_of_documents() -> None:
+    one, two = (Document(page_content="Same.", metadata={"n": n}) for n in (1, 2))
+    assert to_document(one).id == to_document(Document(page_content="Same.", metadata={"n": 1})).id
+    assert to_document(one).id != to_document(two).id
+    assert to_document(Document(id="own", page_content="Same.")).id == "own"
+    assert to_document(Document(id="own", page_content="Same."), "given").id == "given"
+
+
+def test_a_hit_says_where_its_text_came_from(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "leave.md").write_text("# Leave\n\nThirty days.\n\n# Parking\n\nIt is free.\n")
+    location = tmp_path / "rules.rag"
+    with Retriever.open(location, create=True) as filled:
+        filled.sync(tmp_path / "rules", as_="rules")
+    (found,) = LateInteractionRetriever(collection=location, k=1, expand="document").invoke("days of leave")
+    assert found.metadata["source"] == "rules/leave.md"
+    assert found.metadata["context"].endswith("It is free.\n")
+    assert "It is free." not in found.page_content
+    assert found.metadata["document_id"] != found.metadata["chunk_id"] == found.id
+
+
+def test_none_leaves_a_field_out() -> None:
+    hit = Hit(Chunk("c", "d", "Text.", metadata={"n": 1}), 2.0, 0.5, context="Around.", fused=0.1)
+    everything_off = HitFields(score=None, similarity=None, chunk_id=None, document_id=None, source=None, context=None)
+    assert from_hit(hit, everything_off).metadata == {"n": 1}
+    assert from_hit(hit).metadata.keys() == {"n", "score", "similarity", "chunk_id", "document_id", "context"}
+    assert hit.chunk.metadata == {"n": 1}

@@ -1,0 +1,148 @@
+"""The reranker: order, limits, copies, the cache, and what a collection spares."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_classic.retrievers import ContextualCompressionRetriever
+from langchain_core.documents import Document
+
+from langchain_late_rag import LateInteractionReranker, LateInteractionRetriever
+from late_rag import Reranker, Retriever
+from late_rag.encoders.onnx import OnnxEncoder
+from late_rag.errors import InputError, UnsupportedError
+
+LEAVE = "how many days of paid leave are there?"
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The texts of documents that were encoded since."""
+    texts: list[str] = []
+    encode = OnnxEncoder.encode_documents
+
+    def counted(self: OnnxEncoder, chunks: Any, documents: Any = None) -> Any:
+        listed = list(chunks)
+        texts.extend(chunk.encoded_text for chunk in listed)
+        return encode(self, listed, documents)
+
+    monkeypatch.setattr(OnnxEncoder, "encode_documents", counted)
+    return texts
+
+
+def test_order_and_scores_are_those_of_the_core(documents: list[Document]) -> None:
+    found = LateInteractionReranker(top_n=None).compress_documents(documents, LEAVE)
+    ranked = Reranker().rerank(LEAVE, [document.page_content for document in documents])
+    assert [document.id for document in found] == [documents[hit.index].id for hit in ranked]
+    assert [document.metadata["relevance_score"] for document in found] == [hit.similarity for hit in ranked]
+    assert found[0].id == "leave"
+
+
+async def test_the_async_twin_gives_the_same(documents: list[Document]) -> None:
+    reranker = LateInteractionReranker()
+    assert await reranker.acompress_documents(documents, LEAVE) == reranker.compress_documents(documents, LEAVE)
+
+
+def test_top_n_threshold_and_score_key(documents: list[Document]) -> None:
+    assert len(LateInteractionReranker().compress_documents(documents, LEAVE)) == 3
+    assert len(LateInteractionReranker(top_n=None).compress_documents(documents, LEAVE)) == len(documents)
+    scores = [
+        document.metadata["near"]
+        for document in LateInteractionReranker(top_n=None, score_key="near").compress_documents(documents, LEAVE)
+    ]
+    assert scores == sorted(scores, reverse=True)
+    between = (scores[1] + scores[2]) / 2
+    assert len(LateInteractionReranker(threshold=between).compress_documents(documents, LEAVE)) == 2
+    with pytest.raises(ValueError, match="top_n"):
+        LateInteractionReranker(top_n=0)
+
+
+def test_the_callers_documents_stay_as_they_are(documents: list[Document]) -> None:
+    given = [document.model_copy(update={"metadata": {**document.metadata, "tags": ["x"]}}) for document in documents]
+    before = copy.deepcopy(given)
+    found = LateInteractionReranker().compress_documents(given, LEAVE)
+    found[0].metadata["year"] = None
+    assert given == before
+    assert all(document is not same for document in found for same in given)
+
+
+def test_what_has_no_text_is_left_out_and_what_is_a_picture_is_refused() -> None:
+    empty, full = Document(page_content=" "), Document(page_content="Thirty days of leave.")
+    assert LateInteractionReranker().compress_documents([], LEAVE) == []
+    assert [d.page_content for d in LateInteractionReranker().compress_documents([empty, full], LEAVE)] == [
+        full.page_content
+    ]
+    blocks = [{"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}]
+    picture = Document(page_content="", metadata={"content_blocks": blocks})
+    with pytest.raises(UnsupportedError, match="image/png"):
+        LateInteractionReranker().compress_documents([picture], LEAVE)
+    with pytest.raises(InputError, match="nothing to search for"):
+        LateInteractionReranker().compress_documents([full], "")
+
+
+def test_embeddings_are_kept_for_all_rerankers_of_a_configuration(encoded: list[str]) -> None:
+    texts = [Document(page_content=f"Rule {number} of the cache.") for number in range(5)]
+    first = LateInteractionReranker(top_n=2).compress_documents(texts, LEAVE)
+    assert sorted(encoded) == [document.page_content for document in texts]
+    assert LateInteractionReranker(top_n=2).compress_documents(texts, LEAVE) == first
+    assert len(encoded) == 5
+
+
+def test_what_the_collection_holds_is_not_encoded(handbook: str, documents: list[Document], encoded: list[str]) -> None:
+    fresh = Document(
+        page_content="Unused leave is paid out at the end of a year, when the collection has nothing of it."
+    )
+    changed = documents[2].model_copy(update={"page_content": "Every employee has forty days of paid leave a year."})
+    LateInteractionRetriever(collection=handbook).invoke(LEAVE)  # what opening encodes is behind us
+    for collection in (handbook, Retriever.open(handbook, mode="read").collection):
+        reranker = LateInteractionReranker(collection=collection, top_n=None)
+        reranker.compress_documents(documents, LEAVE)
+        encoded.clear()
+        found = reranker.compress_documents([*documents, fresh, changed], LEAVE)
+        assert sorted(encoded) == sorted([fresh.page_content, changed.page_content])
+        assert len(found) == len(documents) + 2
+
+
+def test_passages_with_headings_in_front_are_known_by_their_text(tmp_path: Path, encoded: list[str]) -> None:
+    (tmp_path / "rules").mkdir()
+    sentences = (f"In year {year} there are {year % 9 + 20} days of paid leave." for year in range(1990, 2040))
+    (tmp_path / "rules" / "leave.md").write_text(f"# Leave\n\n{' '.join(sentences)}\n")
+    location = str(tmp_path / "rules.rag")
+    with Retriever.open(location, create=True) as filled:
+        filled.sync(tmp_path / "rules")
+        assert any(hit.chunk.embed_text for hit in filled.search(LEAVE))
+    found = LateInteractionRetriever(collection=location, k=10).invoke(LEAVE)
+    reranker = LateInteractionReranker(collection=location, top_n=None)
+    reranker.compress_documents([Document(page_content="What opening encodes is behind us.")], LEAVE)
+    encoded.clear()
+    again = reranker.compress_documents(found, LEAVE)
+    assert encoded == []
+    scores = {document.id: document.metadata["similarity"] for document in found}
+    assert len(scores) > 2
+    for document in again:
+        assert document.metadata["relevance_score"] == pytest.approx(scores[document.id], abs=0.01)
+
+
+def test_copies(handbook: str, documents: list[Document]) -> None:
+    for collection in (None, handbook, Retriever.open(handbook, mode="read").collection):
+        reranker = LateInteractionReranker(collection=collection)
+        expected = reranker.compress_documents(documents, LEAVE)
+        for same in (pickle.loads(pickle.dumps(reranker)), copy.deepcopy(reranker), reranker.model_copy()):
+            assert same.compress_documents(documents, LEAVE) == expected
+
+
+async def test_in_a_contextual_compression_retriever(handbook: str) -> None:
+    retriever = ContextualCompressionRetriever(
+        base_compressor=LateInteractionReranker(collection=handbook, top_n=2),
+        base_retriever=LateInteractionRetriever(collection=handbook, k=6),
+    )
+    found = retriever.invoke(LEAVE)
+    assert found[0].id == "leave"
+    assert len(found) == 2
+    assert all({"relevance_score", "similarity"} <= document.metadata.keys() for document in found)
+    assert await retriever.ainvoke(LEAVE) == found
