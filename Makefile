@@ -64,7 +64,8 @@ clean:
 .venv/.ready: constraints/dev.txt pyproject.toml models/minilm/pyproject.toml $(INTEGRATIONS:=/pyproject.toml)
 	$(PYTHON) -m venv .venv
 	.venv/bin/python $(PIP) -c constraints/dev.txt $(DEV) $(FRAMEWORKS)
-	.venv/bin/python $(PIP) -c constraints/dev.txt --no-build-isolation -e ./models/minilm $(INTEGRATIONS:%=-e %) -e ".[all,langchain]"
+	.venv/bin/python $(PIP) -c constraints/dev.txt --no-build-isolation -e ./models/minilm -e ".[all]"
+	.venv/bin/python $(PIP) -c constraints/dev.txt --no-build-isolation $(INTEGRATIONS:%=-e %)
 	touch $@
 
 .venv-pylate/.ready: constraints/pylate.txt pyproject.toml models/minilm/pyproject.toml

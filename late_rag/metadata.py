@@ -15,6 +15,7 @@ from datetime import date, datetime, timezone, tzinfo
 from typing import Any, cast
 
 from late_rag.errors import InputError
+from late_rag.types import canonical_json
 
 MAX_DEPTH = 100
 """Levels of lists and dicts inside each other."""
@@ -142,6 +143,11 @@ def loads(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"not metadata as late_rag writes it: {text[:80]!r}")
     return value
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are stored alike: 1, 1.0 and True are equal to Python, and are not the same here."""
+    return canonical_json(encode(one)) == canonical_json(encode(other))
 
 
 def encode(value: Any) -> Any:

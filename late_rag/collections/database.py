@@ -47,6 +47,12 @@ class Database:
         self._reset()
         with self.failures():
             self._open()
+        self._file = _identity(path)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the file that was opened is no longer the one at its path."""
+        return _identity(self.path) != self._file
 
     def _reset(self) -> None:
         self._idle: list[sqlite3.Connection] = []
@@ -166,9 +172,14 @@ class Database:
 
         Raises:
             CollectionBusyError: another writer held the lock for longer than the time-out.
+            CollectionNotFoundError: the file that was opened is gone, so that nothing written would be kept.
         """
         if self.mode != "write":
             raise CollectionReadOnlyError(f"{self.path.parent} is open for reading; open it with mode='write'")
+        if self.gone and not self.closed:
+            raise CollectionNotFoundError(
+                f"{self.path.parent} was removed or replaced since it was opened; open it anew"
+            )
         with self.connection() as connection:
             if not self._writing.acquire(timeout=self.timeout):
                 raise CollectionBusyError(self._busy())
@@ -218,6 +229,15 @@ class Database:
             if code & 0xFF == sqlite3.SQLITE_READONLY:
                 raise CollectionReadOnlyError(f"{place}: cannot be written ({error})") from error
             raise CollectionError(f"{place}: {error}") from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and number of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def use_wal(connection: sqlite3.Connection, timeout: float) -> None:

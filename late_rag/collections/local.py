@@ -100,8 +100,8 @@ class LocalCollection:
 
     @property
     def closed(self) -> bool:
-        """Whether ``close`` was called."""
-        return self._database.closed
+        """Whether ``close`` was called, or the folder that was opened has been removed or replaced."""
+        return self._database.closed or self._database.gone
 
     def close(self) -> None:
         """Ends the use of the collection; a temporary one is removed. Idempotent."""

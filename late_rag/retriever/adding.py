@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from late_rag.errors import ConflictError
 from late_rag.retriever.encoding import Parcel, check_readable, encode
-from late_rag.retriever.reuse import StoredEmbeddings, paired_chunks, unchanged
+from late_rag.retriever.reuse import StoredEmbeddings, paired_chunks, same_item, unchanged
 from late_rag.types import AddResult, Chunk, Document, OnConflict, Selection, digest
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Adding:
         if not chunks:
             return
         stored = {chunk.id: chunk for chunk in self._collection.get([chunk.id for chunk in chunks])}
-        left = set(stored) if self._on_conflict == "skip" else {c.id for c in chunks if stored.get(c.id) == c}
+        left = set(stored) if self._on_conflict == "skip" else {c.id for c in chunks if same_item(stored.get(c.id), c)}
         self.result += AddResult(skipped=len(left))
         changed = tuple(stored.keys() - left)
         known = StoredEmbeddings(self._collection, Selection(ids=changed) if changed else None)

@@ -21,7 +21,7 @@ def diverse(
     """The ``top_k`` that are each most relevant and least a repetition of those before; the first is the best hit.
 
     Args:
-        hits: best first.
+        hits: best first; of a hybrid search relevance is the fused score, 1 for the first.
         embeddings: of each hit's chunk, by id.
         top_k: how many at most.
         lambda_mult: 1 is relevance alone, 0 difference alone.
@@ -34,7 +34,7 @@ def diverse(
         return []
     rows = [embeddings[hit.chunk.id] for hit in hits]
     lengths = np.array([max(1, len(each)) for each in rows])
-    relevance = np.array([hit.similarity for hit in hits])
+    relevance = np.array([_relevance(hit, hits[0]) for hit in hits])
     repeated = np.zeros(len(hits))
     left = list(range(len(hits)))
     picked: list[int] = []
@@ -45,3 +45,7 @@ def diverse(
             common = maxsim_of_many([rows[number] for number in left], rows[picked[-1]]) / lengths[left]
             repeated[left] = np.maximum(repeated[left], np.clip(common, 0, 1))
     return [hits[number] for number in picked]
+
+
+def _relevance(hit: Hit, best: Hit) -> float:
+    return hit.fused / best.fused if hit.fused is not None and best.fused else hit.similarity

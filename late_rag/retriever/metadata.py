@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from late_rag.chunkers.encoded import encoded_keys, heading_in_front, possible_keys
 from late_rag.chunkers.prefixes import SEPARATOR
+from late_rag.metadata import same as same_value
 from late_rag.retriever.encoding import Parcel, encode
 from late_rag.retriever.progress import Meter
 from late_rag.types import Chunk, Metadata, Selection
@@ -52,7 +53,10 @@ class MetadataUpdate:
             parcel = Parcel(self._write)
             for before in self._collection.get(ids[start : start + _WRITTEN_TOGETHER]):
                 metadata = self._metadata(before)
-                if any(before.metadata.get(key) != metadata.get(key) for key in encoded_keys(before, self._settings)):
+                if any(
+                    not same_value(before.metadata.get(key), metadata.get(key))
+                    for key in encoded_keys(before, self._settings)
+                ):
                     after = self._changed(before, metadata)
                     same = before.content_hash == after.content_hash
                     parcel.put(after, self._collection.embeddings([before.id])[before.id] if same else None)

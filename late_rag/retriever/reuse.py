@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from late_rag import metadata
 from late_rag.types import Chunk, Document, Selection, batched
 
 if TYPE_CHECKING:
@@ -64,4 +65,9 @@ def unchanged(collection: Collection, documents: Sequence[Document], hashes: Map
     """
     same = [document for document in documents if hashes.get(document.id) == document.content_hash]
     stored = {document.id: document for document in collection.get_documents([document.id for document in same])}
-    return {document.id for document in same if stored.get(document.id) == document}
+    return {document.id for document in same if same_item(stored.get(document.id), document)}
+
+
+def same_item(stored: Document | Chunk | None, given: Document | Chunk) -> bool:
+    """Whether what is stored is what is given, to the kinds of its metadata's values."""
+    return stored is not None and stored == given and metadata.same(stored.metadata, given.metadata)

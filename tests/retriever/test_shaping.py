@@ -305,3 +305,20 @@ def test_readers_take_the_collection_that_is_opened_for_writing_later(tmp_path: 
     assert after.collection is writing.collection
     writing.add(["the committee approves travel"])
     assert len(before.search("who approves travel?")) == len(after.search("who approves travel?")) == 1
+
+
+def test_diverse_hits_of_a_hybrid_search_keep_its_order_where_only_relevance_counts(filled):
+    fused = [hit.chunk.id for hit in filled.search("w1 w2 w3", top_k=8, mode="hybrid")]
+    assert [hit.chunk.id for hit in filled.search("w1 w2 w3", top_k=8, mode="hybrid", lambda_mult=1)] == fused
+
+
+def test_metadata_of_another_kind_are_written(retriever):
+    for value in (1, True, 1.0):
+        result = retriever.add([Chunk("c", "d", "w1", metadata={"ok": value})])
+        assert result.skipped == 0
+        assert retriever.add([Chunk("c", "d", "w1", metadata={"ok": value})]).skipped == 1
+        assert repr(retriever.collection.get(["c"])[0].metadata["ok"]) == repr(value)
+    for value in (1, True):
+        retriever.add([Document("whole", "w1 w2", {"ok": value})])
+        assert repr(retriever.collection.get_documents(["whole"])[0].metadata["ok"]) == repr(value)
+        assert len(retriever.search("w1 w2", filter=f"ok == {str(value).lower()}")) >= 1

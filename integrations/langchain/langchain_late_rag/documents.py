@@ -16,7 +16,7 @@ from langchain_core.messages.content import (
 )
 
 from late_rag.errors import InputError
-from late_rag.metadata import encode
+from late_rag.metadata import check, encode
 from late_rag.types import Chunk, Document, Media, canonical_json, digest
 
 if TYPE_CHECKING:
@@ -80,12 +80,27 @@ def to_document(document: LangChainDocument, id: str | None = None) -> Document:
     """
     media = media_of(document)
     metadata = {key: value for key, value in document.metadata.items() if not (media and key == CONTENT_BLOCKS)}
+    check(metadata)
     identity = id or document.id or _identity(document.page_content, metadata, media)
     return Document(id=identity, text=document.page_content, metadata=metadata, media=media)
 
 
 def _identity(text: str, metadata: Mapping[str, Any], media: Iterable[Media]) -> str:
     return digest(text, canonical_json(encode(metadata)), *(item.key for item in media))
+
+
+def foreign_media(document: LangChainDocument) -> tuple[Media, ...]:
+    """The media of a document from elsewhere, which is only looked at: where it has text, blocks without data are none.
+
+    Raises:
+        InputError: no text, and a content block without data.
+    """
+    try:
+        return media_of(document)
+    except InputError:
+        if document.page_content.strip():
+            return ()
+        raise
 
 
 def media_of(document: LangChainDocument) -> tuple[Media, ...]:
@@ -103,6 +118,11 @@ def media_of(document: LangChainDocument) -> tuple[Media, ...]:
 def from_chunk(chunk: Chunk, **more: Any) -> LangChainDocument:
     """A chunk as a LangChain document, with ``more`` in its metadata."""
     return LangChainDocument(id=chunk.id, page_content=chunk.text, metadata={**chunk.metadata, **more})
+
+
+def with_media(chunk: Chunk) -> LangChainDocument:
+    """A chunk as the document that was added: its media stand under ``metadata["content_blocks"]`` again."""
+    return from_chunk(chunk, **({CONTENT_BLOCKS: content_blocks(chunk.media)} if chunk.media else {}))
 
 
 def from_hit(
@@ -135,11 +155,12 @@ def from_hit(
 
 def added(own: Mapping[str, Any], known: Mapping[str | None, Any]) -> dict[str, Any]:
     """What is known under keys that the metadata do not have yet; without what is None or has no key."""
-    return {
-        f"{PREFIX}{key}" if key in own else key: value
-        for key, value in known.items()
-        if key is not None and value is not None
-    }
+    return {_free(key, own): value for key, value in known.items() if key is not None and value is not None}
+
+
+def _free(key: str, own: Mapping[str, Any]) -> str:
+    """The key, with as many prefixes as it takes."""
+    return key if key not in own else _free(f"{PREFIX}{key}", own)
 
 
 def content_blocks(media: Iterable[Media]) -> list[dict[str, Any]]:

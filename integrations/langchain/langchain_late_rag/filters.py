@@ -84,7 +84,19 @@ def _equals(field: str, value: Any) -> Filter:
             f'{field}: operators start with $: {_listed(f"${name}" for name in value)}; write {{"$eq": …}} for a dict '
             f"with such keys, got {value!r}"
         )
+    if value == {} or _has_operators(value):
+        raise FilterError(
+            f'{field}: write a dotted name for a field below, as in "{field}.x", and {{"$eq": …}} for a dict as it is, '
+            f"got {value!r}"
+        )
     return Condition(field, "==", value)
+
+
+def _has_operators(value: Any) -> bool:
+    """Whether an operator stands somewhere in a dict that was taken for a value."""
+    if not isinstance(value, Mapping):
+        return False
+    return any(str(key).startswith("$") or _has_operators(inner) for key, inner in value.items())
 
 
 def _negated(field: str, value: Any, depth: int) -> Filter:

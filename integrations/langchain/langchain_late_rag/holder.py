@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from langchain_late_rag.configuration import check_collection
-from late_rag.errors import CollectionError, InputError
+from late_rag.errors import CollectionError, ConflictError, InputError
 from late_rag.retriever import Retriever, shared_retriever
+from late_rag.retriever.settings import check_options
 
 if TYPE_CHECKING:
     from late_rag.protocols import Collection
+    from late_rag.types import Document
 
 Mode: TypeAlias = Literal["write", "read"]
 
@@ -45,6 +47,7 @@ class Holder:
             raise InputError("a store without a collection starts empty: give collection= a location to read, or write")
         if collection is not None:
             check_collection(collection)
+        check_options(create)  # type: ignore[arg-type]  # it says what is unknown or cannot be
         self._given = collection, model, mode, dict(create)
         self._own: Retriever | None = None
         self._lock = threading.Lock()
@@ -93,3 +96,17 @@ class Holder:
         with self._lock:
             if self._given[0] is None and self._own is not None:
                 self._own.close()
+
+
+def check_owners(retriever: Retriever, documents: Iterable[Document]) -> None:
+    """Refuses to tear a passage out of a file or document that it is a part of.
+
+    Raises:
+        ConflictError: names the passage and what it is a part of.
+    """
+    for chunk in retriever.collection.get([document.id for document in documents]):
+        if chunk.document_id != chunk.id:
+            raise ConflictError(
+                f"{chunk.id!r} is a passage of the document {chunk.document_id!r}, which is replaced as a whole; "
+                "change that document or its file, or add the text under another id"
+            )

@@ -12,7 +12,7 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 
 from langchain_late_rag.configuration import check_collection
-from langchain_late_rag.documents import media_of
+from langchain_late_rag.documents import foreign_media
 from late_rag.reranker import Reranker, shared_reranker
 from late_rag.types import Chunk, digest
 
@@ -24,7 +24,7 @@ class LateInteractionReranker(BaseDocumentCompressor):
     With a collection, passages that it holds are scored by what it has stored, and are not encoded at all.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     model: str | None = None
     """What encodes; None is the collection's model, or "minilm" without one."""
@@ -88,7 +88,7 @@ class LateInteractionReranker(BaseDocumentCompressor):
 
 def _candidate(document: Document) -> Chunk:
     identity = document.id or digest(document.page_content)
-    return Chunk(identity, identity, document.page_content, media=media_of(document))
+    return Chunk(identity, identity, document.page_content, media=foreign_media(document))
 
 
 def _scored(document: Document, key: str, similarity: float) -> Document:

@@ -12,7 +12,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, Callba
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables.config import RunnableConfig, get_config_list
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from langchain_late_rag.batching import atraced, outcomes, results, traced
 from langchain_late_rag.configuration import check_collection, filter_text, serialised
@@ -55,6 +55,8 @@ class LateInteractionRetriever(BaseRetriever):
     The retriever holds configuration only: it pickles, copies and serialises, and all that name the same collection
     share it and its model.
     """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     collection: Any
     """The location of a collection, or one that is open."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from langchain_core.documents import Document
 
-from langchain_late_rag.documents import HitFields, from_hit
+from langchain_late_rag.documents import CONTENT_BLOCKS, HitFields, from_hit
 from langchain_late_rag.filters import to_filter
 from langchain_late_rag.writing import WritableStore
 from late_rag.errors import UnsupportedError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from late_rag.protocols import Collection
     from late_rag.types import Hit
 
-AS_ADDED = HitFields(score=None, similarity=None, chunk_id=None, document_id=None, source=None)
+AS_ADDED = HitFields(score=None, similarity=None, chunk_id=None, document_id=None, source=None, media=CONTENT_BLOCKS)
 """Nothing of the hit in the metadata, so that a document is found as it was added, but the context asked for."""
 
 _BY_VECTOR = (

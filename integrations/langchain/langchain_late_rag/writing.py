@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 
-from langchain_late_rag.documents import from_chunk, to_document
+from langchain_late_rag.documents import to_document, with_media
 from langchain_late_rag.filters import to_filter
-from langchain_late_rag.holder import Holder
+from langchain_late_rag.holder import Holder, check_owners
 from late_rag.errors import InputError
 from late_rag.types import Selection
 
@@ -147,10 +147,12 @@ class WritableStore(VectorStore):
 
         Raises:
             InputError: not as many ids as documents, or metadata that cannot be stored.
+            ConflictError: an id is that of a passage of a larger document or file.
         """
         _refuse("add_documents", kwargs.keys() - {"batch_size"})
         items = _with_ids(documents, ids)
         if items:
+            check_owners(self._holder.retriever(), items)
             self._holder.retriever().add(items)
         return [item.id for item in items]
 
@@ -159,7 +161,9 @@ class WritableStore(VectorStore):
         _refuse("aadd_documents", kwargs.keys() - {"batch_size"})
         items = await asyncio.to_thread(_with_ids, documents, ids)
         if items:
-            await (await self._holder.aretriever()).aadd(items)
+            retriever = await self._holder.aretriever()
+            await asyncio.to_thread(check_owners, retriever, items)
+            await retriever.aadd(items)
         return [item.id for item in items]
 
     def delete(self, ids: Sequence[str] | None = None, *, filter: FilterLike | None = None, **kwargs: Any) -> bool:  # noqa: A002
@@ -187,7 +191,7 @@ class WritableStore(VectorStore):
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         """The documents that exist, in the order of ``ids``."""
-        return [from_chunk(chunk) for chunk in self._holder.retriever().collection.get(ids)]
+        return [with_media(chunk) for chunk in self._holder.retriever().collection.get(ids)]
 
     async def aget_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         """Async twin of :meth:`get_by_ids`."""
