@@ -1,0 +1,41 @@
+"""A local collection with a few chunks, and ways to damage its files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from late_rag.collections.local import LocalCollection
+from late_rag.protocols import CollectionSettings
+from late_rag.testing.collection_base import DIM, fill
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Iterator[LocalCollection]:
+    collection = LocalCollection.create(
+        tmp_path / "c.rag", CollectionSettings(model="test", model_id="test-1", dim=DIM)
+    )
+    fill(collection, 30)
+    yield collection
+    collection.close()
+
+
+@pytest.fixture
+def damage() -> Callable[[Path, str], None]:
+    """Damages a file in one of several ways."""
+    return _damage
+
+
+def _damage(path: Path, kind: str) -> None:
+    content = path.read_bytes()
+    if kind == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif kind == "overwritten":
+        path.write_bytes(b"not a database, a text file\n" * 1000)
+    elif kind == "holes":
+        path.write_bytes(content[:4096] + os.urandom(len(content) - 4096))
+    else:
+        path.write_bytes(b"")
