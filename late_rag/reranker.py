@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from late_rag.asynchronous import twin
-from late_rag.collections import location_key, shared_collection
+from late_rag.collections import shared_collection
 from late_rag.embedding_cache import EmbeddingCache
 from late_rag.encoders import load_encoder
 from late_rag.errors import InputError
@@ -200,20 +200,15 @@ class Reranker:
     arerank_batch = twin(rerank_batch)
 
 
-def shared_reranker(model: str | Path | None, collection: str | Path | None) -> Reranker:
-    """The process's one reranker for a model and the location of a collection, with one cache for all who ask.
+def shared_reranker(model: str | Path | None = None, collection: Collection | str | Path | None = None) -> Reranker:
+    """A reranker for components that hold configuration only; all of a process keep embeddings in one cache.
 
     Raises:
         CollectionNotFoundError: there is none at this location.
     """
-    if collection is None:
-        return shared.get(("reranker", str(model)), lambda: Reranker(model))
-    opened = shared_collection(collection, "read")
-    return shared.get(
-        ("reranker", str(model), location_key(collection)),
-        lambda: Reranker(model, collection=opened),
-        lambda reranker: reranker.collection is opened,
-    )
+    reranker = Reranker(model, collection=collection)
+    reranker._cache = shared.get(("reranker", "embeddings"), lambda: EmbeddingCache(CACHE_BYTES))  # noqa: SLF001
+    return reranker
 
 
 def _same_passage(candidate: Chunk, held: Chunk) -> bool:

@@ -293,16 +293,29 @@ def test_a_passage_that_was_encoded_below_its_heading_is_known_by_its_text(tmp_p
         assert encoder.documents == ["w1 w2 w4", "w1 w2 w3"]
 
 
-def test_whoever_asks_for_a_model_and_a_collection_shares_the_reranker(tmp_path):
+def test_what_a_shared_reranker_encoded_no_other_encodes(tmp_path, monkeypatch):
+    from late_rag.encoders.onnx import OnnxEncoder
     from late_rag.reranker import shared_reranker
 
     location = tmp_path / "c.rag"
     with pytest.raises(CollectionNotFoundError):
         shared_reranker(None, location)
     Retriever.create(location).close()
-    first = shared_reranker(None, location)
-    assert shared_reranker(None, str(location)) is first
-    assert shared_reranker("minilm", None) is shared_reranker("minilm", None) is not first
-    assert first.collection is not None
-    first.collection.close()
-    assert shared_reranker(None, location) is not first
+    seen: list[str] = []
+    encode = OnnxEncoder.encode_documents
+
+    def watched(self, chunks, documents=None):
+        chunks = list(chunks)
+        seen.extend(chunk.text for chunk in chunks)
+        return encode(self, chunks, documents)
+
+    monkeypatch.setattr(OnnxEncoder, "encode_documents", watched)
+    passage = "A passage that only this test has."
+    first = shared_reranker("minilm", None).rerank("which passage?", [passage])
+    assert seen == [passage]
+    held = shared_reranker(None, location)
+    assert held.collection is not None
+    assert held.rerank("which passage?", [passage])[0].score == first[0].score
+    held.collection.close()
+    assert shared_reranker(None, str(location)).rerank("which passage?", [passage])[0].score == first[0].score
+    assert seen.count(passage) == 1

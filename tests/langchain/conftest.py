@@ -6,17 +6,7 @@ import pytest
 from langchain_core.documents import Document
 
 from langchain_late_rag import LateInteractionRetriever
-
-HANDBOOK = {
-    "travel": (2021, "Business travel is approved by the head of the department before it is booked."),
-    "trains": (2022, "Trains are taken for business travel of less than five hours."),
-    "leave": (2020, "Every employee has thirty days of paid leave a year."),
-    "parking": (2019, "Parking on the premises is free for employees and visitors."),
-    "laptop": (2022, "A lost laptop is reported to the help desk within an hour."),
-    "password": (2023, "Passwords have at least fourteen characters and are kept in the vault."),
-    "canteen": (2019, "The canteen serves lunch from half past eleven until two."),
-    "remote": (2021, "Remote work is agreed upon with the team, for up to three days a week."),
-}
+from tests.frameworks import HANDBOOK
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,36 +18,13 @@ from langchain_late_rag import (
     LateInteractionTextSplitter,
     late_interaction_tool,
 )
-from late_rag.chunkers.auto import AutoChunker
-from late_rag.collections.local import LocalCollection
-from late_rag.encoders.onnx import OnnxEncoder
-
-WORK = {
-    OnnxEncoder: ("encode_queries", "encode_documents", "token_regions"),
-    LocalCollection: ("search", "get", "embeddings", "get_documents", "text_search", "add"),
-    AutoChunker: ("__call__",),
-}
+from tests.frameworks import done_here, watch_work
 
 
 @pytest.fixture
-def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, set[int]]]:
+def threads(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
     """By the name of each piece of work, the threads that did it."""
-    seen: dict[str, set[int]] = {}
-
-    def watch(kind: Any, name: str) -> None:
-        work = getattr(kind, name)
-
-        def watched(*arguments: Any, **options: Any) -> Any:
-            seen.setdefault(name, set()).add(threading.get_ident())
-            return work(*arguments, **options)
-
-        monkeypatch.setattr(kind, name, watched)
-
-    for kind, names in WORK.items():
-        for name in names:
-            watch(kind, name)
-    watch(sqlite3, "connect")
-    return seen
+    return watch_work(monkeypatch)
 
 
 async def invoke(location: str, documents: list[Document]) -> None:
@@ -120,7 +96,7 @@ async def test_work_is_done_in_other_threads(
     threads.clear()
     await use(location, documents)
     assert work <= threads.keys()
-    assert [name for name, used in threads.items() if threading.get_ident() in used] == []
+    assert done_here(threads) == []
 
 
 def test_the_watch_sees_what_is_done_here(handbook: str, threads: dict[str, set[int]]) -> None:

@@ -94,12 +94,11 @@ def test_embeddings_are_kept_for_all_rerankers_of_a_configuration(encoded: list[
 
 
 def test_what_the_collection_holds_is_not_encoded(handbook: str, documents: list[Document], encoded: list[str]) -> None:
-    fresh = Document(
-        page_content="Unused leave is paid out at the end of a year, when the collection has nothing of it."
-    )
-    changed = documents[2].model_copy(update={"page_content": "Every employee has forty days of paid leave a year."})
     LateInteractionRetriever(collection=handbook).invoke(LEAVE)  # what opening encodes is behind us
     for collection in (handbook, Retriever.open(handbook, mode="read").collection):
+        kind = type(collection).__name__
+        fresh = Document(page_content=f"Unused leave is paid out, of which a {kind} has nothing.")
+        changed = documents[2].model_copy(update={"page_content": f"Forty days of paid leave a year, says a {kind}."})
         reranker = LateInteractionReranker(collection=collection, top_n=None)
         reranker.compress_documents(documents, LEAVE)
         encoded.clear()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,31 +10,18 @@ import pytest
 from langchain_core.documents import Document
 
 from langchain_late_rag import LateInteractionRetriever, late_interaction_tool
+from tests.frameworks import ODD_NAMES, TOPICS, request, tenants_pages
 
-TENANTS = [f"tenant-{number}" for number in range(8)]
-TOPICS = ("travel", "leave", "parking", "lunch", "laptops", "passwords")
 THREADS, REQUESTS = 8, 1000
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The location of a collection where every tenant has a page on every topic."""
-    pages = [
-        Document(
-            id=f"{tenant}/{topic}", page_content=f"The rules for {topic} are on page {page}.", metadata={"of": tenant}
-        )
-        for tenant in TENANTS
-        for page, topic in enumerate(TOPICS)
-    ]
+    pages = [Document(id=page, page_content=text, metadata={"of": tenant}) for page, text, tenant in tenants_pages()]
     location = str(tmp_path_factory.mktemp("tenants") / "shared.rag")
     LateInteractionRetriever.from_documents(pages, location)
     return location
-
-
-def asked(number: int) -> tuple[str, str]:
-    """Who asks in a request, and what."""
-    choice = random.Random(number)
-    return choice.choice(TENANTS), f"what are the rules for {choice.choice(TOPICS)}?"
 
 
 def check(tenant: str, found: list[Document]) -> None:
@@ -46,24 +32,24 @@ def check(tenant: str, found: list[Document]) -> None:
 def test_a_thousand_requests_of_eight_threads(shared: str) -> None:
     retriever = LateInteractionRetriever(collection=shared, k=len(TOPICS) + 4)
 
-    def request(number: int) -> None:
-        tenant, question = asked(number)
+    def ask(number: int) -> None:
+        tenant, question, page = request(number)
         found = retriever.invoke(question, filter={"of": tenant})
         check(tenant, found)
-        assert found[0].id == f"{tenant}/{question.removeprefix('what are the rules for ').rstrip('?')}"
+        assert found[0].id == page
 
     with ThreadPoolExecutor(THREADS) as pool:
-        assert len(list(pool.map(request, range(REQUESTS)))) == REQUESTS
+        assert len(list(pool.map(ask, range(REQUESTS)))) == REQUESTS
 
 
 async def test_the_same_on_one_event_loop(shared: str) -> None:
     retriever = LateInteractionRetriever(collection=shared, k=20)
 
-    async def request(number: int) -> None:
-        tenant, question = asked(number)
+    async def ask(number: int) -> None:
+        tenant, question, _ = request(number)
         check(tenant, await retriever.ainvoke(question, filter={"of": tenant}))
 
-    await asyncio.gather(*(request(number) for number in range(200)))
+    await asyncio.gather(*(ask(number) for number in range(200)))
 
 
 def test_an_agent_cannot_reach_another_tenant(shared: str) -> None:
@@ -77,8 +63,7 @@ def test_an_agent_cannot_reach_another_tenant(shared: str) -> None:
 
 
 def test_a_tenants_name_is_a_value_and_nothing_else(tmp_path: Path) -> None:
-    names = ["a", 'a" or of != "', "a' or '1'='1", "a\\", "%", "*", 'b" or of exists or of == "']
-    pages = [Document(id=str(n), page_content="The rules.", metadata={"of": name}) for n, name in enumerate(names)]
+    pages = [Document(id=str(n), page_content="The rules.", metadata={"of": name}) for n, name in enumerate(ODD_NAMES)]
     retriever = LateInteractionRetriever.from_documents(pages, tmp_path / "names.rag", k=20)
-    for number, name in enumerate(names):
+    for number, name in enumerate(ODD_NAMES):
         assert [document.id for document in retriever.invoke("rules", filter={"of": name})] == [str(number)]

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import asdict, is_dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langchain_late_rag.filters import to_filter
-from late_rag.errors import InputError
+from late_rag.components.configuration import location_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from langchain_late_rag.filters import FilterLike
-
-
-def check_collection(value: Any) -> Any:
-    """A location, or what can be searched.
-
-    Raises:
-        InputError: neither.
-    """
-    if isinstance(value, str | Path) or (hasattr(value, "search") and hasattr(value, "settings")):
-        return value
-    raise InputError(f"collection is a location or an open collection, not {value!r}")
 
 
 def filter_text(value: FilterLike | None) -> str | None:
@@ -46,13 +33,7 @@ def serialised(component: BaseModel) -> dict[str, Any]:
     for name in type(component).model_fields:
         value = getattr(component, name)
         if name == "collection" and value is not None and not isinstance(value, str):
-            found[name] = _location(value)
+            found[name] = location_of(value)
         elif is_dataclass(value) and not isinstance(value, type):
             found[name] = asdict(value)
     return found
-
-
-def _location(collection: Any) -> str:
-    if not isinstance(collection, Path):
-        pickle.dumps(collection)  # refuses a temporary one
-    return str(collection if isinstance(collection, Path) else collection.location)

@@ -15,6 +15,7 @@ from langchain_core.messages.content import (
     create_video_block,
 )
 
+from late_rag.components import hits
 from late_rag.errors import InputError
 from late_rag.metadata import check, encode
 from late_rag.types import Chunk, Document, Media, canonical_json, digest
@@ -25,15 +26,12 @@ if TYPE_CHECKING:
 CONTENT_BLOCKS = "content_blocks"
 """The key of the metadata under which a document has pictures and the like, as LangChain's content blocks."""
 
-PREFIX = "late_rag_"
-"""Stands before a key that the document's own metadata has already."""
-
 _PDF = "application/pdf"
 _CREATE = {"image": create_image_block, "audio": create_audio_block, "video": create_video_block}
 
 
-@dataclass(frozen=True, slots=True)
-class HitFields:
+@dataclass(frozen=True)
+class HitFields(hits.HitFields):
     """Which keys of a found document's metadata carry what is known of the hit; None leaves it out.
 
     A key that the document has itself keeps the document's value, and what is known of the hit stands under the key
@@ -41,25 +39,9 @@ class HitFields:
     """
 
     score: str | None = "score"
-    """The MaxSim sum, which grows with the query's length."""
-
     similarity: str | None = "similarity"
-    """Its mean over the query's tokens, from 0 to 1: what thresholds apply to."""
-
     chunk_id: str | None = "chunk_id"
-    """The chunk's id, which is the document's ``id`` too."""
-
     document_id: str | None = "document_id"
-    """The id of the document that the chunk is a part of."""
-
-    source: str | None = "source"
-    """The location of the file that it came from, where it came from one."""
-
-    context: str | None = "context"
-    """The document or the neighbours around the chunk, where ``expand`` asked for them."""
-
-    fused: str | None = None
-    """What a hybrid search orders by."""
 
     media: str | None = None
     """Pictures and pages of the chunk, as LangChain's content blocks."""
@@ -136,31 +118,15 @@ def from_hit(
         token_matches: what each token of the query matched, which becomes a list of dicts.
     """
     fields = HitFields() if fields is None else fields
-    chunk, own = hit.chunk, hit.chunk.metadata
-    known: dict[str | None, Any] = {
-        fields.chunk_id: chunk.id,
-        fields.document_id: chunk.document_id,
-        fields.score: hit.score,
-        fields.similarity: hit.similarity,
-        fields.fused: hit.fused,
-        fields.source: hit.source,
-        fields.context: hit.context,
-    }
-    if fields.media is not None and chunk.media:
-        known[fields.media] = content_blocks(chunk.media)
+    more: dict[str | None, Any] = {}
+    if fields.media is not None and hit.chunk.media:
+        more[fields.media] = content_blocks(hit.chunk.media)
     if token_matches is not None:
-        known["token_matches"] = [asdict(match) for match in token_matches]
-    return from_chunk(chunk, **added(own, known))
-
-
-def added(own: Mapping[str, Any], known: Mapping[str | None, Any]) -> dict[str, Any]:
-    """What is known under keys that the metadata do not have yet; without what is None or has no key."""
-    return {_free(key, own): value for key, value in known.items() if key is not None and value is not None}
-
-
-def _free(key: str, own: Mapping[str, Any]) -> str:
-    """The key, with as many prefixes as it takes."""
-    return key if key not in own else _free(f"{PREFIX}{key}", own)
+        more["token_matches"] = [asdict(match) for match in token_matches]
+    metadata = {**hit.chunk.metadata, **hits.known(hit, fields)}
+    return LangChainDocument(
+        id=hit.chunk.id, page_content=hit.chunk.text, metadata={**metadata, **hits.beside(metadata, more)}
+    )
 
 
 def content_blocks(media: Iterable[Media]) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 
-from langchain_late_rag.documents import CONTENT_BLOCKS, added, content_blocks
+from langchain_late_rag.documents import CONTENT_BLOCKS, content_blocks
+from late_rag.components.hits import beside
 from late_rag.loaders import load
 
 if TYPE_CHECKING:
@@ -62,5 +63,5 @@ class LateInteractionLoader(BaseLoader):
         known: dict[str | None, object] = {"source": source}
         if document.media and (self._content_blocks or not document.text.strip()):
             known[CONTENT_BLOCKS] = content_blocks(document.media)
-        metadata = {**document.metadata, **added(document.metadata, known)}
+        metadata = {**document.metadata, **beside(document.metadata, known)}
         return Document(id=document.id, page_content=document.text, metadata=metadata)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
-from pydantic import ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
-from langchain_late_rag.configuration import check_collection
 from langchain_late_rag.documents import foreign_media
-from late_rag.reranker import Reranker, shared_reranker
+from late_rag.components.configuration import check_collection
+from late_rag.reranker import shared_reranker
 from late_rag.types import Chunk, digest
 
 
@@ -41,8 +40,6 @@ class LateInteractionReranker(BaseDocumentCompressor):
     score_key: str = "relevance_score"
     """The key of the metadata that gets the similarity: the mean of MaxSim over the question's tokens."""
 
-    _own: Reranker | None = PrivateAttr(default=None)
-
     @field_validator("collection")
     @classmethod
     def _check_collection(cls, value: Any) -> Any:
@@ -67,7 +64,7 @@ class LateInteractionReranker(BaseDocumentCompressor):
         """
         if not documents:
             return []
-        ranked = self._reranker().rerank(query, map(_candidate, documents))
+        ranked = shared_reranker(self.model, self.collection).rerank(query, map(_candidate, documents))
         kept = [hit for hit in ranked if self.threshold is None or hit.similarity >= self.threshold]
         return [_scored(documents[hit.index], self.score_key, hit.similarity) for hit in kept[: self.top_n]]
 
@@ -76,14 +73,6 @@ class LateInteractionReranker(BaseDocumentCompressor):
     ) -> list[Document]:
         """Async twin of :meth:`compress_documents`."""
         return await asyncio.to_thread(self.compress_documents, documents, query, callbacks)
-
-    def _reranker(self) -> Reranker:
-        """The process's one for this configuration; over an open collection that was handed in, this object's own."""
-        if self.collection is None or isinstance(self.collection, str | Path):
-            return shared_reranker(self.model, self.collection)
-        if self._own is None:
-            self._own = Reranker(self.model, collection=self.collection)
-        return self._own
 
 
 def _candidate(document: Document) -> Chunk:

@@ -15,8 +15,9 @@ from langchain_core.runnables.config import RunnableConfig, get_config_list
 from pydantic import ConfigDict, Field, field_validator
 
 from langchain_late_rag.batching import atraced, outcomes, results, traced
-from langchain_late_rag.configuration import check_collection, filter_text, serialised
+from langchain_late_rag.configuration import filter_text, serialised
 from langchain_late_rag.documents import HitFields, from_hit, to_document
+from late_rag.components.configuration import check_collection
 from late_rag.filters import Filter
 from late_rag.retriever import Retriever, shared_retriever
 

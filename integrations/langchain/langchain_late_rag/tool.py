@@ -12,6 +12,7 @@ from langchain_core.tools import StructuredTool, ToolException
 from pydantic import BaseModel, Field, create_model
 
 from langchain_late_rag.filters import to_filter
+from late_rag.components.tool import COUNT, NOTHING, QUERY, filter_description, narrowed
 from late_rag.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,14 +20,6 @@ if TYPE_CHECKING:
     from pydantic.v1 import ValidationError as ValidationErrorV1
 
     from langchain_late_rag.retriever import LateInteractionRetriever
-    from late_rag.filters import Filter
-
-_QUERY = "What to look for, as a question or in key words."
-_K = "How many passages to return."
-_FILTER = (
-    'Restricts the search by metadata, for example: year >= 2020 and topic in ["travel", "leave"]. Operators: == != > '
-    ">= < <= in, contains, like, exists, joined by and, or, not and parentheses. Leave it out to search everything."
-)
 
 
 def late_interaction_tool(
@@ -57,7 +50,7 @@ def late_interaction_tool(
 
     def answer(documents: Sequence[Document]) -> tuple[str, list[Document]]:
         text = document_separator.join(format_document(document, prompt) for document in documents)
-        return text or "Nothing was found.", list(documents)
+        return text or NOTHING, list(documents)
 
     def search(
         query: str,
@@ -98,12 +91,11 @@ def _told(error: ValidationError | ValidationErrorV1) -> str:
 
 
 def _arguments(default: int, most: int, fields: Mapping[str, str]) -> type[BaseModel]:
-    told = "".join(f"\n- {key}: {meaning}" for key, meaning in fields.items())
     return create_model(
         "Search",
-        query=(str, Field(description=_QUERY)),
-        k=(int, Field(default=min(default, most), ge=1, le=most, description=_K)),
-        filter=(str | None, Field(default=None, description=f"{_FILTER}{' Keys:' if told else ''}{told}")),
+        query=(str, Field(description=QUERY)),
+        k=(int, Field(default=min(default, most), ge=1, le=most, description=COUNT)),
+        filter=(str | None, Field(default=None, description=filter_description(fields))),
     )
 
 
@@ -111,9 +103,5 @@ def _asked(retriever: LateInteractionRetriever, k: int | None, filter: str | Non
     """What the agent said as arguments of ``invoke``."""
     asked: dict[str, Any] = {} if k is None else {"k": k}
     if filter is not None and filter.strip():
-        asked["filter"] = _narrowed(to_filter(retriever.filter), to_filter(filter))
+        asked["filter"] = narrowed(to_filter(retriever.filter), to_filter(filter))
     return asked
-
-
-def _narrowed(own: Filter | None, given: Filter | None) -> Filter | None:
-    return given if own is None or given is None else own & given

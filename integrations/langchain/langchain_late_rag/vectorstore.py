@@ -16,7 +16,7 @@ from late_rag.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from langchain_late_rag.filters import FilterLike
-    from langchain_late_rag.holder import Mode
+    from late_rag.components.holder import Mode
     from late_rag.protocols import Collection
     from late_rag.types import Hit
 

@@ -12,7 +12,7 @@ from langchain_core.vectorstores import VectorStore
 
 from langchain_late_rag.documents import to_document, with_media
 from langchain_late_rag.filters import to_filter
-from langchain_late_rag.holder import Holder, check_owners
+from late_rag.components.holder import StoreHolder, check_owners
 from late_rag.errors import InputError
 from late_rag.types import Selection
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
     from langchain_late_rag.filters import FilterLike
-    from langchain_late_rag.holder import Mode
     from late_rag import protocols
+    from late_rag.components.holder import Mode
     from late_rag.types import Document as CoreDocument
 
 Ids: TypeAlias = Sequence[str | None] | None
@@ -41,7 +41,7 @@ class WritableStore(VectorStore):
         mode: Mode = "write",
         create: Mapping[str, Any] | None = None,
     ) -> None:
-        self._holder = Holder(collection, model, mode, {"chunking": "whole", **(create or {})})
+        self._holder = StoreHolder(collection, model, mode, {"chunking": "whole", **(create or {})})
 
     @classmethod
     def from_texts(

@@ -9,19 +9,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from langchain_late_rag.configuration import check_collection
+from late_rag.components.configuration import check_collection
 from late_rag.errors import CollectionError, ConflictError, InputError
 from late_rag.retriever import Retriever, shared_retriever
 from late_rag.retriever.settings import check_options
+from late_rag.types import Document
 
 if TYPE_CHECKING:
     from late_rag.protocols import Collection
-    from late_rag.types import Document
+    from late_rag.types import Chunk
 
 Mode: TypeAlias = Literal["write", "read"]
 
 
-class Holder:
+class StoreHolder:
     """Configuration, and the retriever that it stands for: the process's shared one where there is a location.
 
     Args:
@@ -98,14 +99,19 @@ class Holder:
                 self._own.close()
 
 
-def check_owners(retriever: Retriever, documents: Iterable[Document]) -> None:
-    """Refuses to tear a passage out of a file or document that it is a part of.
+def check_owners(retriever: Retriever, items: Iterable[Chunk | Document]) -> None:
+    """Refuses to tear a passage out of the document or file that it is a part of.
+
+    Args:
+        retriever: over the collection that is to be written.
+        items: documents that become one chunk of the same id, and chunks.
 
     Raises:
         ConflictError: names the passage and what it is a part of.
     """
-    for chunk in retriever.collection.get([document.id for document in documents]):
-        if chunk.document_id != chunk.id:
+    owners = {item.id: item.id if isinstance(item, Document) else item.document_id for item in items}
+    for chunk in retriever.collection.get(list(owners)):
+        if chunk.document_id != owners[chunk.id]:
             raise ConflictError(
                 f"{chunk.id!r} is a passage of the document {chunk.document_id!r}, which is replaced as a whole; "
                 "change that document or its file, or add the text under another id"

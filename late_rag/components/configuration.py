@@ -1,0 +1,35 @@
+"""What a component may be given as its collection, and what is written down of it."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from late_rag.errors import InputError
+
+if TYPE_CHECKING:
+    from late_rag.protocols import Collection
+
+
+def check_collection(value: Any) -> Any:
+    """A location, or what can be searched.
+
+    Raises:
+        InputError: neither.
+    """
+    if isinstance(value, str | Path) or (hasattr(value, "search") and hasattr(value, "settings")):
+        return value
+    raise InputError(f"collection is a location or an open collection, not {value!r}")
+
+
+def location_of(collection: str | Path | Collection) -> str:
+    """The location, as a component that is serialised has it.
+
+    Raises:
+        CollectionError: a temporary collection, which lives in this process only.
+    """
+    if isinstance(collection, str | Path):
+        return str(collection)
+    pickle.dumps(collection)  # refuses a temporary one
+    return collection.location

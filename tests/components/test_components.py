@@ -1,0 +1,80 @@
+"""What the adapters share: collections as configuration, stores, hits as metadata, tools' filters."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+
+import pytest
+
+from late_rag import Chunk, Document, Hit, Retriever
+from late_rag.components.configuration import check_collection, location_of
+from late_rag.components.hits import HitFields, known
+from late_rag.components.holder import StoreHolder, check_owners
+from late_rag.components.tool import filter_description, narrowed
+from late_rag.errors import CollectionError, CollectionNotFoundError, ConflictError, InputError
+from late_rag.filters import F
+
+
+def test_a_collection_is_a_location_or_one_that_is_open(tmp_path: Path) -> None:
+    with Retriever.create(None) as temporary, Retriever.create(tmp_path / "c.rag") as stored:
+        for given in ("c.rag", tmp_path, temporary.collection):
+            assert check_collection(given) is given
+        assert location_of(stored.collection) == str(tmp_path / "c.rag")
+        assert location_of(tmp_path) == str(tmp_path)
+        with pytest.raises(CollectionError):
+            location_of(temporary.collection)
+    for wrong in (3, None, ["c.rag"], object()):
+        with pytest.raises(InputError, match="location"):
+            check_collection(wrong)
+
+
+def test_a_store_is_configuration_and_shares_its_retriever(tmp_path: Path) -> None:
+    holder = StoreHolder(tmp_path / "c.rag", None, "write", {"chunking": "whole"})
+    assert not (tmp_path / "c.rag").exists()
+    for copied in (pickle.loads(pickle.dumps(holder)), copy.deepcopy(holder)):
+        assert copied.retriever() is holder.retriever()
+    assert holder.retriever().collection.settings.chunking["kind"] == "whole"
+    with pytest.raises(CollectionNotFoundError):
+        StoreHolder(tmp_path / "d.rag", None, "read", {}).retriever()
+    with pytest.raises(InputError, match="starts empty"):
+        StoreHolder(None, None, "read", {})
+
+
+def test_a_temporary_store_goes_with_its_holder() -> None:
+    holder = StoreHolder(None, None, "write", {})
+    folder = Path(holder.retriever().collection.location)
+    assert folder.is_dir()
+    with pytest.raises(CollectionError, match="this process only"):
+        pickle.dumps(holder)
+    holder.close()
+    assert not folder.exists()
+
+
+def test_no_passage_is_torn_out_of_a_document() -> None:
+    with Retriever.create(None) as retriever:
+        retriever.add([Chunk("a#0", "a", "one"), Chunk("b", "b", "two")])
+        check_owners(retriever, [Chunk("a#0", "a", "three"), Document(id="b", text="four"), Document(id="c")])
+        for item in (Document(id="a#0", text="three"), Chunk("a#0", "b", "three"), Chunk("b", "a", "three")):
+            with pytest.raises(ConflictError, match="is a passage of"):
+                check_owners(retriever, [item])
+
+
+def test_what_is_known_of_a_hit_never_hides_what_the_document_says() -> None:
+    hit = Hit(Chunk("a#0", "a", "x", metadata={"source": "mine", "late_rag_source": 2}), 7.5, 0.5, "handbook/a.md")
+    assert known(hit, HitFields()) == {"late_rag_late_rag_source": "handbook/a.md"}
+    fields = HitFields(score="score", similarity="similarity", chunk_id="chunk", document_id="of", source="file")
+    expected = {"score": 7.5, "similarity": 0.5, "chunk": "a#0", "of": "a", "file": "handbook/a.md"}
+    assert known(hit, fields) == expected
+    assert known(hit, HitFields(source=None)) == {}
+
+
+def test_an_agents_filter_narrows() -> None:
+    own, given = F("year") >= 2020, F("topic") == "x"
+    assert narrowed(None, None) is None
+    assert narrowed(own, None) is own
+    assert narrowed(None, given) is given
+    assert narrowed(own, given) == (own & given)
+    assert filter_description().startswith("Restricts")
+    assert filter_description({"year": "of the rule"}).endswith("Keys:\n- year: of the rule")

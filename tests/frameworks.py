@@ -1,0 +1,131 @@
+"""What the tests of all adapters share: a handbook, who does the work, tenants, and what a distribution holds."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+import tomllib
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from late_rag.chunkers.auto import AutoChunker
+from late_rag.collections.local import LocalCollection
+from late_rag.encoders.onnx import OnnxEncoder
+
+HANDBOOK = {
+    "travel": (2021, "Business travel is approved by the head of the department before it is booked."),
+    "trains": (2022, "Trains are taken for business travel of less than five hours."),
+    "leave": (2020, "Every employee has thirty days of paid leave a year."),
+    "parking": (2019, "Parking on the premises is free for employees and visitors."),
+    "laptop": (2022, "A lost laptop is reported to the help desk within an hour."),
+    "password": (2023, "Passwords have at least fourteen characters and are kept in the vault."),
+    "canteen": (2019, "The canteen serves lunch from half past eleven until two."),
+    "remote": (2021, "Remote work is agreed upon with the team, for up to three days a week."),
+}
+"""Topic to year and text."""
+
+_WORK = {
+    OnnxEncoder: ("encode_queries", "encode_documents", "token_regions"),
+    LocalCollection: (
+        *("add", "delete", "clear", "update_metadata", "iterate", "count"),
+        *("search", "text_search", "get", "embeddings", "get_documents"),
+    ),
+    AutoChunker: ("__call__",),
+}
+
+
+def watch_work(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
+    """By the name of each piece of work that blocks, the threads that do it from now on."""
+    seen: dict[str, set[int]] = {}
+
+    def watch(kind: Any, name: str) -> None:
+        work = getattr(kind, name)
+
+        def watched(*arguments: Any, **options: Any) -> Any:
+            seen.setdefault(name, set()).add(threading.get_ident())
+            return work(*arguments, **options)
+
+        monkeypatch.setattr(kind, name, watched)
+
+    for kind, names in _WORK.items():
+        for name in names:
+            watch(kind, name)
+    watch(sqlite3, "connect")
+    return seen
+
+
+def done_here(seen: dict[str, set[int]]) -> list[str]:
+    """The work that was done on the calling thread."""
+    return [name for name, threads in seen.items() if threading.get_ident() in threads]
+
+
+TENANTS = [f"tenant-{number}" for number in range(8)]
+TOPICS = ("travel", "leave", "parking", "lunch", "laptops", "passwords")
+ODD_NAMES = ["a", 'a" or of != "', "a' or '1'='1", "a\\", "%", "*", 'b" or of exists or of == "']
+"""Values that a filter put together as text would take for a part of itself."""
+
+
+def tenants_pages() -> list[tuple[str, str, str]]:
+    """Of every tenant a page on every topic: id, text, tenant."""
+    return [
+        (f"{tenant}/{topic}", f"The rules for {topic} are on page {page}.", tenant)
+        for tenant in TENANTS
+        for page, topic in enumerate(TOPICS)
+    ]
+
+
+def request(number: int) -> tuple[str, str, str]:
+    """Who asks in a request, what, and the id of the page that answers."""
+    choice = Random(number)
+    tenant, topic = choice.choice(TENANTS), choice.choice(TOPICS)
+    return tenant, f"what are the rules for {topic}?", f"{tenant}/{topic}"
+
+
+HEAVY = {"torch", "onnxruntime", "tokenizers", "late_rag_minilm"}
+MOST_LINES = 250
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules that a fresh Python has loaded after the code."""
+    script = f"import sys\n{code}\nprint(*sys.modules)"
+    return set(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout.split()
+    )
+
+
+def check_module(module: Path, allowed: Iterable[str]) -> None:
+    """An adapter's module is small, and imports its framework's core, late_rag and the standard library only."""
+    text = module.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MOST_LINES
+    imported = {match.split(".")[0] for match in re.findall(r"^\s*(?:from|import) ([\w.]+)", text, re.MULTILINE)}
+    assert imported - set(sys.stdlib_module_names) <= {*allowed, "late_rag", "__future__"}
+
+
+def project(folder: Path) -> dict[str, Any]:
+    """The ``[project]`` table of a distribution."""
+    return dict(tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"])
+
+
+def requirements(folder: Path) -> set[str]:
+    """The names of the distributions that one depends on."""
+    return {re.split(r"[<>=!~\[ ]", requirement)[0] for requirement in project(folder)["dependencies"]}
+
+
+def wheel(folder: Path, output: Path) -> tuple[set[str], str]:
+    """The files of a distribution's wheel, without its metadata, and its METADATA; the licence is in it."""
+    build = ["pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(output)]
+    subprocess.run([sys.executable, "-m", *build, str(folder)], check=True, capture_output=True)
+    (built,) = output.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        held = set(archive.namelist())
+        (metadata,) = [archive.read(name).decode() for name in held if name.endswith("METADATA")]
+    assert any(name.endswith("licenses/LICENSE") for name in held)
+    return {name for name in held if ".dist-info/" not in name}, metadata
