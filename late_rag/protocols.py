@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from tokenizers import Tokenizer
 
-    from late_rag.types import TokenEmbeddings
+    from late_rag.types import FieldValue, TokenEmbeddings
 
 
 class Loader(Protocol):
@@ -342,6 +342,44 @@ class Collection(Protocol):
 
     def fields(self) -> dict[str, frozenset[str]]:
         """Metadata fields and the kinds of values they have."""
+
+    def field_values(
+        self,
+        name: str,
+        selection: Selection | None = None,
+        *,
+        search: str | None = None,
+        order: Literal["value", "count"] = "value",
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> tuple[list[FieldValue], int]:
+        """A page of a field's distinct values, and how many there are on all pages; see :class:`FieldValue`.
+
+        Args:
+            name: As filters have it: keys joined by dots, or a built-in field. One that no chunk has is no error.
+            selection: Of which chunks; of all without.
+            search: Only values whose text (as in JSON; of times ISO 8601) contains this, case ignored.
+            order: "value", or "count": first what most chunks have.
+            offset: How many values come before the page.
+            limit: How many are on it at most; 0 where only their number is wanted.
+
+        Raises:
+            InputError: an argument that is none of these.
+        """
+
+    def field_range(self, name: str, selection: Selection | None = None) -> tuple[Any, Any] | None:
+        """A field's least and greatest value as stored; None where no value has an order.
+
+        Kinds do not compare, so it is the range of the numbers (not of bools or NaN) if there are any; else of the
+        texts by code point, if one of them is no time; else of the times, texts or not: as instants where all have an
+        offset, else as the clock on the wall showed them. Of equal values it is one that was written first.
+
+        Raises:
+            InputError: the name is none, or an unknown built-in field.
+        """
+
+    def count_distinct(self, fields: Sequence[str], selection: Selection | None = None) -> dict[str, int]:
+        """For each field how many distinct values there are; ``InputError`` as for ``field_range``."""
 
     def search(
         self, queries: Sequence[TokenEmbeddings], top_k: int, selection: Selection | None = None

@@ -274,6 +274,23 @@ class TokenMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldValue:
+    """One of the distinct values of a field as it was stored, and how many chunks have it.
+
+    A value is a text, number, bool, date or datetime; a list counts for each of its elements. Nulls are left out, and
+    so are dicts (what is in one has a name of its own) and lists in lists. Values are the same where they are equal
+    and of one type: 1, 1.0, True and "1" are four, and so are a date, its first moment, that moment with an offset,
+    and a text that says it. Of equal numbers in one list the first counts.
+
+    In order are bools, numbers (an int before the float that equals it, NaN last), texts by code point, dates and
+    datetimes by the clock on the wall.
+    """
+
+    value: Any
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
 class AddResult:
     """How many chunks a write added, replaced and left as they were."""
 

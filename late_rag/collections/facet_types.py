@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from late_rag.filters.times import time_of
 from late_rag.filters.values import canonical, is_number
+from late_rag.metadata import decode, encode
 from late_rag.types import digest
 
 
@@ -32,6 +33,8 @@ class Type(IntEnum):
     LIST = 9
     """A hash, for lists are compared as wholes or by their elements."""
     DICT = 10
+    TIME = 11
+    """A date or datetime as it was given; what time it is stands beside it, as for a TIME_TEXT."""
 
     @property
     def kind(self) -> str:
@@ -72,6 +75,8 @@ def _stored_text(value: str | date) -> Iterator[Typed]:
     time = time_of(value)
     if isinstance(value, str):
         yield (Type.TEXT if time is None else Type.TIME_TEXT), value
+    else:
+        yield Type.TIME, _written(value)
     if time is None:
         return
     if time.instant is None:
@@ -79,6 +84,30 @@ def _stored_text(value: str | date) -> Iterator[Typed]:
     else:
         yield Type.WALL, time.wall
         yield Type.INSTANT, time.instant
+
+
+def _written(time: date) -> str:
+    """Only a datetime has a T; texts are in the order of the clock on the wall."""
+    (text,) = encode(time).values()
+    return str(text)
+
+
+def given(kind: int, value: Any) -> Any:
+    """A text, number, bool or time as it was given, from its type (not that of an element) and what is stored."""
+    if kind == Type.BOOL:
+        return bool(value)
+    if kind == Type.NAN:
+        return math.nan
+    if kind == Type.TIME:
+        return decode({"$datetime" if "T" in value else "$date": value})
+    return value
+
+
+def text_of(kind: int, value: Any) -> str:
+    """The same as a text: ``true``, ``1.5``, ``2020-01-31``."""
+    if isinstance(value, str):
+        return value
+    return str(bool(value)).lower() if kind == Type.BOOL else repr(given(kind, value))
 
 
 def equal_to(value: Any) -> list[Typed]:

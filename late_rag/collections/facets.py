@@ -1,7 +1,7 @@
 """Metadata as an indexed table, and filters over it.
 
 Each name under which a chunk's metadata has a value gives the table ``facets`` a row ``(row, key, type, value)`` or
-two; each element of a list one more, with its type moved up. So a condition is a search in one index, and what joins
+a few; each element of a list as many, with its type moved up. So a condition is a search in one index, and what joins
 conditions joins sets of row numbers. Values are bound parameters, always. What a filter means is said by
 :func:`late_rag.filters.matches`; :func:`where` and :func:`rows` are the same in SQL.
 """
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from late_rag.collections.facet_sets import SQL, AllOf, AnyOf, Others, Rows, RowSet, row_set
-from late_rag.collections.facet_types import ELEMENT, Type, stored
+from late_rag.collections.facet_types import ELEMENT, Type, stored, text_of
 from late_rag.filters import Filter
 from late_rag.filters.fields import named_values
 from late_rag.filters.predicate import contains_ignoring_case, like
@@ -45,6 +45,7 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.create_function("late_rag_like", 2, like, deterministic=True)
     connection.create_function("late_rag_imatches", 2, contains_ignoring_case, deterministic=True)
     connection.create_function("late_rag_json", 1, json.loads, deterministic=True)
+    connection.create_function("late_rag_text", 2, text_of, deterministic=True)
 
 
 def facet_rows(row: int, metadata: Metadata) -> list[tuple[int, str, int, Any]]:

@@ -18,6 +18,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeVar
@@ -27,6 +28,7 @@ from late_rag.asynchronous import twin
 from late_rag.chunkers.encoded import encoded_keys, possible_keys
 from late_rag.collections import creation, rows, schema, shared_collection
 from late_rag.collections.database import Database
+from late_rag.collections.field_values import FieldReader, Order, check_names, check_page
 from late_rag.collections.index_files import IndexFiles
 from late_rag.collections.reader import Reader, where
 from late_rag.collections.search import Searcher
@@ -36,7 +38,18 @@ from late_rag.collections.writer import Packed, Writer
 from late_rag.errors import CollectionError, InputError
 from late_rag.protocols import Capabilities, CollectionInfo, CollectionSettings, VerifyReport
 from late_rag.scoring.packing import check, pack
-from late_rag.types import AddResult, Chunk, Document, Hit, Metadata, OnConflict, Selection, Source, TokenEmbeddings
+from late_rag.types import (
+    AddResult,
+    Chunk,
+    Document,
+    FieldValue,
+    Hit,
+    Metadata,
+    OnConflict,
+    Selection,
+    Source,
+    TokenEmbeddings,
+)
 
 T = TypeVar("T")
 
@@ -58,7 +71,8 @@ class LocalCollection:
             self.settings = schema.read_settings(connection)
         self._files = IndexFiles(self._folder / "index", self._database, self.settings)
         self._reader = Reader(self._database, self.settings)
-        self._searcher = Searcher(ViewKeeper(self.settings, self._files), self.settings)
+        self._views = ViewKeeper(self.settings, self._files)
+        self._searcher = Searcher(self._views, self.settings)
         self._remove: Callable[[], object] | None = None
 
     @classmethod
@@ -231,6 +245,31 @@ class LocalCollection:
     def fields(self) -> dict[str, frozenset[str]]:
         return self._reader.fields()
 
+    def field_values(
+        self,
+        name: str,
+        selection: Selection | None = None,
+        *,
+        search: str | None = None,
+        order: Order = "value",
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> tuple[list[FieldValue], int]:
+        check_names([name])
+        check_page(search, order, offset, limit)
+        with self._fields(selection) as fields:
+            return fields.values(name, search, order, offset, limit)
+
+    def field_range(self, name: str, selection: Selection | None = None) -> tuple[Any, Any] | None:
+        check_names([name])
+        with self._fields(selection) as fields:
+            return fields.range(name)
+
+    def count_distinct(self, fields: Sequence[str], selection: Selection | None = None) -> dict[str, int]:
+        check_names(fields)
+        with self._fields(selection) as found:
+            return {name: found.distinct(name) for name in fields}
+
     def search(
         self, queries: Sequence[TokenEmbeddings], top_k: int, selection: Selection | None = None
     ) -> list[list[Hit]]:
@@ -268,6 +307,11 @@ class LocalCollection:
     def verify(self) -> VerifyReport:
         with self._database.reading() as connection:
             return verify(connection, self.settings, self._files)
+
+    @contextmanager
+    def _fields(self, selection: Selection | None) -> Iterator[FieldReader]:
+        with self._database.reading() as connection:
+            yield FieldReader(connection, self._views.within(connection, selection))
 
     def _packed(self, chunks: Sequence[Chunk], embeddings: Sequence[TokenEmbeddings]) -> list[Packed]:
         if len(chunks) != len(embeddings):
@@ -310,6 +354,9 @@ class LocalCollection:
     asources = twin(sources)
     acount = twin(count)
     afields = twin(fields)
+    afield_values = twin(field_values)
+    afield_range = twin(field_range)
+    acount_distinct = twin(count_distinct)
     asearch = twin(search)
     atext_search = twin(text_search)
     aoptimize = twin(optimize)

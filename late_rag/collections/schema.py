@@ -14,7 +14,7 @@ from late_rag.errors import CollectionDamagedError, CollectionNotFoundError
 from late_rag.protocols import CollectionSettings
 
 APPLICATION_ID = 0x6C726167  # "lrag"
-FORMAT = 1
+FORMAT = 2
 
 _CHUNK_COLUMNS = """
     id TEXT NOT NULL UNIQUE, document_id TEXT NOT NULL, text TEXT NOT NULL, embed_text TEXT, start INTEGER,
@@ -76,7 +76,8 @@ def check_format(connection: sqlite3.Connection, location: str) -> None:
         raise CollectionDamagedError(f"{location}: collection.sqlite is not a late_rag collection")
     if version != FORMAT:
         raise CollectionDamagedError(
-            f"{location}: is of format {version}, this version of late_rag reads format {FORMAT}"
+            f"{location}: is of format {version}, this version of late_rag reads format {FORMAT}; index it anew, or "
+            "export it with the version that made it, and import that"
         )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from late_rag.testing.collection_metadata import MetadataContract
 from late_rag.testing.collection_search import SearchContract
 from late_rag.testing.collection_writes import WriteContract
 
 
-class CollectionContract(WriteContract, SearchContract):
+class CollectionContract(WriteContract, SearchContract, MetadataContract):
     """The contract of :class:`late_rag.protocols.Collection`.
 
     Subclasses define ``create(settings)``, which makes an empty collection for one test, and ``reopen(collection)``,

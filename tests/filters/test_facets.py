@@ -122,10 +122,11 @@ def test_what_is_stored() -> None:
         (7, "c", facets.Type.LIST, None),
         (7, "c", facets.Type.TEXT + facets.ELEMENT, "x"),
         (7, "c", facets.Type.NULL + facets.ELEMENT, 0),
+        (7, "d", facets.Type.TIME, "0001-01-02"),
         (7, "d", facets.Type.NAIVE, 86_400_000_000),
         (7, "e", facets.Type.TIME_TEXT, "2020-01-01"),
         (7, "e", facets.Type.NAIVE, 63_713_433_600_000_000),
     ]
     assert [facets.Type(kind).kind for _, _, kind, _ in stored if kind < facets.ELEMENT] == [
-        *("dict", "bool", "list", "time", "text", "time"),
+        *("dict", "bool", "list", "time", "time", "text", "time"),
     ]
