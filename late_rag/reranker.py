@@ -54,6 +54,7 @@ class Reranker:
         cache_bytes: how many bytes of embeddings are kept.
         collection: one that is open, or its location, which is opened for reading.
         encoder: one that is loaded, in place of ``model``.
+        encoder_options: with which a model is loaded; see :func:`late_rag.encoders.load_encoder`.
 
     Raises:
         CollectionNotFoundError: there is none at this location.
@@ -66,13 +67,14 @@ class Reranker:
         cache_bytes: int = CACHE_BYTES,
         collection: Collection | str | Path | None = None,
         encoder: Encoder | None = None,
+        encoder_options: Mapping[str, Any] | None = None,
     ) -> None:
         if model is not None and encoder is not None:
             raise InputError(f"give a model ({model!r}) or an encoder ({encoder.model!r}), not both")
         self._cache = EmbeddingCache(cache_bytes)
         self._collection = shared_collection(collection, "read") if isinstance(collection, str | Path) else collection
-        self._get_encoder = _source(model, encoder, self._collection)
-        self._given = model, encoder
+        self._get_encoder = _source(model, encoder, self._collection, encoder_options or {})
+        self._given = model, encoder, dict(encoder_options or {})
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As configuration: the copy keeps embeddings of its own, and uses its process's shared collection.
@@ -84,10 +86,17 @@ class Reranker:
 
     @classmethod
     def _again(
-        cls, model: str | Path | None, encoder: Encoder | None, cache_bytes: int, collection: Collection | None
+        cls,
+        model: str | Path | None,
+        encoder: Encoder | None,
+        encoder_options: Mapping[str, Any],
+        cache_bytes: int,
+        collection: Collection | None,
     ) -> Self:
         """What was pickled or copied, as :meth:`__reduce__` gave it."""
-        return cls(model, cache_bytes=cache_bytes, collection=collection, encoder=encoder)
+        return cls(
+            model, cache_bytes=cache_bytes, collection=collection, encoder=encoder, encoder_options=encoder_options
+        )
 
     @property
     def encoder(self) -> Encoder:
@@ -200,13 +209,18 @@ class Reranker:
     arerank_batch = twin(rerank_batch)
 
 
-def shared_reranker(model: str | Path | None = None, collection: Collection | str | Path | None = None) -> Reranker:
+def shared_reranker(
+    model: str | Path | None = None,
+    collection: Collection | str | Path | None = None,
+    *,
+    encoder_options: Mapping[str, Any] | None = None,
+) -> Reranker:
     """A reranker for components that hold configuration only; all of a process keep embeddings in one cache.
 
     Raises:
         CollectionNotFoundError: there is none at this location.
     """
-    reranker = Reranker(model, collection=collection)
+    reranker = Reranker(model, collection=collection, encoder_options=encoder_options)
     reranker._cache = shared.get(("reranker", "embeddings"), lambda: EmbeddingCache(CACHE_BYTES))  # noqa: SLF001
     return reranker
 
@@ -218,13 +232,15 @@ def _same_passage(candidate: Chunk, held: Chunk) -> bool:
     return candidate.embed_text is None and not candidate.media and candidate.text == held.text
 
 
-def _source(model: str | Path | None, encoder: Encoder | None, collection: Collection | None) -> Callable[[], Encoder]:
+def _source(
+    model: str | Path | None, encoder: Encoder | None, collection: Collection | None, options: Mapping[str, Any]
+) -> Callable[[], Encoder]:
     """What gives the encoder when it is needed."""
     if collection is not None:
-        return Stages(collection, model if encoder is None else encoder).checked_encoder
+        return Stages(collection, model if encoder is None else encoder, encoder_options=options).checked_encoder
     if encoder is not None:
         return lambda: encoder
-    return partial(load_encoder, "minilm" if model is None else model)
+    return partial(load_encoder, "minilm" if model is None else model, **options)
 
 
 def _checked(candidates: Iterable[Candidate], name: str) -> list[Hit]:

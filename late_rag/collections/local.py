@@ -82,7 +82,7 @@ class LocalCollection:
         creation.create(folder, settings)
         collection = cls(folder, "write")
         if location is None:
-            collection._remove = weakref.finalize(collection, shutil.rmtree, folder, ignore_errors=True)
+            collection._remove = weakref.finalize(collection, _discard, collection._database, folder)
         return collection
 
     @classmethod
@@ -368,6 +368,11 @@ def check_count(name: str, value: object) -> None:
     """Raises InputError for what is not a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InputError(f"{name} must be a whole number of at least 1, not {value!r}")
+
+
+def _discard(database: Database, folder: Path) -> None:
+    database.close()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _size(path: Path) -> int:

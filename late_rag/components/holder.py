@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from late_rag.components.configuration import check_collection
-from late_rag.errors import CollectionError, ConflictError, InputError
+from late_rag.encoders import load_encoder
+from late_rag.errors import CollectionError, CollectionReadOnlyError, ConflictError, InputError
 from late_rag.retriever import Retriever, shared_retriever
 from late_rag.retriever.settings import check_options
 from late_rag.types import Document
@@ -25,11 +24,14 @@ Mode: TypeAlias = Literal["write", "read"]
 class StoreHolder:
     """Configuration, and the retriever that it stands for: the process's shared one where there is a location.
 
+    A temporary collection is removed when it is closed, or when neither the holder nor anyone else has it any more.
+
     Args:
         collection: a location, where one is made if there is none; one that is open; or None for a temporary one.
         model: in place of the one that the collection names; of a new collection, "minilm".
         mode: "read" refuses writes, and makes nothing.
         create: how a new collection is made.
+        encoder_options: with which the model is loaded, as JSON; see :func:`late_rag.encoders.load_encoder`.
 
     Raises:
         InputError: ``mode="read"`` without a collection, another mode, or a collection that is none.
@@ -41,6 +43,7 @@ class StoreHolder:
         model: str | Path | None,
         mode: Mode,
         create: Mapping[str, Any],
+        encoder_options: Mapping[str, Any] | None = None,
     ) -> None:
         if mode not in ("write", "read"):
             raise InputError(f"mode must be 'write' or 'read', not {mode!r}")
@@ -49,7 +52,7 @@ class StoreHolder:
         if collection is not None:
             check_collection(collection)
         check_options(create)  # type: ignore[arg-type]  # it says what is unknown or cannot be
-        self._given = collection, model, mode, dict(create)
+        self._given = collection, model, mode, dict(create), dict(encoder_options or {})
         self._own: Retriever | None = None
         self._lock = threading.Lock()
 
@@ -72,25 +75,32 @@ class StoreHolder:
         Raises:
             CollectionNotFoundError: there is no collection, and ``mode="read"``.
         """
-        collection, model, mode, create = self._given
+        collection, model, mode, create, options = self._given
         if isinstance(collection, str | Path):
-            return shared_retriever(collection, mode, model=model, chunker="whole", create=create)
+            return shared_retriever(
+                collection, mode, model=model, chunker="whole", create=create, encoder_options=options
+            )
         with self._lock:
             if self._own is None:
                 self._own = self._made(collection)
             return self._own
 
-    async def aretriever(self) -> Retriever:
-        """Async twin of :meth:`retriever`, which may load a model."""
-        return await asyncio.to_thread(self.retriever)
+    def writable(self) -> Retriever:
+        """The retriever, for a write.
+
+        Raises:
+            CollectionReadOnlyError: ``mode="read"``, also where the process has the collection open for writing.
+        """
+        collection, _, mode, *_ = self._given
+        if mode == "read":
+            raise CollectionReadOnlyError(f"{collection} is open for reading; give mode='write'")
+        return self.retriever()
 
     def _made(self, collection: Collection | None) -> Retriever:
-        _, model, mode, create = self._given
+        _, model, mode, create, options = self._given
         if collection is not None:
-            return shared_retriever(collection, mode, model=model, chunker="whole")
-        made = Retriever.create(None, "minilm" if model is None else model, **create)
-        weakref.finalize(self, made.close)
-        return made
+            return shared_retriever(collection, mode, model=model, chunker="whole", encoder_options=options)
+        return Retriever.create(None, load_encoder("minilm" if model is None else model, **options), **create)
 
     def close(self) -> None:
         """Removes a temporary collection, with all that is in it; any other stays open for those who share it."""
@@ -112,7 +122,13 @@ def check_owners(retriever: Retriever, items: Iterable[Chunk | Document]) -> Non
     owners = {item.id: item.id if isinstance(item, Document) else item.document_id for item in items}
     for chunk in retriever.collection.get(list(owners)):
         if chunk.document_id != owners[chunk.id]:
-            raise ConflictError(
-                f"{chunk.id!r} is a passage of the document {chunk.document_id!r}, which is replaced as a whole; "
-                "change that document or its file, or add the text under another id"
-            )
+            raise ConflictError(_torn_out(chunk, owners[chunk.id]))
+
+
+def _torn_out(chunk: Chunk, owner: str) -> str:
+    if chunk.document_id == chunk.id:
+        return f"{chunk.id!r} is a document of its own; delete it before it becomes a passage of {owner!r}"
+    return (
+        f"{chunk.id!r} is a passage of the document {chunk.document_id!r}, which is replaced as a whole; "
+        "change that document or its file, or add the text under another id"
+    )

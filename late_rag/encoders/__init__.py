@@ -34,7 +34,8 @@ def load_encoder(model: str | Path, **options: Any) -> Encoder:
     Args:
         model: "minilm", the model of the distribution late-rag-minilm; a checkpoint folder; or a Hugging Face hub id
             such as "lightonai/LateOn", with "@" and a revision where another than the newest is meant.
-        options: what the backend takes, for ONNX: :class:`late_rag.encoders.onnx.OnnxEncoder`.
+        options: what the backend takes, for ONNX: :class:`late_rag.encoders.onnx.OnnxEncoder`; and ``token_variable``,
+            the environment variable that has the hub's token, where that is not ``HF_TOKEN``.
 
     Raises:
         ModelError: there is no such model, it cannot be fetched, or nothing that is installed reads it.
@@ -77,9 +78,10 @@ def _embedded(model: str) -> Path:
 
 
 def _built(name: str, folder: Path | None, options: Mapping[str, Any]) -> Encoder:
-    revision = None
+    options, revision = dict(options), None
+    token_variable = options.pop("token_variable", None)
     if folder is None:
-        folder, revision = fetch(name, options)
+        folder, revision = fetch(name, options, token_variable)
     backend = _backend(name, folder)
     _check_options(backend, options)
     encoder: Encoder = backend(folder, model=name, revision=revision, **options)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,7 @@ _INT8 = ("model_int8.onnx",)
 _FP32 = ("model.onnx", "model.onnx_data", "model.onnx.data")
 
 
-def fetch(model: str, options: Mapping[str, Any]) -> tuple[Path, str]:
+def fetch(model: str, options: Mapping[str, Any], token_variable: str | None = None) -> tuple[Path, str]:
     """Downloads what is not in the hub's cache yet; the folder and ``name@commit``.
 
     The int8 weights alone where the model has them and ``options`` (``precision``, ``device``) ask for nothing else.
@@ -34,19 +36,33 @@ def fetch(model: str, options: Mapping[str, Any]) -> tuple[Path, str]:
     if found is None:
         raise ModelError(f"{model!r} is no hub id: it should look like organisation/name")
     name, revision = found["name"], found["revision"]
+    snapshot = partial(_snapshot, name, revision, _token(token_variable))
     wants_fp32 = options.get("precision") == "fp32" or options.get("device") == "cuda"
-    folder = _snapshot(name, revision, _SETTINGS + (_FP32 if wants_fp32 else _INT8))
+    folder = snapshot(_SETTINGS + (_FP32 if wants_fp32 else _INT8))
     if not wants_fp32 and not any((folder / file).is_file() for file in _INT8):
-        folder = _snapshot(name, revision, _SETTINGS + _FP32)
+        folder = snapshot(_SETTINGS + _FP32)
     logger.info("%s: %s", model, folder)
     return folder, f"{name}@{folder.name}"
 
 
-def _snapshot(name: str, revision: str | None, files: Sequence[str]) -> Path:
+def _token(variable: str | None) -> str | None:
+    """What the variable has; None leaves it to the hub's library, which reads HF_TOKEN.
+
+    Raises:
+        ModelError: the variable is not set.
+    """
+    if variable is None:
+        return None
+    if not os.environ.get(variable):
+        raise ModelError(f"the environment variable {variable} is to have the hub's token, and is not set")
+    return os.environ[variable]
+
+
+def _snapshot(name: str, revision: str | None, token: str | None, files: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(files)))
+        return Path(snapshot_download(name, revision=revision, token=token, allow_patterns=list(files)))
     except Exception as error:  # network, HTTP, disk and cache errors have no common base class
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(

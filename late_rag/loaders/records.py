@@ -38,8 +38,9 @@ class RecordFields:
             value = getattr(self, name)
             if value is None or (isinstance(value, str) and name == "text"):
                 continue
-            names = () if isinstance(value, str) else tuple(value)
-            if isinstance(value, str) or not all(isinstance(item, str) for item in names):
+            several = isinstance(value, Iterable) and not isinstance(value, str)
+            names = tuple(value) if several else ()
+            if not several or not all(isinstance(item, str) for item in names):
                 raise InputError(f"RecordFields.{name} takes names of fields, not {value!r}")
             object.__setattr__(self, name, names)
 

@@ -11,6 +11,7 @@ from late_rag.retriever.settings import check_options, check_recorded, new_setti
 from late_rag.retriever.stages import Stages
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
     from typing import Unpack
 
@@ -28,6 +29,7 @@ class CollectionHolder:
         encoder: in place of the model that the collection names; its model_id must be the same.
         chunker: in place of the one that the collection records: one that is made, or its kind, such as "whole".
         mode: "read" refuses every write.
+        encoder_options: with which a model is loaded; see :func:`late_rag.encoders.load_encoder`.
     """
 
     def __init__(
@@ -36,11 +38,13 @@ class CollectionHolder:
         encoder: Encoder | str | Path | None = None,
         chunker: Chunker | str | None = None,
         mode: Mode = "write",
+        *,
+        encoder_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._owned = isinstance(collection, str | Path)
         self._mode: Mode = mode
         opened = _open(collection, mode) if isinstance(collection, str | Path) else collection
-        self._stages = Stages(opened, encoder, chunker)
+        self._stages = Stages(opened, encoder, chunker, encoder_options)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As configuration: the copy uses its process's shared collection, and leaves it open.
@@ -49,7 +53,7 @@ class CollectionHolder:
             CollectionError: a temporary collection, which lives in this process only.
         """
         model, chunker = self._stages.given_model, _portable(self._stages.given_chunker)
-        return self._again, (self.collection, model, chunker, self._mode)
+        return self._again, (self.collection, model, chunker, self._mode, self._stages.encoder_options)
 
     @classmethod
     def _again(
@@ -58,14 +62,16 @@ class CollectionHolder:
         model: str | Path | Encoder | None,
         chunker: Chunker | str | tuple[Any, dict[str, Any]] | None,
         mode: Mode,
+        encoder_options: Mapping[str, Any],
     ) -> Self:
         """What was pickled or copied, as :meth:`__reduce__` gave it."""
         if isinstance(chunker, tuple):
             made_of, options = chunker
-            made: Chunker | str | None = made_of.from_options(options, Stages(collection, model).encoder)
+            encoder = Stages(collection, model, encoder_options=encoder_options).encoder
+            made: Chunker | str | None = made_of.from_options(options, encoder)
         else:
             made = chunker
-        return cls(collection, model, made, mode)
+        return cls(collection, model, made, mode, encoder_options=encoder_options)
 
     @classmethod
     def create(

@@ -41,6 +41,7 @@ class Retriever(CollectionHolder):
         encoder: in place of the model that the collection names; its model_id must be the same.
         chunker: in place of the one that the collection records: one that is made, or its kind, such as "whole".
         mode: "read" refuses every write.
+        encoder_options: with which a model is loaded; see :func:`late_rag.encoders.load_encoder`.
     """
 
     def add(
@@ -172,6 +173,7 @@ class Retriever(CollectionHolder):
         Raises:
             InputError: nothing was given (``collection.clear()`` removes everything).
         """
+        self._check_writable()
         return self.collection.delete(_selection(selection, filter))
 
     def update_metadata(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from late_rag.collections import location_key, shared_collection
+from late_rag.encoders import load_encoder
 from late_rag.errors import CollectionExistsError, CollectionNotFoundError
 from late_rag.registry import shared
 from late_rag.retriever.retriever import Retriever
@@ -26,6 +27,7 @@ def shared_retriever(
     model: str | Path | None = None,
     chunker: str | None = None,
     create: Mapping[str, Any] | None = None,
+    encoder_options: Mapping[str, Any] | None = None,
 ) -> Retriever:
     """The process's one retriever over this collection; whoever asks again gets the same.
 
@@ -36,12 +38,14 @@ def shared_retriever(
         chunker: the kind of chunker, in place of the recorded one.
         create: options of the collection that is made where there is none, as :class:`CollectionOptions` has them;
             None makes none.
+        encoder_options: with which a model is loaded, as JSON; see :func:`late_rag.encoders.load_encoder`.
 
     Raises:
         CollectionNotFoundError: there is none, and ``create`` is None.
     """
     if not isinstance(collection, str | Path):
-        return Retriever(collection, model, chunker, mode)
+        return Retriever(collection, model, chunker, mode, encoder_options=encoder_options)
+    options = dict(encoder_options or {})
 
     def opened() -> Retriever:
         try:
@@ -50,13 +54,15 @@ def shared_retriever(
             if create is None or mode == "read":
                 raise
             with contextlib.suppress(CollectionExistsError):  # another process was quicker
-                Retriever.create(collection, "minilm" if model is None else model, **create).close()
+                made_by = load_encoder("minilm" if model is None else model, **options)
+                Retriever.create(collection, made_by, **create).close()
             found = shared_collection(collection, mode)
-        return Retriever(found, model, chunker, mode)
+        return Retriever(found, model, chunker, mode, encoder_options=options)
 
     def current(retriever: Retriever) -> bool:
         held = retriever.collection
         return not held.closed and held is shared_collection(collection, mode)
 
-    key = ("retriever", location_key(collection), mode, str(model), chunker, canonical_json(dict(create or {})))
+    written = canonical_json([dict(create or {}), options])
+    key = ("retriever", location_key(collection), mode, str(model), chunker, written)
     return shared.get(key, opened, current)

@@ -6,7 +6,7 @@ import logging
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from late_rag.encoders import load_encoder
@@ -14,7 +14,7 @@ from late_rag.errors import ModelMismatchError
 from late_rag.retriever.settings import check_probe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from late_rag.protocols import Chunker, Collection, Encoder, TokenPooling
     from late_rag.types import Chunk, Document
@@ -32,14 +32,20 @@ class Stages:
         model: an encoder, or what to load in place of the model that the collection names; the model_id must be the
             same.
         chunker: in place of the one that the collection records: one that is made, or its kind, such as "whole".
+        encoder_options: with which a model is loaded; see :func:`late_rag.encoders.load_encoder`.
     """
 
     def __init__(
-        self, collection: Collection, model: str | Path | Encoder | None = None, chunker: Chunker | str | None = None
+        self,
+        collection: Collection,
+        model: str | Path | Encoder | None = None,
+        chunker: Chunker | str | None = None,
+        encoder_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.collection = collection
         self.given_model = model
         self.given_chunker = chunker
+        self.encoder_options = dict(encoder_options or {})
         self._encoder: tuple[int, Encoder] | None = None
         self._chunker: tuple[Encoder, Chunker] | None = None
 
@@ -99,9 +105,8 @@ class Stages:
         return None if options is None else load_pooling(options)
 
     def _loaded(self) -> Encoder:
-        if self.given_model is not None:
-            return load_encoder(self.given_model) if isinstance(self.given_model, str | Path) else self.given_model
-        return load_encoder(self._recorded_model())
+        model = self._recorded_model() if self.given_model is None else self.given_model
+        return load_encoder(model, **self.encoder_options) if isinstance(model, str | Path) else model
 
     def _recorded_model(self) -> str:
         """What is recorded, or where the folder is as seen from the collection, if that is where it is now."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 from pathlib import Path
 
 import pytest
 
-from late_rag import Chunk, Document, Hit, Retriever
+from late_rag import Chunk, Document, Hit, Retriever, load_encoder
 from late_rag.components.configuration import check_collection, location_of
 from late_rag.components.hits import HitFields, known
 from late_rag.components.holder import StoreHolder, check_owners
 from late_rag.components.tool import filter_description, narrowed
-from late_rag.errors import CollectionError, CollectionNotFoundError, ConflictError, InputError
+from late_rag.errors import CollectionError, CollectionNotFoundError, CollectionReadOnlyError, ConflictError, InputError
 from late_rag.filters import F
+from late_rag.reranker import shared_reranker
 
 
 def test_a_collection_is_a_location_or_one_that_is_open(tmp_path: Path) -> None:
@@ -52,13 +54,37 @@ def test_a_temporary_store_goes_with_its_holder() -> None:
     assert not folder.exists()
 
 
+def test_a_temporary_collection_lives_as_long_as_anybody_has_it() -> None:
+    holder = StoreHolder(None, None, "write", {})
+    collection = holder.retriever().collection
+    folder = Path(collection.location)
+    del holder
+    gc.collect()
+    assert collection.count() == 0
+    del collection
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_who_reads_never_writes_though_the_process_does(tmp_path: Path) -> None:
+    StoreHolder(tmp_path / "c.rag", None, "write", {}).writable().add([Chunk("a", "a", "one")])
+    reading = StoreHolder(tmp_path / "c.rag", None, "read", {})
+    with pytest.raises(CollectionReadOnlyError, match="mode='write'"):
+        reading.writable()
+    with pytest.raises(CollectionReadOnlyError, match="open for reading"):
+        reading.retriever().delete(["a"])
+    assert reading.retriever().collection.count() == 1
+
+
 def test_no_passage_is_torn_out_of_a_document() -> None:
     with Retriever.create(None) as retriever:
         retriever.add([Chunk("a#0", "a", "one"), Chunk("b", "b", "two")])
         check_owners(retriever, [Chunk("a#0", "a", "three"), Document(id="b", text="four"), Document(id="c")])
-        for item in (Document(id="a#0", text="three"), Chunk("a#0", "b", "three"), Chunk("b", "a", "three")):
-            with pytest.raises(ConflictError, match="is a passage of"):
+        for item in (Document(id="a#0", text="three"), Chunk("a#0", "b", "three")):
+            with pytest.raises(ConflictError, match="'a#0' is a passage of the document 'a'"):
                 check_owners(retriever, [item])
+        with pytest.raises(ConflictError, match="'b' is a document of its own"):
+            check_owners(retriever, [Chunk("b", "a", "three")])
 
 
 def test_what_is_known_of_a_hit_never_hides_what_the_document_says() -> None:
@@ -78,3 +104,19 @@ def test_an_agents_filter_narrows() -> None:
     assert narrowed(own, given) == (own & given)
     assert filter_description().startswith("Restricts")
     assert filter_description({"year": "of the rule"}).endswith("Keys:\n- year: of the rule")
+
+
+def test_a_store_loads_its_model_with_the_options_given(tmp_path: Path) -> None:
+    location = tmp_path / "c.rag"
+    holder = StoreHolder(location, None, "write", {}, {"device": "cpu", "precision": "int8"})
+    assert holder.writable().add([Chunk("a", "a", "one")]).added == 1
+    plain = StoreHolder(location, None, "write", {})
+    assert holder.retriever().encoder is load_encoder("minilm", device="cpu", precision="int8")
+    assert plain.retriever().encoder is load_encoder("minilm") is not holder.retriever().encoder
+    for copied in (pickle.loads(pickle.dumps(holder)), copy.deepcopy(holder)):
+        assert copied.retriever() is holder.retriever()
+    assert pickle.loads(pickle.dumps(holder.retriever())).encoder is holder.retriever().encoder
+    with pytest.raises(InputError, match="device is 'abacus'"):
+        StoreHolder(location, None, "write", {}, {"device": "abacus"}).retriever().search("one")
+    with pytest.raises(InputError, match="device is 'abacus'"):
+        shared_reranker("minilm", encoder_options={"device": "abacus"}).rerank("one", ["two"])

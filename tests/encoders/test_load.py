@@ -135,3 +135,12 @@ def test_loading_a_model_imports_nothing_heavy_before_the_first_text(make_checkp
         "print([name for name in ('numpy', 'onnxruntime', 'tokenizers', 'torch') if name in sys.modules])"
     )
     assert told == "[]"
+
+
+def test_the_hubs_token_is_named_by_its_variable(make_checkpoint, tmp_path):
+    commit = "c0ffee" * 6 + "c0de"
+    variables = hub_cache(tmp_path / "hub", make_checkpoint(), commit)
+    named = LOAD.format("someone/small").replace('device="cpu"', 'device="cpu", token_variable="MY_TOKEN"')
+    assert python(named, MY_TOKEN="hf_x", **variables).startswith("someone/small someone/small@")
+    told = python(named, **variables)
+    assert told.startswith("late_rag.errors.ModelError: the environment variable MY_TOKEN")

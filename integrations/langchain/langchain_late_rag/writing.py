@@ -152,8 +152,9 @@ class WritableStore(VectorStore):
         _refuse("add_documents", kwargs.keys() - {"batch_size"})
         items = _with_ids(documents, ids)
         if items:
-            check_owners(self._holder.retriever(), items)
-            self._holder.retriever().add(items)
+            retriever = self._holder.writable()
+            check_owners(retriever, items)
+            retriever.add(items)
         return [item.id for item in items]
 
     async def aadd_documents(self, documents: Iterable[Document], *, ids: Ids = None, **kwargs: Any) -> list[str]:
@@ -161,7 +162,7 @@ class WritableStore(VectorStore):
         _refuse("aadd_documents", kwargs.keys() - {"batch_size"})
         items = await asyncio.to_thread(_with_ids, documents, ids)
         if items:
-            retriever = await self._holder.aretriever()
+            retriever = await asyncio.to_thread(self._holder.writable)
             await asyncio.to_thread(check_owners, retriever, items)
             await retriever.aadd(items)
         return [item.id for item in items]
@@ -173,10 +174,10 @@ class WritableStore(VectorStore):
         """
         _refuse("delete", kwargs)
         if ids is None and filter is None:
-            self._holder.retriever().collection.clear()
+            self._holder.writable().collection.clear()
         else:
             meant = Selection(ids=ids, filter=to_filter(filter))  # type: ignore[arg-type]  # any sequence, but no text
-            self._holder.retriever().delete(meant)
+            self._holder.writable().delete(meant)
         return True
 
     async def adelete(
