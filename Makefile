@@ -6,8 +6,8 @@ SOURCES = $(shell find late_rag models/minilm -type f -not -name '*.pyc')
 TOOLS = editables hatchling hypothesis pytest pytest-asyncio pytest-timeout
 DEV = $(TOOLS) import-linter mypy onnx psutil python-docx reportlab ruff
 # What the adapters are tested against, beyond the frameworks' cores that they depend on.
-FRAMEWORKS = langchain-tests langchain-classic langchain-openai
-INTEGRATIONS = ./integrations/langchain
+FRAMEWORKS = langchain-tests langchain-classic langchain-openai llama-index-llms-openai-like
+INTEGRATIONS = ./integrations/langchain ./integrations/llama_index
 
 .PHONY: demo test test-long test-torch lint types imports format bench bench-torch docs check clean
 

@@ -52,7 +52,7 @@ def test_other_fields_make_it_another_state_of_the_file(tmp_path):
 def test_fields_that_cannot_be():
     with pytest.raises(InputError, match=r"RecordFields\.metadata takes names of fields, not 'year'"):
         RecordFields(metadata="year")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="RecordFields.text takes names of fields, not 3"):
+    with pytest.raises(InputError, match=r"RecordFields\.text takes names of fields, not 3"):
         RecordFields(text=3)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"RecordFields\.text"):
         RecordFields(text=(1,))  # type: ignore[arg-type]

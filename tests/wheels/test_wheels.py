@@ -19,6 +19,17 @@ retriever = LateInteractionRetriever.from_texts(["The head of department approve
 assert "approves" in found.page_content, found
 (best,) = LateInteractionReranker(top_n=1).compress_documents([found, Document("Nobody parks here.")], "when is lunch?")
 """,
+    "llamaindex": """
+from llama_index.core.schema import TextNode
+from llama_index.indices.late_rag import LateInteractionIndex
+from llama_index.postprocessor.late_rag import LateInteractionRerank
+
+nodes = [TextNode(text="The head of department approves travel."), TextNode(text="Lunch is at noon.")]
+index = LateInteractionIndex(nodes)
+found = index.as_retriever(similarity_top_k=2).retrieve("who approves travel?")
+(best,) = LateInteractionRerank(top_n=1).postprocess_nodes(found, query_str="when is lunch?")
+assert "approves" in found[0].text and "noon" in best.text, found
+""",
 }
 
 

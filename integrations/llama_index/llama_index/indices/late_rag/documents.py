@@ -1,0 +1,96 @@
+"""Documents with the nodes that LlamaIndex made of them, as the collection stores them: together, in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.schema import IndexNode
+
+from late_rag.components.holder import check_owners
+from late_rag.retriever import Retriever
+from late_rag.types import Chunk, Document, digest
+from llama_index.retrievers.late_rag.nodes import to_chunk
+
+if TYPE_CHECKING:
+    from llama_index.core.schema import BaseNode
+
+    from late_rag.protocols import Collection
+
+HASH = "llama_index_hash"
+"""The key of a document's ``extra`` under which its hash stands as LlamaIndex computes it."""
+
+_NODES = "llama_index_nodes"
+"""The key beside it for a hash of its nodes, so that a document with other nodes is not taken for the same."""
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What is written: documents, the chunks of each by its id, and chunks of documents that are not given."""
+
+    documents: Sequence[Document]
+    chunks: Mapping[str, Sequence[Chunk]]
+    loose: Sequence[Chunk]
+
+    @classmethod
+    def of(cls, documents: Iterable[BaseNode], nodes: Iterable[BaseNode]) -> Parsed:
+        """Documents and the nodes that were made of them; of those with the same id the last counts."""
+        given = {document.node_id: document for document in documents}
+        texts = {identity: to_chunk(document).text for identity, document in given.items()}
+        chunks: dict[str, list[Chunk]] = {identity: [] for identity in given}
+        loose: list[Chunk] = []
+        for node in nodes:
+            identity = node.ref_doc_id or node.node_id
+            chunks.get(identity, loose).append(to_chunk(node, texts.get(identity)))
+        return cls([_stored(document, chunks[document.node_id]) for document in given.values()], chunks, loose)
+
+    def write(self, retriever: Retriever, model: str | None) -> None:
+        """Puts everything into the retriever's collection; each document takes the place of all it had.
+
+        Raises:
+            ConflictError: the id of a node is that of a passage of another document.
+        """
+        check_owners(retriever, [*(chunk for chunks in self.chunks.values() for chunk in chunks), *self.loose])
+        if self.documents:
+            Retriever(retriever.collection, model, _Prepared(self.chunks)).add(self.documents)
+        if self.loose:
+            retriever.add(self.loose)
+
+
+class _Prepared:
+    """A chunker whose chunks are made already."""
+
+    def __init__(self, chunks: Mapping[str, Sequence[Chunk]]) -> None:
+        self._chunks = chunks
+
+    def options(self) -> dict[str, Any]:
+        return {}
+
+    def __call__(self, document: Document) -> Iterator[Chunk]:
+        yield from self._chunks[document.id]
+
+
+def _stored(document: BaseNode, chunks: Sequence[Chunk]) -> Document:
+    whole = to_chunk(document)
+    extra = {**(whole.extra or {}), HASH: document.hash, _NODES: digest(*map(repr, chunks))}
+    return Document(document.node_id, whole.text, whole.metadata, whole.media, extra)
+
+
+def stored_hashes(collection: Collection, ids: Sequence[str]) -> dict[str, str | None]:
+    """LlamaIndex's hash of each document that is there; None where no LlamaIndex wrote it."""
+    return {document.id: (document.extra or {}).get(HASH) for document in collection.get_documents(ids)}
+
+
+def without_objects(nodes: Iterable[BaseNode], objects: dict[str, Any]) -> list[BaseNode]:
+    """The nodes; index nodes whose objects cannot be written down as copies without, and these go into ``objects``."""
+    return [_without_object(node, objects) if isinstance(node, IndexNode) else node for node in nodes]
+
+
+def _without_object(node: IndexNode, objects: dict[str, Any]) -> IndexNode:
+    try:
+        node.dict()
+    except ValueError:
+        objects[node.index_id] = node.obj
+        node = node.model_copy(update={"obj": None})
+    return node

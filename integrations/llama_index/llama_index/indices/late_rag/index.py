@@ -1,0 +1,123 @@
+"""A LlamaIndex index whose documents, nodes and hashes are all in one collection."""
+
+# ruff: noqa: ARG002 - arguments of LlamaIndex's interface
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from late_rag.errors import UnsupportedError
+from late_rag.retriever import shared_retriever
+from late_rag.transfer import copy_collection
+from llama_index.indices.late_rag.writing import ELSEWHERE, WritableIndex
+from llama_index.retrievers.late_rag import LateInteractionRetriever
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from llama_index.core.schema import Document
+
+
+class LateInteractionIndex(WritableIndex):
+    """Documents, split by LlamaIndex's transformations, and found by late interaction.
+
+    A document and its nodes are written in one commit, with the hash that ``refresh_ref_docs`` compares; inserted
+    again, it takes its own place. There is no other store: what is deleted is gone, and every program that opens the
+    collection sees the same. Every method has an async twin, which encodes and searches in a thread.
+
+    Args:
+        nodes: put in, each in the place of the one with its id.
+        collection: the location of a collection, made when it is first needed if there is none; one that is open; or
+            None for a private temporary one, which is removed when the index is closed or goes away.
+        model: in place of the one that the collection names, where that has moved; of a new collection, "minilm".
+        mode: "read" refuses every write, makes nothing, and serves from a folder that cannot be written, too.
+        create: how a new collection is made; see :class:`late_rag.retriever.CollectionOptions`.
+        objects: index nodes put in without their objects, which retrievers of this process find again.
+        transformations: what makes nodes of documents; those of LlamaIndex's ``Settings`` where it is not said.
+        callback_manager: as every index has it.
+        show_progress: of the transformations.
+
+    Raises:
+        InputError: ``mode="read"`` without a collection.
+    """
+
+    @classmethod
+    def from_documents(cls, documents: Sequence[Document], **kwargs: Any) -> Self:  # type: ignore[override]
+        """An index of these documents, in a collection that may have others; ``kwargs`` are those of the index."""
+        index = cls(**kwargs)
+        with index._callback_manager.as_trace("index_construction"):
+            index._put(documents, {})
+        return index
+
+    @classmethod
+    def load(cls, persist_dir: str | Path, **kwargs: Any) -> Self:
+        """The index that is there, by whichever program it was written; ``kwargs`` are those of the index.
+
+        Raises:
+            CollectionNotFoundError: there is none.
+        """
+        shared_retriever(persist_dir, kwargs.get("mode", "write"), model=kwargs.get("model"))
+        return cls(collection=persist_dir, **kwargs)
+
+    def persist(self, persist_dir: str | Path) -> None:
+        """Copies the collection to a folder or URL where there is none yet. Encodes nothing.
+
+        An index that was given a location has no need of it: every write is on the disk when it returns.
+
+        Raises:
+            CollectionExistsError: there is a collection already.
+        """
+        copy_collection(self._holder.retriever().collection, persist_dir)
+
+    def as_retriever(self, **kwargs: Any) -> LateInteractionRetriever:
+        """A retriever; ``kwargs`` are its own, and those of LlamaIndex's engines, which are for these.
+
+        Raises:
+            TypeError: neither has an argument of this name.
+        """
+        own = inspect.signature(LateInteractionRetriever).parameters.keys() - {"collection"}
+        for name in kwargs.keys() - own - _engine_arguments():
+            raise TypeError(f"as_retriever() got an unexpected argument {name!r}; there are: {', '.join(sorted(own))}")
+        opened = self._holder.retriever().collection
+        location = self._collection if isinstance(self._collection, str | Path) else opened
+        common = {"model": self._model, "object_map": self._object_map, "callback_manager": self._callback_manager}
+        given = {name: value for name, value in kwargs.items() if name in own}
+        return LateInteractionRetriever(location, **{**common, **given})
+
+    def close(self) -> None:
+        """Removes a temporary collection; any other stays open for those who share it."""
+        self._holder.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def docstore(self) -> NoReturn:
+        """Raises UnsupportedError, as do ``storage_context`` and ``set_index_id``: there is the collection alone."""
+        raise UnsupportedError(ELSEWHERE)
+
+    @property
+    def storage_context(self) -> NoReturn:
+        raise UnsupportedError(ELSEWHERE)
+
+    def set_index_id(self, index_id: str) -> NoReturn:
+        raise UnsupportedError(ELSEWHERE)
+
+
+def _engine_arguments() -> frozenset[str]:
+    """What LlamaIndex's query and chat engines take, and hand on to the index that they are made of."""
+    from llama_index.core import chat_engine, query_engine
+
+    made_by = [
+        query_engine.RetrieverQueryEngine.from_args,
+        *(getattr(chat_engine, name).from_defaults for name in chat_engine.__all__),
+    ]
+    return frozenset(name for make in made_by for name in inspect.signature(make).parameters)

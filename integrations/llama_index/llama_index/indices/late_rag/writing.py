@@ -1,0 +1,175 @@
+"""The half of the index that puts documents in, takes them out, and tells which there are."""
+
+# ruff: noqa: ARG002 - arguments of LlamaIndex's interface
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from llama_index.core.data_structs.data_structs import IndexDict
+from llama_index.core.indices.base import BaseIndex
+from llama_index.core.ingestion import arun_transformations, run_transformations
+from llama_index.core.settings import Settings
+from llama_index.core.storage.docstore.types import RefDocInfo
+
+from late_rag.components.holder import Mode, StoreHolder
+from late_rag.errors import UnsupportedError
+from late_rag.types import Selection
+from llama_index.indices.late_rag.documents import Parsed, stored_hashes, without_objects
+from llama_index.retrievers.late_rag.nodes import from_chunk
+
+if TYPE_CHECKING:
+    from llama_index.core.callbacks import CallbackManager
+    from llama_index.core.schema import BaseNode, Document, IndexNode, TransformComponent
+
+    from late_rag.protocols import Collection
+
+ELSEWHERE = (
+    "a LateInteractionIndex keeps its nodes, documents and hashes in its collection alone: persist(folder) copies "
+    "that, LateInteractionIndex.load(folder) opens it, and load_index_from_storage cannot"
+)
+
+
+class WritableIndex(BaseIndex[IndexDict]):
+    """An index without retrievers; see :class:`llama_index.indices.late_rag.index.LateInteractionIndex`."""
+
+    index_struct_cls = IndexDict
+
+    def __init__(
+        self,
+        nodes: Sequence[BaseNode] | None = None,
+        *,
+        collection: str | Path | Collection | None = None,
+        model: str | None = None,
+        mode: Mode = "write",
+        create: Mapping[str, Any] | None = None,
+        objects: Sequence[IndexNode] | None = None,
+        transformations: list[TransformComponent] | None = None,
+        callback_manager: CallbackManager | None = None,
+        show_progress: bool = False,
+    ) -> None:
+        self._collection, self._model, self._mode = collection, model, mode
+        self._holder = StoreHolder(collection, model, mode, {"chunking": "whole", **(create or {})})
+        super().__init__(
+            index_struct=IndexDict(),
+            callback_manager=callback_manager,
+            transformations=transformations or Settings.transformations,
+            show_progress=show_progress,
+        )
+        self._object_map.update({node.index_id: node.obj for node in objects or ()})
+        bare = [node.model_copy(update={"obj": None}) for node in objects or ()]
+        if nodes or bare:
+            self.insert_nodes([*(nodes or ()), *bare])
+
+    def insert(self, document: Document, **insert_kwargs: Any) -> None:
+        """Puts a document in, in the place of all nodes that it had; ``insert_kwargs`` are for the transformations."""
+        with self._callback_manager.as_trace("insert"):
+            self._put([document], insert_kwargs)
+
+    async def ainsert(self, document: Document, **insert_kwargs: Any) -> None:
+        """Async twin of :meth:`insert`."""
+        with self._callback_manager.as_trace("ainsert"):
+            await self._aput([document], insert_kwargs)
+
+    def insert_nodes(self, nodes: Sequence[BaseNode], **insert_kwargs: Any) -> None:
+        """Puts nodes in, each in the place of the one with its id; they stay as they are.
+
+        Raises:
+            ConflictError: an id is that of a passage of another document or file.
+        """
+        with self._callback_manager.as_trace("insert_nodes"):
+            self._insert(nodes)
+
+    async def ainsert_nodes(self, nodes: Sequence[BaseNode], **insert_kwargs: Any) -> None:
+        """Async twin of :meth:`insert_nodes`."""
+        with self._callback_manager.as_trace("ainsert_nodes"):
+            await asyncio.to_thread(self._insert, nodes)
+
+    def delete_nodes(self, node_ids: list[str], delete_from_docstore: bool = False, **delete_kwargs: Any) -> None:
+        """Removes nodes, and documents that have none left; ids that do not exist are no error."""
+        self._holder.writable().delete(Selection(ids=tuple(node_ids)))
+
+    async def adelete_nodes(
+        self, node_ids: list[str], delete_from_docstore: bool = False, **delete_kwargs: Any
+    ) -> None:
+        """Async twin of :meth:`delete_nodes`."""
+        await asyncio.to_thread(self.delete_nodes, node_ids)
+
+    def delete_ref_doc(self, ref_doc_id: str, delete_from_docstore: bool = False, **delete_kwargs: Any) -> None:
+        """Removes a document with all its nodes; an id that does not exist is no error."""
+        self._holder.writable().delete(Selection(document_ids=(ref_doc_id,)))
+
+    async def adelete_ref_doc(self, ref_doc_id: str, delete_from_docstore: bool = False, **delete_kwargs: Any) -> None:
+        """Async twin of :meth:`delete_ref_doc`."""
+        await asyncio.to_thread(self.delete_ref_doc, ref_doc_id)
+
+    def update_ref_doc(self, document: Document, **update_kwargs: Any) -> None:
+        """Puts a document in the place of its older state, in one commit."""
+        self.insert(document, **update_kwargs.get("insert_kwargs", {}))
+
+    async def aupdate_ref_doc(self, document: Document, **update_kwargs: Any) -> None:
+        """Async twin of :meth:`update_ref_doc`."""
+        await self.ainsert(document, **update_kwargs.get("insert_kwargs", {}))
+
+    def refresh_ref_docs(self, documents: Sequence[Document], **update_kwargs: Any) -> list[bool]:
+        """Puts those documents in that are new or have another hash; for each whether it was."""
+        with self._callback_manager.as_trace("refresh_ref_docs"):
+            changed = self._changed(documents)
+            wanted = [document for document, new in zip(documents, changed, strict=True) if new]
+            self._put(wanted, update_kwargs.get("insert_kwargs", {}))
+            return changed
+
+    async def arefresh_ref_docs(self, documents: Sequence[Document], **update_kwargs: Any) -> list[bool]:
+        """Async twin of :meth:`refresh_ref_docs`."""
+        with self._callback_manager.as_trace("arefresh_ref_docs"):
+            changed = await asyncio.to_thread(self._changed, documents)
+            wanted = [document for document, new in zip(documents, changed, strict=True) if new]
+            await self._aput(wanted, update_kwargs.get("insert_kwargs", {}))
+            return changed
+
+    @property
+    def ref_doc_info(self) -> dict[str, RefDocInfo]:
+        """For each document the ids of its nodes, in order, and the metadata of the first that has any."""
+        found: dict[str, RefDocInfo] = {}
+        for batch in self._holder.retriever().collection.iterate():
+            for chunk, _ in batch:
+                if (identity := from_chunk(chunk).ref_doc_id) is not None:
+                    info = found.setdefault(identity, RefDocInfo())
+                    info.node_ids.append(chunk.id)
+                    info.metadata = info.metadata or dict(chunk.metadata)
+        return found
+
+    def _put(self, documents: Sequence[Document], options: Mapping[str, Any]) -> None:
+        nodes = run_transformations(documents, self._transformations, show_progress=self._show_progress, **options)
+        self._write(documents, nodes)
+
+    async def _aput(self, documents: Sequence[Document], options: Mapping[str, Any]) -> None:
+        shown = {"show_progress": self._show_progress, **options}
+        nodes = await arun_transformations(documents, self._transformations, **shown)
+        await asyncio.to_thread(self._write, documents, nodes)
+
+    def _write(self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode]) -> None:
+        if documents or nodes:
+            parsed = Parsed.of(documents, without_objects(nodes, self._object_map))
+            parsed.write(self._holder.writable(), self._model)
+
+    def _changed(self, documents: Sequence[Document]) -> list[bool]:
+        collection = self._holder.retriever().collection
+        hashes = stored_hashes(collection, [document.node_id for document in documents])
+        changed = []
+        for document in documents:
+            changed.append(hashes.get(document.node_id) != document.hash)
+            hashes[document.node_id] = document.hash
+        return changed
+
+    def _insert(self, nodes: Sequence[BaseNode], **insert_kwargs: Any) -> None:
+        self._write([], nodes)
+
+    def _delete_node(self, node_id: str, **delete_kwargs: Any) -> None:
+        self.delete_nodes([node_id])
+
+    def _build_index_from_nodes(self, nodes: Sequence[BaseNode], **build_kwargs: Any) -> NoReturn:
+        raise UnsupportedError(ELSEWHERE)  # the base class would; this index never asks for it

@@ -1,0 +1,120 @@
+"""A LlamaIndex node postprocessor that puts nodes into the order of their MaxSim with the question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import llama_index.core.instrumentation as instrument
+from llama_index.core.callbacks import CBEventType, EventPayload
+from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.schema import NodeWithScore, QueryBundle
+from pydantic import ConfigDict, Field, field_serializer, field_validator
+
+from late_rag.components.configuration import check_collection, location_of
+from late_rag.components.hits import beside
+from late_rag.errors import InputError
+from late_rag.reranker import shared_reranker
+from llama_index.retrievers.late_rag.nodes import candidate
+
+if TYPE_CHECKING:
+    from late_rag.reranker import Reranker
+
+_dispatcher = instrument.get_dispatcher(__name__)  # type: ignore[attr-defined]  # imported there, and public
+
+RETRIEVAL_SCORE = "retrieval_score"
+"""The key of the metadata that gets the score a node had before, as LlamaIndex's own rerankers name it."""
+
+
+class LateInteractionRerank(BaseNodePostprocessor):
+    """Scores nodes from anywhere by late interaction and keeps the best, best first.
+
+    What is compared is a node's content for embedding. Embeddings are kept by content, in one cache for all rerankers
+    of the process with the same model and collection. With a collection, nodes that it holds are scored by what it has
+    stored, and are not encoded at all.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    model: str | None = None
+    """What encodes; None is the collection's model, or "minilm" without one."""
+
+    collection: Any = None
+    """The location of a collection, or one that is open."""
+
+    top_n: int | None = Field(default=3, ge=1)
+    """How many nodes at most; None keeps all."""
+
+    threshold: float | None = None
+    """The least similarity, from 0 to 1."""
+
+    keep_retrieval_score: bool = False
+    """Whether ``metadata["retrieval_score"]`` has the score that the node had before; no model sees it."""
+
+    @field_validator("collection")
+    @classmethod
+    def _check_collection(cls, value: Any) -> Any:
+        return None if value is None else check_collection(value)
+
+    @field_serializer("collection")
+    def _location(self, value: Any) -> str | None:
+        """The location; CollectionError for a temporary collection."""
+        return None if value is None else location_of(value)
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name that a serialised one has."""
+        return "LateInteractionRerank"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Raises CollectionError for a temporary collection, which LlamaIndex would leave out without a word."""
+        if self.collection is not None:
+            location_of(self.collection)
+        return super().__getstate__()
+
+    def _postprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        """The nodes that answer the query best, with its similarity as their score; one without text is left out.
+
+        The nodes given stay as they are.
+
+        Raises:
+            InputError: no query, or an empty one.
+            UnsupportedError: a node of pictures alone, which the model cannot read.
+        """
+        if query_bundle is None:
+            raise InputError("reranking needs a query: give postprocess_nodes query_str= or query_bundle=")
+        if not nodes:
+            return []
+        reranker = shared_reranker(self.model, self.collection)
+        model, top_n = reranker.encoder.model, self.top_n or len(nodes)
+        _dispatcher.event(ReRankStartEvent(query=query_bundle, nodes=nodes, top_n=top_n, model_name=model))
+        payload: dict[str, Any] = {
+            EventPayload.NODES: nodes,
+            EventPayload.MODEL_NAME: model,
+            EventPayload.QUERY_STR: query_bundle.query_str,
+            EventPayload.TOP_K: top_n,
+        }
+        with self.callback_manager.event(CBEventType.RERANKING, payload=payload) as event:
+            ranked = self._ranked(reranker, query_bundle.query_str, nodes)[:top_n]
+            event.on_end(payload={EventPayload.NODES: ranked})
+        _dispatcher.event(ReRankEndEvent(nodes=ranked))
+        return ranked
+
+    def _ranked(self, reranker: Reranker, query: str, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
+        return [
+            self._scored(nodes[hit.index], hit.similarity)
+            for hit in reranker.rerank(query, (candidate(item.node) for item in nodes))
+            if self.threshold is None or hit.similarity >= self.threshold
+        ]
+
+    def _scored(self, item: NodeWithScore, similarity: float) -> NodeWithScore:
+        node = item.node
+        if self.keep_retrieval_score:
+            more = beside(node.metadata, {RETRIEVAL_SCORE: item.score})
+            update: dict[str, Any] = {"metadata": {**node.metadata, **more}}
+            for name in ("excluded_embed_metadata_keys", "excluded_llm_metadata_keys"):
+                update[name] = [*getattr(node, name), *more]
+            node = node.model_copy(update=update)
+        return NodeWithScore(node=node, score=similarity)

@@ -1,0 +1,108 @@
+"""Files as LlamaIndex's documents, by the core's loaders."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.readers.base import BasePydanticReader
+from llama_index.core.schema import Document, ImageDocument, MediaResource
+from pydantic import ConfigDict
+
+from late_rag.components.hits import beside
+from late_rag.loaders import RecordFields, load
+
+if TYPE_CHECKING:
+    from late_rag.types import Document as CoreDocument
+    from late_rag.types import Media
+
+_PDF = "application/pdf"
+_FOR_PROGRAMS = ("source", "mime_type")
+"""Keys of the metadata that neither a language model nor an embedding sees."""
+
+
+class LateInteractionReader(BasePydanticReader):
+    """Loads files and folders: text, Markdown, HTML, PDF, DOCX, CSV, JSON, pictures.
+
+    A document's id follows from its file, and stays the same whenever that is read. ``metadata["source"]`` is the
+    file's location. A picture, or a scanned page, becomes an image document. It serves in the ``file_extractor`` of a
+    ``SimpleDirectoryReader`` too.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    as_: str | None = None
+    """The name of the files' root, in place of its resolved path."""
+
+    strict: bool = False
+    """Whether a file that cannot be read raises; else it is logged, and the rest goes on."""
+
+    fields: RecordFields | None = None
+    """Which fields of a record are text, key and metadata, for CSV, JSON and JSONL."""
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name that a serialised one has."""
+        return "LateInteractionReader"
+
+    def lazy_load_data(
+        self, paths: str | Path | Iterable[str | Path], extra_info: Mapping[str, Any] | None = None
+    ) -> Iterator[Document]:
+        """The documents of one file after another, each parsed when it is its turn.
+
+        Args:
+            paths: files and folders.
+            extra_info: more metadata of every document.
+
+        Raises:
+            InputError: a path that is not there.
+            LoadError: with ``strict``, a file that cannot be read.
+        """
+        for file in load(paths, as_=self.as_, strict=self.strict, fields=self.fields):
+            for document in file.documents:
+                yield _converted(document, extra_info or {}, file.location)
+
+    def load_data(
+        self, paths: str | Path | Iterable[str | Path], extra_info: Mapping[str, Any] | None = None
+    ) -> list[Document]:
+        """The same as a list."""
+        return list(self.lazy_load_data(paths, extra_info))
+
+    async def alazy_load_data(
+        self, paths: str | Path | Iterable[str | Path], extra_info: Mapping[str, Any] | None = None
+    ) -> list[Document]:
+        """The documents as a list: they are read in a thread, where one by one they would be read on the loop's."""
+        return await asyncio.to_thread(self.load_data, paths, extra_info)
+
+
+def _converted(document: CoreDocument, more: Mapping[str, Any], source: str) -> Document:
+    metadata = {**more, **document.metadata}
+    metadata |= beside(metadata, {"source": source})
+    hidden = [key for key in _FOR_PROGRAMS if key in metadata]
+    fields: dict[str, Any] = {
+        "id_": document.id,
+        "text_resource": MediaResource(text=document.text, mimetype=document.metadata.get("mime_type")),
+        "metadata": metadata,
+        "excluded_embed_metadata_keys": hidden,
+        "excluded_llm_metadata_keys": hidden,
+    }
+    if document.text.strip() or not document.media:
+        return Document(**fields)
+    return ImageDocument(**fields, image_resource=_picture(document.media[0]))
+
+
+def _picture(media: Media) -> MediaResource:
+    """A picture where it is; a page of a PDF as a PNG.
+
+    Raises:
+        MissingExtraError: a page is to be drawn, and pillow is not installed.
+    """
+    if media.mime_type == _PDF and media.page is not None:
+        from late_rag.loaders import render
+
+        return MediaResource(data=render(media, scale=2), mimetype="image/png")
+    if isinstance(media.content, bytes):
+        return MediaResource(data=media.content, mimetype=media.mime_type)
+    return MediaResource(path=Path(media.content), mimetype=media.mime_type)

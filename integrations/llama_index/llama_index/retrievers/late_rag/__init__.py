@@ -1,0 +1,16 @@
+"""Late-interaction retrieval in LlamaIndex: a retriever over a collection of :mod:`late_rag`.
+
+    from llama_index.retrievers.late_rag import LateInteractionRetriever
+
+    retriever = LateInteractionRetriever("handbook.rag", similarity_top_k=5)
+    nodes = retriever.retrieve("who approves travel?")
+
+A component holds configuration, never a model: it pickles and copies, and all components of a process over one
+collection share one open collection and one model.
+"""
+
+from late_rag.components.hits import HitFields
+from llama_index.retrievers.late_rag.retriever import LateInteractionRetriever
+from llama_index.retrievers.late_rag.tool import late_interaction_tool
+
+__all__ = ["HitFields", "LateInteractionRetriever", "late_interaction_tool"]

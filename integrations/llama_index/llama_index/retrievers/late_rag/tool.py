@@ -1,0 +1,92 @@
+"""The retriever as a tool with typed arguments, for agents."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from llama_index.core.schema import MetadataMode
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel, Field, create_model
+
+from late_rag.components.tool import COUNT, NOTHING, QUERY, filter_description, narrowed
+from late_rag.errors import InputError
+from late_rag.retriever.inputs import check_top_k
+from llama_index.retrievers.late_rag.filters import to_filter
+
+if TYPE_CHECKING:
+    from llama_index.core.postprocessor.types import BaseNodePostprocessor
+    from llama_index.core.schema import NodeWithScore
+
+    from llama_index.retrievers.late_rag.retriever import LateInteractionRetriever
+
+
+def late_interaction_tool(
+    retriever: LateInteractionRetriever,
+    name: str,
+    description: str,
+    *,
+    most: int = 20,
+    filter_fields: Mapping[str, str] | None = None,
+    node_postprocessors: Sequence[BaseNodePostprocessor] = (),
+    separator: str = "\n\n",
+) -> FunctionTool:
+    """A tool by which an agent searches: with a query, and, where it wants to, how many passages and a filter.
+
+    The agent's filter restricts further what the retriever's own lets through, and never widens it. What is wrong with
+    an argument raises an error that an agent is told, and can then do better. The nodes are the tool's ``raw_output``.
+
+    Args:
+        retriever: what searches; its ``similarity_top_k`` is the default.
+        name: of the tool.
+        description: for the model, of what can be found.
+        most: passages that the agent may ask for at most.
+        filter_fields: keys of the metadata and what they mean, which the model is told.
+        node_postprocessors: what becomes of the nodes, such as a reranker.
+        separator: what stands between passages.
+    """
+    default = min(retriever.similarity_top_k, most)
+
+    def asked(top_k: int, filter: str | None) -> LateInteractionRetriever:  # noqa: A002
+        """The retriever as it is for one call."""
+        if check_top_k(top_k) > most:
+            raise InputError(f"top_k must be a whole number from 1 to {most}, not {top_k!r}")
+        own = copy.copy(retriever)
+        own.similarity_top_k = top_k
+        if filter is not None and filter.strip():
+            own.filters = narrowed(to_filter(retriever.filters), to_filter(filter))
+        return own
+
+    def search(query: str, top_k: int = default, filter: str | None = None) -> list[NodeWithScore]:  # noqa: A002
+        found = asked(top_k, filter).retrieve(query)
+        for processor in node_postprocessors:
+            found = processor.postprocess_nodes(found, query_str=query)
+        return found
+
+    async def asearch(query: str, top_k: int = default, filter: str | None = None) -> list[NodeWithScore]:  # noqa: A002
+        found = await asked(top_k, filter).aretrieve(query)
+        for processor in node_postprocessors:
+            found = await processor.apostprocess_nodes(found, query_str=query)
+        return found
+
+    def text(found: list[NodeWithScore]) -> str:
+        return separator.join(item.get_content(MetadataMode.LLM) for item in found) or NOTHING
+
+    return FunctionTool.from_defaults(
+        search,
+        name,
+        description,
+        fn_schema=_arguments(default, most, filter_fields),
+        async_fn=asearch,
+        callback=text,
+    )
+
+
+def _arguments(default: int, most: int, fields: Mapping[str, str] | None) -> type[BaseModel]:
+    return create_model(
+        "Search",
+        query=(str, Field(description=QUERY)),
+        top_k=(int, Field(default=default, ge=1, le=most, description=COUNT)),
+        filter=(str | None, Field(default=None, description=filter_description(fields))),
+    )

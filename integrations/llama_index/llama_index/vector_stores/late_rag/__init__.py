@@ -1,0 +1,16 @@
+"""A LlamaIndex vector store over a collection of :mod:`late_rag`, and what goes where an embedding model is asked for.
+
+from llama_index.core import Document, VectorStoreIndex
+from llama_index.vector_stores.late_rag import LateInteractionVectorStore, PlaceholderEmbedding
+
+store = LateInteractionVectorStore("handbook.rag")
+index = VectorStoreIndex.from_vector_store(store, embed_model=PlaceholderEmbedding())
+index.insert(Document(text="Travel is approved by the head of the department."))
+nodes = index.as_retriever(similarity_top_k=5).retrieve("who approves travel?")
+"""
+
+from late_rag.components.hits import HitFields
+from llama_index.vector_stores.late_rag.placeholder import PlaceholderEmbedding
+from llama_index.vector_stores.late_rag.store import LateInteractionVectorStore
+
+__all__ = ["HitFields", "LateInteractionVectorStore", "PlaceholderEmbedding"]
