@@ -7,12 +7,16 @@ TOOLS = editables hatchling hypothesis pytest pytest-asyncio pytest-timeout
 DEV = $(TOOLS) import-linter mypy onnx psutil python-docx reportlab ruff
 # What the adapters are tested against, beyond the frameworks' cores that they depend on.
 FRAMEWORKS = langchain-tests langchain-classic langchain-openai llama-index-llms-openai-like
-INTEGRATIONS = ./integrations/langchain ./integrations/llama_index
+INTEGRATIONS = ./integrations/langchain ./integrations/llama_index ./integrations/haystack
 
-.PHONY: demo test test-long test-torch lint types imports format bench bench-torch docs check clean
+.PHONY: demo demo-haystack test test-long test-torch lint types imports format bench bench-torch docs check clean
 
 demo: .venv-core/.ready
 	.venv-core/bin/late-rag demo
+
+# The shipped pipelines, from their YAML files.
+demo-haystack: .venv-haystack/.ready
+	.venv-haystack/bin/python cookbooks/haystack_rag.py
 
 test: .venv/.ready
 	.venv/bin/python -m pytest -m "not slow" --ignore tests/torch $(TESTS)
@@ -49,7 +53,7 @@ bench-torch: .venv-pylate/.ready
 check: lint types imports
 
 clean:
-	rm -rf .venv .venv-core .venv-pylate build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-core .venv-haystack .venv-pylate build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # Copies, not links into the checkout: what a user would install.
 .venv-core/.ready: .venv-core/.dependencies $(SOURCES)
@@ -59,6 +63,11 @@ clean:
 .venv-core/.dependencies: constraints/core.txt pyproject.toml
 	$(PYTHON) -m venv .venv-core
 	.venv-core/bin/python $(PIP) -c constraints/core.txt ./models/minilm .
+	touch $@
+
+.venv-haystack/.ready: constraints/dev.txt pyproject.toml integrations/haystack/pyproject.toml $(SOURCES)
+	$(PYTHON) -m venv .venv-haystack
+	.venv-haystack/bin/python $(PIP) -c constraints/dev.txt ./models/minilm . ./integrations/haystack
 	touch $@
 
 .venv/.ready: constraints/dev.txt pyproject.toml models/minilm/pyproject.toml $(INTEGRATIONS:=/pyproject.toml)

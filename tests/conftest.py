@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")  # read when Haystack is imported, also by a subprocess
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 DATA_MISSING = "test collections not found: set LATE_RAG_DATA to the folder that holds cranfield/ and xquad-en/"
 

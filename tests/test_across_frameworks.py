@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,8 +12,6 @@ from typing import Any
 import pytest
 
 from late_rag import Hit, Retriever
-
-os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")
 
 TOP_K = 40
 QUESTIONS = ("who approves travel?", "how long is leave?", "where are bicycles left?")
@@ -53,9 +50,19 @@ def written_by_llama_index(location: str) -> None:
     LateInteractionVectorStore(location).add([node])
 
 
+def written_by_haystack(location: str) -> None:
+    from haystack import Document
+
+    from haystack_integrations.document_stores.late_rag import LateInteractionDocumentStore
+
+    text = "A bicycle that was approved for travel is left at the station."
+    LateInteractionDocumentStore(location).write_documents([Document(id="haystack", content=text, meta=METADATA)])
+
+
 WRITERS: dict[str, Callable[[str], None]] = {
     "langchain": written_by_langchain,
     "llama-index": written_by_llama_index,
+    "haystack": written_by_haystack,
 }
 
 
@@ -91,10 +98,24 @@ def read_by_llama_index(location: str, question: str) -> list[Found]:
     return passages
 
 
+def read_by_haystack(location: str, question: str) -> list[Found]:
+    from haystack_integrations.components.retrievers.late_rag import LateInteractionRetriever
+    from haystack_integrations.document_stores.late_rag import LateInteractionDocumentStore
+
+    store = LateInteractionDocumentStore(location, mode="read", fields={"document_id": "document_id"})
+    passages = []
+    for document in LateInteractionRetriever(store, top_k=TOP_K).run(question)["documents"]:
+        metadata = dict(document.meta)
+        parent, source = metadata.pop("document_id"), metadata.pop("source", None)
+        passages.append(found(document.id, parent, document.content or "", document.score, metadata, source))
+    return passages
+
+
 READERS: dict[str, Callable[[str, str], list[Found]]] = {
     "the command line": read_by_the_command_line,
     "langchain": read_by_langchain,
     "llama-index": read_by_llama_index,
+    "haystack": read_by_haystack,
 }
 
 

@@ -23,7 +23,7 @@ MODULES = sorted(LIBRARY.rglob("*.py"))
 HEAVY = ("asyncio", "numpy", "onnxruntime", "rich", "sqlite3", "tokenizers", "torch", "typer")
 MOST_LINES = 400
 
-FRAMEWORKS = {"langchain", "llamaindex"}
+FRAMEWORKS = {"haystack", "langchain", "llamaindex"}
 """Extras that bring a framework, which nobody gets who does not ask for it."""
 
 

@@ -85,6 +85,11 @@ class StoreHolder:
                 self._own = self._made(collection)
             return self._own
 
+    @property
+    def temporary(self) -> Collection | None:
+        """The temporary collection, if there is one already."""
+        return self._own.collection if self._given[0] is None and self._own is not None else None
+
     def writable(self) -> Retriever:
         """The retriever, for a write.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from late_rag.backends import ENCODERS, MODELS, resolve
-from late_rag.encoders._hub import HUB_ID, fetch
+from late_rag.encoders._hub import HUB_ID, TOKEN_VARIABLE, fetch
 from late_rag.errors import InputError, MissingExtraError, ModelError
 from late_rag.registry import shared
 
@@ -35,7 +35,8 @@ def load_encoder(model: str | Path, **options: Any) -> Encoder:
         model: "minilm", the model of the distribution late-rag-minilm; a checkpoint folder; or a Hugging Face hub id
             such as "lightonai/LateOn", with "@" and a revision where another than the newest is meant.
         options: what the backend takes, for ONNX: :class:`late_rag.encoders.onnx.OnnxEncoder`; and ``token_variable``,
-            the environment variable that has the hub's token, where that is not ``HF_TOKEN``.
+            the environment variable that has the hub's token, where that is not ``HF_TOKEN``; of several the first
+            that is set.
 
     Raises:
         ModelError: there is no such model, it cannot be fetched, or nothing that is installed reads it.
@@ -79,7 +80,7 @@ def _embedded(model: str) -> Path:
 
 def _built(name: str, folder: Path | None, options: Mapping[str, Any]) -> Encoder:
     options, revision = dict(options), None
-    token_variable = options.pop("token_variable", None)
+    token_variable = options.pop("token_variable", TOKEN_VARIABLE)
     if folder is None:
         folder, revision = fetch(name, options, token_variable)
     backend = _backend(name, folder)

@@ -22,4 +22,4 @@ def test_a_cookbook_runs_and_reads_as_a_notebook(page: Path, tmp_path: Path) -> 
 
 
 def test_there_are_cookbooks() -> None:
-    assert [page.stem for page in COOKBOOKS] == ["langchain_rag", "llama_index_rag"]
+    assert [page.stem for page in COOKBOOKS] == ["haystack_rag", "langchain_rag", "llama_index_rag"]

@@ -10,6 +10,21 @@ from pathlib import Path
 import pytest
 
 ADAPTERS = {
+    "haystack": """
+import os
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
+from haystack import Document
+from haystack_integrations.components.rankers.late_rag import LateInteractionRanker
+from haystack_integrations.components.retrievers.late_rag import LateInteractionRetriever
+from haystack_integrations.document_stores.late_rag import LateInteractionDocumentStore
+
+texts = ("The head of department approves travel.", "Lunch is at noon.")
+store = LateInteractionDocumentStore()
+store.write_documents([Document(content=text) for text in texts])
+found = LateInteractionRetriever(store).run("who approves travel?")["documents"]
+(best,) = LateInteractionRanker(top_k=1).run("when is lunch?", found)["documents"]
+assert "approves" in found[0].content and "noon" in best.content, found
+""",
     "langchain": """
 from langchain_late_rag import LateInteractionReranker, LateInteractionRetriever
 from langchain_core.documents import Document

@@ -1,0 +1,168 @@
+"""Files as Haystack's documents, by the core's loaders."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import mimetypes
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Self
+
+from haystack import Document, component, default_from_dict, default_to_dict
+from haystack.components.converters.utils import normalize_metadata
+from haystack.dataclasses import ByteStream
+
+from late_rag.errors import InputError, LateRAGError
+from late_rag.loaders import RecordFields, load
+
+if TYPE_CHECKING:
+    from late_rag.types import Document as CoreDocument
+    from late_rag.types import SourceFile
+
+_SUFFIXES = {
+    "application/jsonl": ".jsonl",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/x-ndjson": ".jsonl",
+    "text/markdown": ".md",
+}
+"""Of kinds that not every system's table has."""
+
+logger = logging.getLogger(__name__)
+
+
+@component
+class LateInteractionConverter:
+    """Converts files and folders: text, Markdown, HTML, PDF, DOCX, CSV, JSON, pictures.
+
+    A file becomes a document, or one for each of its records. Pages of a PDF are joined by form feeds. A picture has
+    no content but a blob. A document's id is that of its place in its file, so that a file that changed replaces what
+    was stored of it; from a ``ByteStream``, it is Haystack's, which follows from content and metadata.
+
+    Args:
+        store_full_path: whether ``meta["file_path"]`` is the path as it was given, and not the file's name alone.
+        raise_on_failure: whether what cannot be read raises; else it is logged, and the rest goes on.
+        record_fields: which fields of a record are ``text``, ``key`` and ``metadata``, for CSV, JSON and JSONL; see
+            :class:`late_rag.loaders.RecordFields`.
+
+    Raises:
+        InputError: ``record_fields`` that cannot be.
+    """
+
+    def __init__(
+        self,
+        *,
+        store_full_path: bool = False,
+        raise_on_failure: bool = False,
+        record_fields: dict[str, Any] | None = None,
+    ) -> None:
+        self.store_full_path = store_full_path
+        self.raise_on_failure = raise_on_failure
+        self.record_fields = record_fields
+        self._fields()
+
+    @component.output_types(documents=list[Document])
+    def run(
+        self,
+        sources: list[str | Path | ByteStream],
+        meta: dict[str, Any] | list[dict[str, Any]] | None = None,
+    ) -> dict[str, list[Document]]:
+        """Converts files.
+
+        Args:
+            sources: Files, folders, and bytes; the kind of these is told by the name in their ``meta["file_path"]`` or
+                ``meta["file_name"]``, else by their ``mime_type``.
+            meta: Metadata of all documents, or of those of each source. They come before what is in the file, and a
+                ``ByteStream`` has its own besides.
+
+        Returns:
+            ``documents``, in the order of the sources.
+
+        Raises:
+            LateRAGError: with ``raise_on_failure``, a source that cannot be read.
+        """
+        documents: list[Document] = []
+        for source, given in zip(sources, normalize_metadata(meta, len(sources)), strict=True):
+            try:
+                documents += self._converted(source, given)
+            except LateRAGError as error:
+                if self.raise_on_failure:
+                    raise
+                logger.warning("not converted: %s", error)
+        return {"documents": documents}
+
+    @component.output_types(documents=list[Document])
+    async def run_async(
+        self,
+        sources: list[str | Path | ByteStream],
+        meta: dict[str, Any] | list[dict[str, Any]] | None = None,
+    ) -> dict[str, list[Document]]:
+        """Async twin of :meth:`run`, which works in a thread."""
+        return await asyncio.to_thread(self.run, sources, meta)
+
+    def _converted(self, source: str | Path | ByteStream, given: dict[str, Any]) -> list[Document]:
+        if isinstance(source, ByteStream):
+            with _as_file(source) as path:
+                known = {**self._named(source.meta), **given}
+                return [_document(each, known) for file in self._load(path) for each in file.documents]
+        folder = Path(source) if Path(source).is_dir() else Path(source).parent
+        return [
+            _document(each, self._named({"file_path": str(folder / file.path)}) | given, each.id)
+            for file in self._load(source)
+            for each in file.documents
+        ]
+
+    def _load(self, path: str | Path) -> Iterator[SourceFile]:
+        return load(path, strict=self.raise_on_failure, fields=self._fields())
+
+    def _named(self, meta: dict[str, Any]) -> dict[str, Any]:
+        """The metadata of a source, with the path of its file as it is wanted."""
+        if self.store_full_path or not meta.get("file_path"):
+            return dict(meta)
+        return meta | {"file_path": PurePath(meta["file_path"]).name}
+
+    def _fields(self) -> RecordFields:
+        return RecordFields(**(self.record_fields or {}))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The component as a pipeline's YAML has it."""
+        return default_to_dict(
+            self,
+            store_full_path=self.store_full_path,
+            raise_on_failure=self.raise_on_failure,
+            record_fields=self.record_fields,
+        )
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """What :meth:`to_dict` gave, as a component."""
+        return default_from_dict(cls, data)
+
+
+def _document(document: CoreDocument, meta: dict[str, Any], identity: str = "") -> Document:
+    """What was loaded, as Haystack's document; a picture is read now, because its file may go."""
+    blob = None
+    if document.media and not document.text.strip():
+        (picture, *_) = document.media
+        blob = ByteStream(picture.read(), mime_type=picture.mime_type)
+    content = document.text if blob is None else None
+    return Document(id=identity, content=content, blob=blob, meta={**document.metadata, **meta})
+
+
+@contextmanager
+def _as_file(stream: ByteStream) -> Iterator[Path]:
+    """A file that has the bytes, under a name that says what they are."""
+    name = PurePath(stream.meta.get("file_path") or stream.meta.get("file_name") or "document")
+    kind = stream.mime_type or ""
+    suffix = name.suffix or _SUFFIXES.get(kind) or mimetypes.guess_extension(kind)
+    if not suffix:
+        raise InputError(
+            f"a ByteStream with mime_type {stream.mime_type!r} and meta {stream.meta!r} does not say what it is; give "
+            'it a mime_type, or meta["file_path"] with an extension'
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, name.stem + suffix)
+        path.write_bytes(stream.data)
+        yield path

@@ -1,0 +1,155 @@
+"""Splits Haystack's documents into passages that an encoder takes whole."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Self
+
+from haystack import Document, component, default_from_dict, default_to_dict
+
+from late_rag.chunkers import ChunkingOptions, load_chunker
+from late_rag.encoders import load_encoder
+from late_rag.errors import InputError
+from late_rag.types import Document as CoreDocument
+
+if TYPE_CHECKING:
+    from late_rag.protocols import Chunker
+    from late_rag.types import Chunk
+
+logger = logging.getLogger(__name__)
+
+
+@component
+class LateInteractionDocumentSplitter:
+    """Splits at headings, paragraphs and sentences, and counts with the encoder's own tokenizer.
+
+    Each passage is a part of the text as it stands, and its metadata say which, as those of Haystack's
+    ``DocumentSplitter`` do: ``source_id``, ``split_id``, ``split_idx_start``, ``page_number``, and with ``overlap``
+    ``_split_overlap``; ``heading`` besides, where there are headings. Its id is that of the document, ``#`` and its
+    number. What else the document's metadata has, each passage has too.
+
+    Args:
+        model: whose tokenizer counts, and whose capacity is the most that a passage has.
+        kind: "auto" (by the sections of Markdown, HTML and DOCX, as ``meta["mime_type"]`` says, else "recursive"),
+            "recursive", "markdown" or "whole".
+        max_tokens: of a passage; None is all that the encoder takes in one pass.
+        max_characters: of a passage; None is eight times its tokens.
+        overlap: tokens that the next passage of the same section repeats.
+        headings: whether room is left for the headings above a passage in front of it: give the store
+            ``meta_fields_to_embed=["heading"]``.
+
+    Raises:
+        InputError: an option that cannot be.
+    """
+
+    def __init__(
+        self,
+        model: str = "minilm",
+        *,
+        kind: str = "auto",
+        max_tokens: int | None = None,
+        max_characters: int | None = None,
+        overlap: int = 0,
+        headings: bool = True,
+    ) -> None:
+        self.model = model
+        self.options = ChunkingOptions(
+            kind=kind, max_tokens=max_tokens, max_characters=max_characters, overlap=overlap, headings=headings
+        )
+
+    def warm_up(self) -> None:
+        """Loads the tokenizer; the first ``run`` does so too."""
+        self._chunker()
+
+    async def warm_up_async(self) -> None:
+        """Async twin of :meth:`warm_up`."""
+        await asyncio.to_thread(self.warm_up)
+
+    @component.output_types(documents=list[Document])
+    def run(self, documents: list[Document]) -> dict[str, list[Document]]:
+        """Splits documents.
+
+        Args:
+            documents: They stay as they are. One with an empty text has no passages.
+
+        Returns:
+            ``documents``: the passages, in the order of their documents.
+
+        Raises:
+            InputError: a document whose content is None.
+        """
+        chunker = self._chunker()
+        return {"documents": [passage for document in documents for passage in self._passages(document, chunker)]}
+
+    @component.output_types(documents=list[Document])
+    async def run_async(self, documents: list[Document]) -> dict[str, list[Document]]:
+        """Async twin of :meth:`run`, which works in a thread."""
+        return await asyncio.to_thread(self.run, documents)
+
+    def _chunker(self) -> Chunker:
+        return load_chunker(self.options.to_json(), load_encoder(self.model))
+
+    def _passages(self, document: Document, chunker: Chunker) -> Iterator[Document]:
+        if document.content is None:
+            raise InputError(f"document {document.id!r} has no text to split: its content is None; leave it out")
+        if not document.content.strip():
+            logger.warning("document %r has an empty text, and so no passages", document.id)
+            return
+        chunks = list(chunker(CoreDocument(document.id, document.content, document.meta)))
+        overlaps = _overlaps(document.id, chunks) if self.options.overlap else None
+        for number, chunk in enumerate(chunks):
+            meta = copy.deepcopy({**_heading(chunk), **document.meta}) | _place(document, number, chunk)
+            if overlaps is not None:
+                meta["_split_overlap"] = overlaps[number]
+            yield Document(id=_identity(document.id, number), content=chunk.text, meta=meta)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The component as a pipeline's YAML has it."""
+        options = self.options
+        return default_to_dict(
+            self,
+            model=self.model,
+            kind=options.kind,
+            max_tokens=options.max_tokens,
+            max_characters=options.max_characters,
+            overlap=options.overlap,
+            headings=options.headings,
+        )
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """What :meth:`to_dict` gave, as a component."""
+        return default_from_dict(cls, data)
+
+
+def _heading(chunk: Chunk) -> dict[str, Any]:
+    """The headings above a passage; the core's ``page`` is Haystack's ``page_number``."""
+    return {"heading": chunk.metadata["heading"]} if "heading" in chunk.metadata else {}
+
+
+def _identity(document: str, number: int) -> str:
+    return f"{document}#{number}"
+
+
+def _place(document: Document, number: int, chunk: Chunk) -> dict[str, Any]:
+    """Which part of its document a passage is, under Haystack's keys."""
+    text, start = document.content or "", chunk.start or 0
+    begins = start + len(chunk.text) - len(chunk.text.lstrip("\f"))
+    page = 1 + text.count("\f", 0, begins)
+    return {"source_id": document.id, "split_id": number, "split_idx_start": start, "page_number": page}
+
+
+def _overlaps(document: str, chunks: Sequence[Chunk]) -> list[list[dict[str, Any]]]:
+    """For each passage, which characters of it its neighbours have too, as Haystack's splitter says it."""
+    shared: list[list[dict[str, Any]]] = [[] for _ in chunks]
+    for number, (one, following) in enumerate(pairwise(chunks)):
+        length = (one.end or 0) - (following.start or 0)
+        if length > 0:
+            place = [len(one.text) - length, len(one.text)]
+            shared[number + 1].append({"doc_id": _identity(document, number), "range": place})
+            shared[number].append({"doc_id": _identity(document, number + 1), "range": [0, length]})
+    return shared

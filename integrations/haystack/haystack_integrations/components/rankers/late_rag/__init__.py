@@ -1,0 +1,5 @@
+"""Late-interaction reranking in Haystack."""
+
+from haystack_integrations.components.rankers.late_rag.ranker import LateInteractionRanker
+
+__all__ = ["LateInteractionRanker"]

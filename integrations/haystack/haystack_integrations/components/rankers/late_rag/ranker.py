@@ -1,0 +1,175 @@
+"""A Haystack ranker that puts documents into the order of their MaxSim with the question."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+from haystack import Document, component, default_from_dict, default_to_dict
+from haystack.utils import ComponentDevice, Secret
+
+from haystack_integrations.document_stores.late_rag.document_store import LateInteractionDocumentStore
+from haystack_integrations.document_stores.late_rag.documents import to_chunk
+from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
+from late_rag.errors import InputError
+from late_rag.reranker import shared_reranker
+
+if TYPE_CHECKING:
+    from late_rag.reranker import Reranker
+
+
+@component
+class LateInteractionRanker:
+    """Scores documents from anywhere by late interaction and keeps the best, best first; a score is from 0 to 1.
+
+    Embeddings are kept by content, in one cache for all rankers of the process with the same model. With a document
+    store, passages that it holds are scored by what it has stored, and are not encoded at all.
+
+    Args:
+        model: what encodes; None is the store's model, or "minilm" without a store.
+        top_k: how many documents at most; None keeps all.
+        document_store: where embeddings are taken from.
+        score_threshold: the least similarity.
+        meta_fields_to_embed: fields of the metadata that are encoded in front of the content.
+        meta_data_separator: what stands between them, and between them and the content.
+        device: the CPU or the first GPU; None takes a GPU where there is one that the model can use.
+        token: of the Hugging Face hub, by the name of its environment variable.
+
+    Raises:
+        TypeError: ``document_store`` is another kind of store.
+        InputError: an impossible ``top_k``.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        top_k: int | None = 10,
+        *,
+        document_store: LateInteractionDocumentStore | None = None,
+        score_threshold: float | None = None,
+        meta_fields_to_embed: Sequence[str] = (),
+        meta_data_separator: str = "\n",
+        device: ComponentDevice | None = None,
+        token: Secret | None = None,
+    ) -> None:
+        if document_store is not None and not isinstance(document_store, LateInteractionDocumentStore):
+            raise TypeError(
+                f"document_store must be a LateInteractionDocumentStore, not a {type(document_store).__name__}"
+            )
+        self.model = model
+        self.top_k = _limit(top_k)
+        self.document_store = document_store
+        self.score_threshold = score_threshold
+        self.meta_fields_to_embed = list(meta_fields_to_embed)
+        self.meta_data_separator = meta_data_separator
+        self.device = device
+        self.token = token
+        self._options = loading_options(device, token)
+        self._warm = False
+
+    def warm_up(self) -> None:
+        """Loads the model, once; the first ``run`` does so too.
+
+        Raises:
+            ModelError: it cannot be found or loaded.
+            ModelMismatchError: it is not the one that the store's collection was made by.
+        """
+        if not self._warm:
+            self._reranker().encoder.encode_queries(["warm up"])
+            self._warm = True
+
+    async def warm_up_async(self) -> None:
+        """Async twin of :meth:`warm_up`."""
+        await asyncio.to_thread(self.warm_up)
+
+    def close(self) -> None:
+        """Closes the store where there is one, of which only a temporary one notices."""
+        if self.document_store is not None:
+            self.document_store.close()
+
+    async def close_async(self) -> None:
+        """Async twin of :meth:`close`."""
+        await asyncio.to_thread(self.close)
+
+    @component.output_types(documents=list[Document])
+    def run(
+        self,
+        query: str,
+        documents: list[Document],
+        top_k: int | None = None,
+        score_threshold: float | None = None,
+    ) -> dict[str, list[Document]]:
+        """Puts documents into the order in which they answer a question.
+
+        Args:
+            query: The question.
+            documents: What to rank. They stay as they are; of several with one id the best is kept, and one without
+                text is left out.
+            top_k: How many documents at most, in place of the component's.
+            score_threshold: The least similarity, in place of the component's.
+
+        Returns:
+            ``documents``: copies with their score, best first.
+
+        Raises:
+            InputError: an empty query, or an impossible ``top_k``.
+            UnsupportedError: a document of a picture alone, which the model cannot read.
+        """
+        count = self.top_k if top_k is None else _limit(top_k)
+        least = self.score_threshold if score_threshold is None else score_threshold
+        if not documents:
+            return {"documents": []}
+        candidates = [to_chunk(each, self.meta_fields_to_embed, self.meta_data_separator) for each in documents]
+        best: dict[str, Document] = {}
+        for hit in self._reranker().rerank(query, candidates):
+            if least is None or hit.similarity >= least:
+                document = documents[hit.index]
+                best.setdefault(document.id, replace(document, score=hit.similarity))
+        return {"documents": list(best.values())[:count]}
+
+    @component.output_types(documents=list[Document])
+    async def run_async(
+        self,
+        query: str,
+        documents: list[Document],
+        top_k: int | None = None,
+        score_threshold: float | None = None,
+    ) -> dict[str, list[Document]]:
+        """Async twin of :meth:`run`, which works in a thread."""
+        return await asyncio.to_thread(self.run, query, documents, top_k, score_threshold)
+
+    def _reranker(self) -> Reranker:
+        check_token(self.token)
+        collection = None if self.document_store is None else self.document_store.retriever().collection
+        return shared_reranker(self.model, collection, encoder_options=self._options)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The component as a pipeline's YAML has it.
+
+        Raises:
+            CollectionError: the store's collection lives in this process only.
+        """
+        return default_to_dict(
+            self,
+            model=self.model,
+            top_k=self.top_k,
+            document_store=self.document_store,
+            score_threshold=self.score_threshold,
+            meta_fields_to_embed=self.meta_fields_to_embed,
+            meta_data_separator=self.meta_data_separator,
+            device=self.device,
+            token=self.token,
+        )
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """What :meth:`to_dict` gave, as a component."""
+        return default_from_dict(cls, data)
+
+
+def _limit(top_k: int | None) -> int | None:
+    if top_k is not None and top_k < 1:
+        raise InputError(f"top_k must be at least 1, or None for all, not {top_k!r}")
+    return top_k

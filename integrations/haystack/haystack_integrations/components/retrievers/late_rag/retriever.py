@@ -1,0 +1,181 @@
+"""A Haystack retriever over the collection of a document store."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal, Self
+
+from haystack import Document, component, default_from_dict, default_to_dict
+from haystack.document_stores.types import FilterPolicy, apply_filter_policy
+
+from haystack_integrations.document_stores.late_rag.document_store import LateInteractionDocumentStore
+from late_rag.retriever.options import check
+
+
+@component
+class LateInteractionRetriever:
+    """Finds the passages that answer a question by late interaction; a document's score is its similarity, 0 to 1.
+
+    It holds configuration only: model and collection are those of the store, and are shared by all components of the
+    process that name the same collection.
+
+    Args:
+        document_store: where passages are.
+        filters: Haystack's filters, for every search; see ``filter_policy``.
+        top_k: how many documents at most.
+        filter_policy: whether the filters of a call replace those above, or are merged with them by Haystack's rules.
+        required_filters: hold for every search, whatever ``filter_policy`` and a call say: what a tenant or an agent
+            may see. Haystack's rules for merging let go of the component's own filters where a call's have another
+            operator or name the same field.
+        score_threshold: the least similarity.
+        mode: "hybrid" orders by MaxSim and BM25 together.
+        expand: what ``meta["context"]`` has: the whole "document" around a passage, or so many passages before and
+            after it.
+        group_by: "document" gives the best passage of each document only.
+        lambda_mult: diversity by maximal marginal relevance: 1 is relevance alone, 0 difference alone; None is off.
+        fetch_k: from how many passages diverse ones are picked.
+
+    Raises:
+        TypeError: ``document_store`` is another kind of store.
+        InputError: an option that cannot be.
+    """
+
+    def __init__(
+        self,
+        document_store: LateInteractionDocumentStore,
+        filters: dict[str, Any] | None = None,
+        top_k: int = 10,
+        filter_policy: FilterPolicy = FilterPolicy.REPLACE,
+        *,
+        required_filters: dict[str, Any] | None = None,
+        score_threshold: float | None = None,
+        mode: Literal["maxsim", "hybrid"] = "maxsim",
+        expand: int | Literal["document"] | None = None,
+        group_by: Literal["document"] | None = None,
+        lambda_mult: float | None = None,
+        fetch_k: int | None = None,
+    ) -> None:
+        if not isinstance(document_store, LateInteractionDocumentStore):
+            raise TypeError(
+                f"document_store must be a LateInteractionDocumentStore, not a {type(document_store).__name__}: "
+                "only that keeps the embeddings of tokens"
+            )
+        self.document_store = document_store
+        self.filters = filters
+        self.top_k = top_k
+        self.filter_policy = filter_policy
+        self.required_filters = required_filters
+        self.score_threshold = score_threshold
+        self.mode = mode
+        self.expand = expand
+        self.group_by = group_by
+        self.lambda_mult = lambda_mult
+        self.fetch_k = fetch_k
+        self._warm = False
+        check(top_k, self._options())  # type: ignore[arg-type]  # it says what cannot be
+
+    def warm_up(self) -> None:
+        """Opens the collection and loads its model, once; the first ``run`` does so too.
+
+        Raises:
+            CollectionNotFoundError: there is no collection, and the store only reads.
+            ModelMismatchError: the model is not the one that the collection was made by.
+        """
+        if not self._warm:
+            self.document_store.search("warm up", top_k=1)
+            self._warm = True
+
+    async def warm_up_async(self) -> None:
+        """Async twin of :meth:`warm_up`."""
+        await asyncio.to_thread(self.warm_up)
+
+    def close(self) -> None:
+        """Closes the store, of which only a temporary one notices."""
+        self.document_store.close()
+
+    async def close_async(self) -> None:
+        """Async twin of :meth:`close`."""
+        await asyncio.to_thread(self.close)
+
+    @component.output_types(documents=list[Document])
+    def run(
+        self, query: str, filters: dict[str, Any] | None = None, top_k: int | None = None
+    ) -> dict[str, list[Document]]:
+        """Searches for what answers a question.
+
+        Args:
+            query: What to look for, as a question or in key words.
+            filters: Restricts the search by metadata, such as {"field": "meta.year", "operator": ">=", "value": 2020};
+                several are joined by {"operator": "AND", "conditions": [...]}, also "OR" and "NOT".
+            top_k: How many documents at most.
+
+        Returns:
+            ``documents``, best first.
+
+        Raises:
+            InputError: an empty query, or an impossible ``top_k``.
+            FilterError: filters that cannot be read.
+        """
+        chosen = apply_filter_policy(self.filter_policy, self.filters, filters)
+        count = self.top_k if top_k is None else top_k
+        found = self.document_store.search(query, count, _both(self.required_filters, chosen), **self._options())
+        return {"documents": found}
+
+    @component.output_types(documents=list[Document])
+    async def run_async(
+        self, query: str, filters: dict[str, Any] | None = None, top_k: int | None = None
+    ) -> dict[str, list[Document]]:
+        """Async twin of :meth:`run`, which works in a thread.
+
+        Args:
+            query: What to look for, as a question or in key words.
+            filters: Restricts the search by metadata; see :meth:`run`.
+            top_k: How many documents at most.
+        """
+        return await asyncio.to_thread(self.run, query, filters, top_k)
+
+    def _options(self) -> dict[str, Any]:
+        """The core's search options."""
+        return {
+            "threshold": self.score_threshold,
+            "mode": self.mode,
+            "expand": self.expand,
+            "group_by": self.group_by,
+            "lambda_mult": self.lambda_mult,
+            "fetch_k": self.fetch_k,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The component as a pipeline's YAML has it.
+
+        Raises:
+            CollectionError: the store's collection lives in this process only.
+        """
+        return default_to_dict(
+            self,
+            document_store=self.document_store,
+            filters=self.filters,
+            top_k=self.top_k,
+            filter_policy=self.filter_policy.value,
+            required_filters=self.required_filters,
+            score_threshold=self.score_threshold,
+            mode=self.mode,
+            expand=self.expand,
+            group_by=self.group_by,
+            lambda_mult=self.lambda_mult,
+            fetch_k=self.fetch_k,
+        )
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """What :meth:`to_dict` gave, as a component."""
+        given = dict(data.get("init_parameters", {}))
+        if isinstance(given.get("filter_policy"), str):
+            given["filter_policy"] = FilterPolicy.from_str(given["filter_policy"])
+        return default_from_dict(cls, {**data, "init_parameters": given})
+
+
+def _both(required: dict[str, Any] | None, chosen: dict[str, Any] | None) -> dict[str, Any] | None:
+    if not required or not chosen:
+        return required or chosen
+    return {"operator": "AND", "conditions": [required, chosen]}

@@ -1,0 +1,236 @@
+"""A Haystack document store over a collection: documents in, documents out, by late interaction in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from haystack import default_from_dict, default_to_dict
+from haystack.dataclasses import Document
+from haystack.document_stores.types import DuplicatePolicy
+from haystack.utils import ComponentDevice, Secret
+
+from haystack_integrations.document_stores.late_rag.documents import SEPARATOR, from_chunk, from_hit
+from haystack_integrations.document_stores.late_rag.filters import to_filter
+from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
+from haystack_integrations.document_stores.late_rag.metadata import Filters, MetadataQueries
+from haystack_integrations.document_stores.late_rag.writing import ON_CONFLICT, converted, naming_duplicates, to_write
+from late_rag.components.configuration import location_of
+from late_rag.components.hits import HitFields
+from late_rag.errors import CollectionError, InputError
+from late_rag.types import Selection
+
+if TYPE_CHECKING:
+    from late_rag.components.holder import Mode
+    from late_rag.protocols import Collection
+    from late_rag.retriever import Retriever
+    from late_rag.types import Document as CoreDocument
+
+
+class LateInteractionDocumentStore(MetadataQueries):
+    """Stores each document as one chunk under its id, over-long content in windows, and finds it by MaxSim.
+
+    Documents are encoded as they are written; no embedder is needed. Passages that something else put into the
+    collection, such as the command line, are documents too. Every method has an async twin, its name with ``_async``
+    behind, which encodes and searches in a thread. The store keeps configuration only, and shares its model and open
+    collection with all others; a deep copy has the same documents.
+
+    Args:
+        collection: the location of a collection, made when it is first needed if there is none; one that is open; or
+            None for a private temporary one, which is removed when the store is closed or goes away.
+        model: in place of the one that the collection names, where that has moved; of a new collection, "minilm".
+        mode: "read" refuses every write, makes nothing, and serves from a folder that cannot be written, too.
+        meta_fields_to_embed: metadata that are encoded in front of the content of what is written.
+        embedding_separator: between these and the content.
+        create: how a new collection is made; see :class:`late_rag.retriever.CollectionOptions`.
+        device: the CPU or the first GPU; None takes a GPU where there is one that the model can use.
+        token: of the Hugging Face hub, by the name of its environment variable.
+        encoder_options: with what else the model is loaded, as JSON; see :func:`late_rag.load_encoder`.
+        fields: which keys of a found document's metadata carry what is known of the hit, as
+            :class:`late_rag.components.hits.HitFields` or its fields as a dict.
+
+    Raises:
+        InputError: ``mode="read"`` without a collection, or what is none.
+    """
+
+    def __init__(
+        self,
+        collection: str | Path | Collection | None = None,
+        *,
+        model: str | Path | None = None,
+        mode: Mode = "write",
+        meta_fields_to_embed: Sequence[str] | None = None,
+        embedding_separator: str = SEPARATOR,
+        create: Mapping[str, Any] | None = None,
+        device: ComponentDevice | None = None,
+        token: Secret | None = None,
+        encoder_options: Mapping[str, Any] | None = None,
+        fields: HitFields | Mapping[str, str | None] | None = None,
+    ) -> None:
+        super().__init__(collection, model, mode, create, loading_options(device, token, encoder_options))
+        self._loading = device, token, dict(encoder_options or {})
+        if isinstance(meta_fields_to_embed, str):
+            raise InputError(f"meta_fields_to_embed takes a list of keys, not {meta_fields_to_embed!r}")
+        self._embedded = tuple(meta_fields_to_embed or ()), embedding_separator
+        self._fields = fields if isinstance(fields, HitFields) else HitFields(**(fields or {}))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration; the documents stay where they are.
+
+        Raises:
+            CollectionError: a temporary collection with documents in it, which would be lost.
+        """
+        collection, model, mode, create, _ = self._given
+        device, token, encoder_options = self._loading
+        if collection is None and self._holds_documents():
+            raise CollectionError(
+                "this store is temporary, and what is in it would be lost with its configuration alone; give "
+                "collection= a location"
+            )
+        fields, separator = self._embedded
+        return default_to_dict(
+            self,
+            collection=None if collection is None else location_of(collection),
+            model=None if model is None else str(model),
+            mode=mode,
+            meta_fields_to_embed=list(fields),
+            embedding_separator=separator,
+            create=dict(create),
+            device=device,
+            token=token,
+            encoder_options=encoder_options,
+            fields=asdict(self._fields),
+        )
+
+    def _holds_documents(self) -> bool:
+        """Whether a temporary store was used and has documents; makes nothing and loads no model."""
+        made = self._holder.temporary
+        return made is not None and not made.closed and made.count() > 0
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The store of this configuration."""
+        return default_from_dict(cls, data)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Pipelines are copied to be run; the copy has the same documents, also those of a temporary collection."""
+        made = type(self).__new__(type(self))
+        made.__dict__.update(self.__dict__)  # configuration, which nothing changes
+        return made
+
+    def retriever(self) -> Retriever:
+        """The core's retriever over the collection, which is opened, or made, at the first call.
+
+        Raises:
+            CollectionNotFoundError: there is no collection, and ``mode="read"``.
+            ValueError: the token is required, and its variable is not set.
+        """
+        check_token(self._loading[1])
+        return super().retriever()
+
+    def count_documents(self) -> int:
+        """How many documents there are."""
+        return self.retriever().collection.count()
+
+    def filter_documents(self, filters: Filters = None) -> list[Document]:
+        """The documents that match the filters, in the order they were written; all where there are none.
+
+        Raises:
+            FilterError: see :mod:`haystack_integrations.document_stores.late_rag.filters`.
+        """
+        found = self.retriever().collection.iterate(Selection(filter=to_filter(filters)))
+        return [from_chunk(chunk) for batch in found for chunk, _ in batch]
+
+    def search(self, query: str, top_k: int = 10, filters: Filters = None, **options: Any) -> list[Document]:
+        """The documents that answer the query best, best first, each with its similarity as score.
+
+        Args:
+            query: a text.
+            top_k: how many at most.
+            filters: only of documents that match.
+            options: ``threshold``, ``mode``, ``expand``, ``group_by``, …; see
+                :class:`late_rag.retriever.SearchOptions`.
+
+        Raises:
+            InputError: an empty query, or an argument that cannot be.
+            FilterError: a filter that cannot be read.
+        """
+        hits = self.retriever().search(query, top_k, filter=to_filter(filters), **options)
+        return [from_hit(hit, self._fields) for hit in hits]
+
+    def write_documents(self, documents: list[Document], policy: DuplicatePolicy = DuplicatePolicy.NONE) -> int:
+        """Encodes and stores documents; how many were written.
+
+        What is there with equal content and metadata is not encoded again.
+
+        Args:
+            documents: stay as they are; their scores are not stored.
+            policy: what happens to ids that are there already, or come twice: OVERWRITE has the last one, SKIP the
+                first, FAIL and NONE write all documents or nothing.
+
+        Raises:
+            DuplicateError: with FAIL and NONE, an id that is there already, or twice; it is a Haystack
+                DuplicateDocumentError.
+            InputError: what is no document, or metadata that cannot be stored.
+            ConflictError: with OVERWRITE, an id that is that of a passage of a larger document or file.
+        """
+        items = self._new(documents, policy)
+        with naming_duplicates(policy):
+            result = self._writer().add(items, on_conflict=ON_CONFLICT[policy])
+        return result.added if policy is DuplicatePolicy.SKIP else len(documents)
+
+    async def write_documents_async(
+        self, documents: list[Document], policy: DuplicatePolicy = DuplicatePolicy.NONE
+    ) -> int:
+        """Async twin; cancelled, it stops at the next step and keeps what was committed."""
+        items = await asyncio.to_thread(self._new, documents, policy)
+        writer = await asyncio.to_thread(self._writer)
+        with naming_duplicates(policy):
+            result = await writer.aadd(items, on_conflict=ON_CONFLICT[policy])
+        return result.added if policy is DuplicatePolicy.SKIP else len(documents)
+
+    def delete_documents(self, document_ids: list[str]) -> None:
+        """Removes the documents with these ids; ids that do not exist are no error."""
+        self._holder.writable().delete(Selection(ids=document_ids))  # type: ignore[arg-type]  # any sequence, but no text
+
+    def delete_all_documents(self, recreate_index: bool = False) -> None:
+        """Removes every document, and with ``recreate_index`` gives the room back that they had on disk."""
+        collection = self._holder.writable().collection
+        collection.clear()
+        if recreate_index:
+            collection.optimize()
+
+    def close(self) -> None:
+        """Removes a temporary collection; any other stays open for those who share it."""
+        self._holder.close()
+
+    async def count_documents_async(self) -> int:
+        """Async twin, in a thread, as are all others."""
+        return await asyncio.to_thread(self.count_documents)
+
+    async def filter_documents_async(self, filters: Filters = None) -> list[Document]:
+        return await asyncio.to_thread(self.filter_documents, filters)
+
+    async def search_async(
+        self, query: str, top_k: int = 10, filters: Filters = None, **options: Any
+    ) -> list[Document]:
+        return await asyncio.to_thread(self.search, query, top_k, filters, **options)
+
+    async def delete_documents_async(self, document_ids: list[str]) -> None:
+        await asyncio.to_thread(self.delete_documents, document_ids)
+
+    async def delete_all_documents_async(self, recreate_index: bool = False) -> None:
+        await asyncio.to_thread(self.delete_all_documents, recreate_index)
+
+    async def close_async(self) -> None:
+        await asyncio.to_thread(self.close)
+
+    def _writer(self) -> Retriever:
+        """Metadata that the collection itself embeds are the shared retriever's business."""
+        return self._embedding() if self._embedded[0] else self._holder.writable()
+
+    def _new(self, documents: Sequence[Document], policy: DuplicatePolicy) -> list[CoreDocument]:
+        return to_write(self._holder.writable(), converted(documents, *self._embedded), policy)

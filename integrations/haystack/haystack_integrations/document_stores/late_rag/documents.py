@@ -1,0 +1,167 @@
+"""Haystack's documents to the core's, and chunks and hits back."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from haystack.dataclasses import ByteStream, Document, SparseEmbedding
+
+from late_rag.components.hits import HitFields, known
+from late_rag.metadata import check
+from late_rag.types import Chunk, Media
+from late_rag.types import Document as CoreDocument
+
+if TYPE_CHECKING:
+    from late_rag.types import Hit
+
+EXTRA = "haystack"
+"""The key of a chunk's ``extra`` under which stands what the core has no field for."""
+
+SEPARATOR = "\n"
+"""Between the metadata that are embedded and the content."""
+
+
+def to_document(
+    document: Document, meta_fields_to_embed: Sequence[str] = (), separator: str = SEPARATOR
+) -> CoreDocument:
+    """What the core stores of a Haystack document, whose content becomes one chunk with the same id.
+
+    All of it is stored but its score; a tuple in the metadata comes back as a list. A picture as blob becomes media.
+
+    Args:
+        document: stays as it is.
+        meta_fields_to_embed: metadata that are encoded in front of the content.
+        separator: between these and the content.
+
+    Raises:
+        InputError: metadata that cannot be stored.
+    """
+    check(metadata := _listed(document.meta))
+    extra = dict(_extra(document))
+    if meta_fields_to_embed:
+        extra["embedded"] = {"fields": list(meta_fields_to_embed), "separator": separator}
+    return CoreDocument(
+        id=document.id,
+        text=document.content or "",
+        metadata=metadata,
+        media=_media(document.blob),
+        extra={EXTRA: extra} if extra else None,
+    )
+
+
+def to_chunk(document: Document, meta_fields_to_embed: Sequence[str] = (), separator: str = SEPARATOR) -> Chunk:
+    """A document from anywhere as what is encoded of it, to be looked at and not to be stored."""
+    text = document.content or ""
+    embedded = embedded_text(text, document.meta, meta_fields_to_embed, separator)
+    return Chunk(document.id, document.id, text, embedded, media=_media(document.blob))
+
+
+def embedded_text(text: str, meta: Mapping[str, Any], fields: Sequence[str], separator: str) -> str | None:
+    """The text with the values of these fields in front; None where there are none."""
+    values = [str(meta[field]) for field in fields if meta.get(field) is not None]
+    return separator.join([*values, text]) if values else None
+
+
+def embedded_fields(chunk: Chunk) -> frozenset[str]:
+    """The metadata whose change changes what is encoded of a chunk that :class:`OneChunk` made."""
+    return frozenset(_stored(chunk).get("embedded", {}).get("fields", ()))
+
+
+def with_meta(chunk: Chunk, changes: Mapping[str, Any]) -> CoreDocument:
+    """The document that became this chunk, with other metadata."""
+    metadata = {**chunk.metadata, **changes}
+    return CoreDocument(chunk.id, chunk.text, metadata, chunk.media, chunk.extra)
+
+
+class OneChunk:
+    """A chunker: a document of :func:`to_document` becomes one chunk with its id and the metadata to be embedded."""
+
+    def __call__(self, document: CoreDocument) -> Iterator[Chunk]:
+        embedded = _stored(document).get("embedded", {"fields": (), "separator": ""})
+        yield Chunk(
+            id=document.id,
+            document_id=document.id,
+            text=document.text,
+            embed_text=embedded_text(document.text, document.metadata, **embedded),
+            start=0,
+            end=len(document.text),
+            metadata=document.metadata,
+            media=document.media,
+            extra=document.extra,
+        )
+
+    def options(self) -> dict[str, Any]:
+        return {"kind": "whole"}
+
+
+def from_chunk(chunk: Chunk, score: float | None = None, more: Mapping[str, Any] | None = None) -> Document:
+    """A chunk as the Haystack document that was written, or of a passage that something else wrote.
+
+    Args:
+        chunk: as it is stored.
+        score: of the document.
+        more: stands in its metadata beside its own.
+    """
+    stored = _stored(chunk)
+    sparse = stored.get("sparse_embedding")
+    return Document(
+        id=chunk.id,
+        content=chunk.text or stored.get("content", chunk.text),
+        blob=_blob(chunk, stored.get("blob")),
+        meta={**chunk.metadata, **(more or {})},
+        score=score,
+        embedding=stored.get("embedding"),
+        sparse_embedding=None if sparse is None else SparseEmbedding.from_dict(sparse),
+    )
+
+
+def from_hit(hit: Hit, fields: HitFields | None = None) -> Document:
+    """A hit as a Haystack document, whose score is its similarity: from 0 to 1, the mean over the query's tokens.
+
+    Args:
+        hit: what a search found.
+        fields: which keys of the metadata carry what else is known of it; None is the defaults of :class:`HitFields`.
+    """
+    return from_chunk(hit.chunk, hit.similarity, known(hit, HitFields() if fields is None else fields))
+
+
+def _stored(item: Chunk | CoreDocument) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = (item.extra or {}).get(EXTRA, {})
+    return found
+
+
+def _extra(document: Document) -> Iterator[tuple[str, Any]]:
+    """What the core has no field for."""
+    if document.content is None:
+        yield "content", None
+    if document.embedding is not None:
+        yield "embedding", list(document.embedding)
+    if document.sparse_embedding is not None:
+        yield "sparse_embedding", document.sparse_embedding.to_dict()
+    if (blob := document.blob) is not None:
+        data = {} if _media(blob) else {"data": base64.b64encode(blob.data).decode("ascii")}
+        yield "blob", {"meta": _listed(blob.meta), "mime_type": blob.mime_type, **data}
+
+
+def _media(blob: ByteStream | None) -> tuple[Media, ...]:
+    """A picture, which models for pictures read; what else a blob may be is only kept."""
+    if blob is None or not (blob.mime_type or "").startswith("image/"):
+        return ()
+    return (Media(blob.data, str(blob.mime_type)),)
+
+
+def _blob(chunk: Chunk, stored: Mapping[str, Any] | None) -> ByteStream | None:
+    pictures = [item for item in chunk.media if isinstance(item.content, bytes)]
+    if stored is None:
+        return ByteStream(pictures[0].read(), mime_type=pictures[0].mime_type) if pictures else None
+    data = base64.b64decode(stored["data"]) if "data" in stored else pictures[0].read()
+    return ByteStream(data, meta=dict(stored["meta"]), mime_type=stored["mime_type"])
+
+
+def _listed(value: Any) -> Any:
+    """A copy with lists in place of tuples, which Haystack's splitter writes and JSON does not have."""
+    if isinstance(value, Mapping):
+        return {key: _listed(item) for key, item in value.items()}
+    return [_listed(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,16 @@
+"""Errors that are both the core's and Haystack's, so that whoever knows either catches them."""
+
+from __future__ import annotations
+
+from haystack.document_stores.errors import DuplicateDocumentError
+from haystack.errors import FilterError as HaystackFilterError
+
+from late_rag import errors
+
+
+class FilterError(errors.FilterError, HaystackFilterError):
+    """A filter that cannot be read, or that compares values which are in no order."""
+
+
+class DuplicateError(errors.ConflictError, DuplicateDocumentError):
+    """A document with this id is there already, or comes twice; nothing was written."""

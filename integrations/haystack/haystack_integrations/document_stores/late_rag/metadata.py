@@ -1,0 +1,184 @@
+"""The half of the document store that asks for documents by their metadata, and changes these."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from haystack_integrations.document_stores.late_rag.documents import OneChunk, embedded_fields, with_meta
+from haystack_integrations.document_stores.late_rag.filters import field_name, to_filter
+from late_rag.components.holder import StoreHolder
+from late_rag.retriever import Retriever
+from late_rag.types import Selection, batched
+
+if TYPE_CHECKING:
+    from late_rag.components.holder import Mode
+    from late_rag.protocols import Collection
+
+Filters = Mapping[str, Any] | None
+
+_TYPES = {"bool": "boolean", "text": "keyword", "time": "keyword", "list": "keyword"}
+_WRITTEN_TOGETHER = 256
+
+
+class MetadataQueries:
+    """A store without documents going in and out; see :class:`LateInteractionDocumentStore`.
+
+    A field is named with or without ``meta.`` in front, and dots descend into dicts.
+    """
+
+    def __init__(
+        self,
+        collection: str | Path | Collection | None,
+        model: str | Path | None,
+        mode: Mode,
+        create: Mapping[str, Any] | None,
+        encoder_options: Mapping[str, Any] | None,
+    ) -> None:
+        self._given = collection, model, mode, dict(create or {}), dict(encoder_options or {})
+        self._holder = StoreHolder(collection, model, mode, {"chunking": "whole", **(create or {})}, encoder_options)
+
+    def retriever(self) -> Retriever:
+        """The core's retriever over the collection, which is opened, or made, at the first call.
+
+        Raises:
+            CollectionNotFoundError: there is no collection, and ``mode="read"``.
+        """
+        return self._holder.retriever()
+
+    def _embedding(self) -> Retriever:
+        """The same, for a write of documents whose metadata are encoded in front of their content."""
+        found = self._holder.writable()
+        return Retriever(found.collection, found.encoder, OneChunk())
+
+    def count_documents_by_filter(self, filters: Filters) -> int:
+        """How many documents match the filters; all where there are none."""
+        return self.retriever().collection.count(_selection(filters))
+
+    def delete_by_filter(self, filters: Filters) -> int:
+        """Removes the documents that match the filters; how many went.
+
+        Raises:
+            InputError: no filters; ``delete_all_documents`` removes everything.
+        """
+        return self._holder.writable().delete(_selection(filters))
+
+    def update_by_filter(self, filters: Filters, meta: Mapping[str, Any]) -> int:
+        """Puts these metadata into the documents that match the filters, beside what they have.
+
+        Documents in front of whose content one of them is encoded are encoded again; else nothing is.
+
+        Args:
+            filters: which documents; all where there are none.
+            meta: keys and their new values.
+
+        Returns:
+            How many documents there were.
+
+        Raises:
+            InputError: a value that cannot be stored.
+        """
+        retriever, ids, encoded = self._holder.writable(), list[str](), list[str]()
+        for batch in retriever.collection.iterate(_selection(filters)):
+            for chunk, _ in batch:
+                (encoded if embedded_fields(chunk) & meta.keys() else ids).append(chunk.id)
+        for group in batched(encoded, _WRITTEN_TOGETHER):
+            self._embedding().add([with_meta(chunk, meta) for chunk in retriever.collection.get(group)])
+        if ids:
+            retriever.update_metadata(ids, meta)
+        return len(ids) + len(encoded)
+
+    def count_unique_metadata_by_filter(self, filters: Filters, metadata_fields: Sequence[str]) -> dict[str, int]:
+        """For each field how many distinct values the documents that match the filters have.
+
+        A list counts for each of its elements; 1, 1.0, True and "1" are four values.
+        """
+        names = {field_name(field): field.removeprefix("meta.") for field in metadata_fields}
+        counts = self.retriever().collection.count_distinct(list(names), _selection(filters))
+        return {names[name]: count for name, count in counts.items()}
+
+    def get_metadata_fields_info(self) -> dict[str, dict[str, str]]:
+        """For each field of the metadata its ``type``: boolean, int, float, or keyword for all else and for mixtures.
+
+        What is in a dict has a name of its own, joined by dots.
+        """
+        found = ((name, kinds - {"null"}) for name, kinds in self.retriever().collection.fields().items())
+        return {name: {"type": self._type(name, kinds)} for name, kinds in found if kinds - {"dict"}}
+
+    def _type(self, name: str, kinds: frozenset[str]) -> str:
+        if kinds != {"number"}:
+            return _TYPES.get(next(iter(kinds)), "keyword") if len(kinds) == 1 else "keyword"
+        values, _ = self.retriever().collection.field_values(field_name(name))
+        return "float" if any(isinstance(item.value, float) for item in values) else "int"
+
+    def get_metadata_field_min_max(self, metadata_field: str) -> dict[str, Any]:
+        """The least and greatest value of a field as ``min`` and ``max``, both None where nothing is in an order.
+
+        That is the range of its numbers where it has any, else of its texts or times.
+        """
+        ends = self.retriever().collection.field_range(field_name(metadata_field))
+        return dict(zip(("min", "max"), ends or (None, None), strict=True))
+
+    def get_metadata_field_unique_values(
+        self,
+        metadata_field: str,
+        search_term: str | None = None,
+        from_: int = 0,
+        size: int = 10,
+        filters: Filters = None,
+    ) -> tuple[list[Any], int]:
+        """A page of a field's distinct values, and how many there are on all pages.
+
+        Args:
+            metadata_field: a list counts for each of its elements.
+            search_term: only values that contain this, case ignored.
+            from_: how many values come before the page.
+            size: how many values it has at most.
+            filters: only of documents that match.
+
+        Returns:
+            Values as they were written: bools, numbers, texts, times, each in their order; and their total.
+        """
+        values, total = self.retriever().collection.field_values(
+            field_name(metadata_field), _selection(filters), search=search_term, offset=from_, limit=size
+        )
+        return [item.value for item in values], total
+
+    async def count_documents_by_filter_async(self, filters: Filters) -> int:
+        """Async twin, in a thread, as are all others."""
+        return await asyncio.to_thread(self.count_documents_by_filter, filters)
+
+    async def delete_by_filter_async(self, filters: Filters) -> int:
+        return await asyncio.to_thread(self.delete_by_filter, filters)
+
+    async def update_by_filter_async(self, filters: Filters, meta: Mapping[str, Any]) -> int:
+        return await asyncio.to_thread(self.update_by_filter, filters, meta)
+
+    async def count_unique_metadata_by_filter_async(
+        self, filters: Filters, metadata_fields: Sequence[str]
+    ) -> dict[str, int]:
+        return await asyncio.to_thread(self.count_unique_metadata_by_filter, filters, metadata_fields)
+
+    async def get_metadata_fields_info_async(self) -> dict[str, dict[str, str]]:
+        return await asyncio.to_thread(self.get_metadata_fields_info)
+
+    async def get_metadata_field_min_max_async(self, metadata_field: str) -> dict[str, Any]:
+        return await asyncio.to_thread(self.get_metadata_field_min_max, metadata_field)
+
+    async def get_metadata_field_unique_values_async(
+        self,
+        metadata_field: str,
+        search_term: str | None = None,
+        from_: int = 0,
+        size: int = 10,
+        filters: Filters = None,
+    ) -> tuple[list[Any], int]:
+        return await asyncio.to_thread(
+            self.get_metadata_field_unique_values, metadata_field, search_term, from_, size, filters
+        )
+
+
+def _selection(filters: Filters) -> Selection:
+    return Selection(filter=to_filter(filters))

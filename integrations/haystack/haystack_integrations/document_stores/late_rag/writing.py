@@ -1,0 +1,81 @@
+"""What of the documents that a store is given is to be written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from haystack.dataclasses import Document
+from haystack.document_stores.types import DuplicatePolicy
+
+from haystack_integrations.document_stores.late_rag.documents import to_document
+from haystack_integrations.document_stores.late_rag.errors import DuplicateError
+from late_rag.components.holder import check_owners
+from late_rag.errors import ConflictError, InputError
+
+if TYPE_CHECKING:
+    from late_rag.retriever import Retriever
+    from late_rag.types import Document as CoreDocument
+    from late_rag.types import OnConflict
+
+ON_CONFLICT: Mapping[DuplicatePolicy, OnConflict] = {
+    DuplicatePolicy.NONE: "fail",
+    DuplicatePolicy.FAIL: "fail",
+    DuplicatePolicy.SKIP: "skip",
+    DuplicatePolicy.OVERWRITE: "replace",
+}
+
+
+def converted(documents: Any, meta_fields_to_embed: Sequence[str], separator: str) -> list[CoreDocument]:
+    """What the core stores of the documents.
+
+    Raises:
+        InputError: no list of documents, or metadata that cannot be stored.
+    """
+    if isinstance(documents, str) or not isinstance(documents, Sequence):
+        raise InputError(f"documents takes a list of Haystack documents, not a {type(documents).__name__}")
+    for number, document in enumerate(documents):
+        if not isinstance(document, Document):
+            raise InputError(f"item {number} of documents must be a Haystack document, not a {type(document).__name__}")
+    return [to_document(document, meta_fields_to_embed, separator) for document in documents]
+
+
+def to_write(retriever: Retriever, items: Sequence[CoreDocument], policy: DuplicatePolicy) -> list[CoreDocument]:
+    """The documents that are new, or replace what is there, each id once.
+
+    Raises:
+        InputError: an unknown policy.
+        DuplicateError: an id is there, or comes twice, unless the policy is to skip or overwrite.
+        ConflictError: the id of a passage of a larger document or file would be overwritten.
+    """
+    if policy not in ON_CONFLICT:
+        raise InputError(f"policy takes a DuplicatePolicy, not {policy!r}")
+    if policy is DuplicatePolicy.OVERWRITE:
+        check_owners(retriever, items)
+        return list({item.id: item for item in items}.values())
+    there = {chunk.id for chunk in retriever.collection.get([item.id for item in items])}
+    if policy is DuplicatePolicy.SKIP:
+        first = {item.id: item for item in reversed(items) if item.id not in there}
+        return list(reversed(first.values()))
+    _check_new(items, there)
+    return list(items)
+
+
+def _check_new(items: Sequence[CoreDocument], there: Set[str]) -> None:
+    for identity, count in Counter(item.id for item in items).items():
+        if identity in there or count > 1:
+            what = "is there already" if identity in there else f"comes {count} times"
+            raise DuplicateError(f"the document {identity!r} {what}; nothing was written")
+
+
+@contextmanager
+def naming_duplicates(policy: DuplicatePolicy) -> Iterator[None]:
+    """Names a conflict of ids as Haystack does, also one that another writer causes in between."""
+    try:
+        yield
+    except ConflictError as error:
+        if policy is DuplicatePolicy.OVERWRITE:
+            raise
+        raise DuplicateError(str(error)) from error
