@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from late_rag.asynchronous import twin
+from late_rag.closing import Closing
 from late_rag.collections import shared_collection
 from late_rag.embedding_cache import EmbeddingCache
 from late_rag.encoders import load_encoder
@@ -20,7 +21,6 @@ from late_rag.types import Chunk, Hit, digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
 
     from late_rag.protocols import Collection, Encoder
     from late_rag.types import TokenEmbeddings
@@ -41,7 +41,7 @@ class Ranked(Hit):
     index: int = field(kw_only=True)
 
 
-class Reranker:
+class Reranker(Closing):
     """Scores candidates against a query by late interaction. Safe for many threads.
 
     The embeddings of candidates are kept, by content, so that the same passage is encoded once however often it comes.
@@ -115,14 +115,6 @@ class Reranker:
     def close(self) -> None:
         """Forgets the embeddings that were kept. Model and collection stay open: others may use them."""
         self._cache.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def rerank(self, query: str, candidates: Iterable[Candidate], top_k: int | None = None) -> list[Ranked]:
         """The candidates that answer the query best, best first; of equal ones the earlier first.

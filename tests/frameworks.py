@@ -19,6 +19,7 @@ import pytest
 from late_rag.chunkers.auto import AutoChunker
 from late_rag.collections.local import LocalCollection
 from late_rag.encoders.onnx import OnnxEncoder
+from late_rag.reranker import shared_reranker
 
 HANDBOOK = {
     "travel": (2021, "Business travel is approved by the head of the department before it is booked."),
@@ -129,3 +130,50 @@ def wheel(folder: Path, output: Path) -> tuple[set[str], str]:
         (metadata,) = [archive.read(name).decode() for name in held if name.endswith("METADATA")]
     assert any(name.endswith("licenses/LICENSE") for name in held)
     return {name for name in held if ".dist-info/" not in name}, metadata
+
+
+def watch_encoding(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts of documents that are encoded from now on; of those before, rerankers have nothing kept."""
+    shared_reranker().close()
+    texts: list[str] = []
+    encode = OnnxEncoder.encode_documents
+
+    def counted(self: OnnxEncoder, chunks: Any, documents: Any = None) -> Any:
+        listed = list(chunks)
+        texts.extend(chunk.encoded_text for chunk in listed)
+        return encode(self, listed, documents)
+
+    monkeypatch.setattr(OnnxEncoder, "encode_documents", counted)
+    return texts
+
+
+_SHARING = """
+import sys
+import psutil
+
+location, texts = sys.argv[1], [f"passage number {{n}} of many, about travel" for n in range(200)]
+query = "who approves travel?"
+{code}
+
+def resident():
+    return psutil.Process().memory_info().rss / 1e6
+
+kept = [use(1), use(2)]
+before = resident()
+kept += [use(number) for number in range(3, 11)]
+print(resident() - before, len(psutil.Process().open_files()))
+"""
+
+
+def check_sharing(code: str, location: Path) -> None:
+    """Ten components over one collection take one model and one open collection.
+
+    Args:
+        code: stores ``texts`` at ``location``, and defines ``use(number)``, which makes components of each kind, uses
+            them for ``query``, checks that they find ``number`` passages, and returns them.
+        location: of a collection that is not there yet.
+    """
+    arguments = [sys.executable, "-c", _SHARING.format(code=code), str(location)]
+    more, files = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.split()
+    assert float(more) < 10  # a second model alone would be 40 MB
+    assert int(files) < 20

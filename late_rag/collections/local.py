@@ -20,12 +20,12 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, TypeVar
 
 from late_rag import metadata as metadata_json
 from late_rag.asynchronous import twin
 from late_rag.chunkers.encoded import encoded_keys, possible_keys
+from late_rag.closing import Closing
 from late_rag.collections import creation, rows, schema, shared_collection
 from late_rag.collections.database import Database
 from late_rag.collections.field_values import FieldReader, Order, check_names, check_page
@@ -59,7 +59,7 @@ _BULK_CHUNKS = 5_000
 """After so many chunks in one call the log is moved into the database at once."""
 
 
-class LocalCollection:
+class LocalCollection(Closing):
     """A collection in a folder; see :class:`late_rag.protocols.Collection`. Safe for threads, processes and forks."""
 
     capabilities = Capabilities(text_search=True, staging=True)
@@ -99,14 +99,6 @@ class LocalCollection:
 
     def __repr__(self) -> str:
         return f"LocalCollection({self.location!r}, {self._database.mode!r})"
-
-    def __enter__(self) -> LocalCollection:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def location(self) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from late_rag.asynchronous import twin
+from late_rag.closing import Closing
 from late_rag.errors import CollectionExistsError, CollectionNotFoundError, CollectionReadOnlyError, InputError
 from late_rag.retriever.settings import check_options, check_recorded, new_settings
 from late_rag.retriever.stages import Stages
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Mode: TypeAlias = Literal["write", "read"]
 
 
-class CollectionHolder:
+class CollectionHolder(Closing):
     """Makes or opens a collection, and holds it with the model that belongs to it.
 
     Args:
@@ -198,14 +199,6 @@ class CollectionHolder:
         """Closes the collection, unless it was handed in open. The model stays loaded: others may use it."""
         if self._owned:
             self.collection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     async def __aenter__(self) -> Self:
         return self

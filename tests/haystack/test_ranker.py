@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,23 +17,15 @@ from haystack_integrations.document_stores.late_rag import LateInteractionDocume
 from late_rag import Reranker
 from late_rag.encoders.onnx import OnnxEncoder
 from late_rag.errors import CollectionNotFoundError, InputError, ModelError, UnsupportedError
+from tests.frameworks import watch_encoding
 
 LEAVE = "how many days of paid leave are there?"
 
 
 @pytest.fixture
-def encoded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The texts of documents that were encoded since."""
-    texts: list[str] = []
-    encode = OnnxEncoder.encode_documents
-
-    def counted(self: OnnxEncoder, chunks: Any, documents: Any = None) -> Any:
-        listed = list(chunks)
-        texts.extend(chunk.encoded_text for chunk in listed)
-        return encode(self, listed, documents)
-
-    monkeypatch.setattr(OnnxEncoder, "encode_documents", counted)
-    return texts
+    return watch_encoding(monkeypatch)
 
 
 def rank(documents: list[Document], **options: Any) -> list[Document]:

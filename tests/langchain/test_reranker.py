@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from langchain_classic.retrievers import ContextualCompressionRetriever
@@ -14,25 +12,16 @@ from langchain_core.documents import Document
 
 from langchain_late_rag import LateInteractionReranker, LateInteractionRetriever
 from late_rag import Reranker, Retriever
-from late_rag.encoders.onnx import OnnxEncoder
 from late_rag.errors import InputError, UnsupportedError
+from tests.frameworks import watch_encoding
 
 LEAVE = "how many days of paid leave are there?"
 
 
 @pytest.fixture
-def encoded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The texts of documents that were encoded since."""
-    texts: list[str] = []
-    encode = OnnxEncoder.encode_documents
-
-    def counted(self: OnnxEncoder, chunks: Any, documents: Any = None) -> Any:
-        listed = list(chunks)
-        texts.extend(chunk.encoded_text for chunk in listed)
-        return encode(self, listed, documents)
-
-    monkeypatch.setattr(OnnxEncoder, "encode_documents", counted)
-    return texts
+    return watch_encoding(monkeypatch)
 
 
 def test_order_and_scores_are_those_of_the_core(documents: list[Document]) -> None:

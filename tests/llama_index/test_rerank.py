@@ -14,10 +14,10 @@ from llama_index.core.instrumentation.event_handlers.base import BaseEventHandle
 from llama_index.core.schema import ImageNode, MetadataMode, NodeWithScore, QueryBundle, TextNode
 
 from late_rag import Reranker, Retriever
-from late_rag.encoders.onnx import OnnxEncoder
 from late_rag.errors import CollectionError, InputError, UnsupportedError
 from llama_index.postprocessor.late_rag import LateInteractionRerank
 from llama_index.retrievers.late_rag import LateInteractionRetriever
+from tests.frameworks import watch_encoding
 
 LEAVE = "how many days of paid leave are there?"
 
@@ -31,16 +31,7 @@ def found(nodes: list[TextNode]) -> list[NodeWithScore]:
 @pytest.fixture
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The texts of documents that were encoded since."""
-    texts: list[str] = []
-    encode = OnnxEncoder.encode_documents
-
-    def counted(self: OnnxEncoder, chunks: Any, documents: Any = None) -> Any:
-        listed = list(chunks)
-        texts.extend(chunk.encoded_text for chunk in listed)
-        return encode(self, listed, documents)
-
-    monkeypatch.setattr(OnnxEncoder, "encode_documents", counted)
-    return texts
+    return watch_encoding(monkeypatch)
 
 
 def rerank(given: list[NodeWithScore], **options: Any) -> list[NodeWithScore]:

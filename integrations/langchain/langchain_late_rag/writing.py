@@ -12,13 +12,12 @@ from langchain_core.vectorstores import VectorStore
 
 from langchain_late_rag.documents import to_document, with_media
 from langchain_late_rag.filters import to_filter
+from late_rag.closing import Closing
 from late_rag.components.holder import StoreHolder, check_owners
 from late_rag.errors import InputError
 from late_rag.types import Selection
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from langchain_core.embeddings import Embeddings
 
     from langchain_late_rag.filters import FilterLike
@@ -30,7 +29,7 @@ Ids: TypeAlias = Sequence[str | None] | None
 """One for each document, or None for those that have none."""
 
 
-class WritableStore(VectorStore):
+class WritableStore(Closing, VectorStore):
     """A store without searches; see :class:`langchain_late_rag.vectorstore.LateInteractionVectorStore`."""
 
     def __init__(
@@ -205,14 +204,6 @@ class WritableStore(VectorStore):
     async def aclose(self) -> None:
         """Async twin of :meth:`close`."""
         await asyncio.to_thread(self.close)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _documents(texts: Iterable[str], metadatas: Sequence[dict[str, Any]] | None) -> list[Document]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from late_rag.closing import Closing
 from late_rag.errors import UnsupportedError
 from late_rag.retriever import shared_retriever
 from late_rag.transfer import copy_collection
@@ -16,12 +17,10 @@ from llama_index.indices.late_rag.writing import ELSEWHERE, WritableIndex
 from llama_index.retrievers.late_rag import LateInteractionRetriever
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from llama_index.core.schema import Document
 
 
-class LateInteractionIndex(WritableIndex):
+class LateInteractionIndex(Closing, WritableIndex):
     """Documents, split by LlamaIndex's transformations, and found by late interaction.
 
     A document and its nodes are written in one commit, with the hash that ``refresh_ref_docs`` compares; inserted
@@ -90,14 +89,6 @@ class LateInteractionIndex(WritableIndex):
     def close(self) -> None:
         """Removes a temporary collection; any other stays open for those who share it."""
         self._holder.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def docstore(self) -> NoReturn:

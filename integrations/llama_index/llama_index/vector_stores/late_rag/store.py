@@ -8,11 +8,12 @@ import asyncio
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.bridge.pydantic import Field, PrivateAttr, field_serializer
 from llama_index.core.vector_stores.types import BasePydanticVectorStore, VectorStoreQuery, VectorStoreQueryResult
 
+from late_rag.closing import Closing
 from late_rag.components.configuration import location_of
 from late_rag.components.hits import HitFields
 from late_rag.components.holder import Mode, StoreHolder, check_owners
@@ -23,8 +24,6 @@ from llama_index.retrievers.late_rag.nodes import from_chunk, from_hit, to_chunk
 from llama_index.vector_stores.late_rag.queries import scored_hits
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from llama_index.core.schema import BaseNode
 
     from late_rag.protocols import Collection
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from llama_index.retrievers.late_rag.filters import FilterLike
 
 
-class LateInteractionVectorStore(BasePydanticVectorStore):
+class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
     """Stores each node as one chunk under its id, over-long text in windows, and finds it by MaxSim.
 
     The collection's model embeds: what LlamaIndex hands in as embeddings is not looked at, so an index or a pipeline
@@ -221,14 +220,6 @@ class LateInteractionVectorStore(BasePydanticVectorStore):
     def close(self) -> None:
         """Removes a temporary collection; any other stays open for those who share it."""
         self._holder.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _selection(node_ids: list[str] | None, filters: FilterLike | None) -> Selection:
