@@ -29,6 +29,11 @@ _ADVICE = {
     "frozenset": "pass a sorted list",
     "bytes": "decode it, or pass it as base64 text",
     "Decimal": "pass a float, or its text",
+    "PosixPath": "pass its text",
+    "WindowsPath": "pass its text",
+    "UUID": "pass its text",
+    "time": "pass its text",
+    "timedelta": "pass its seconds",
 }
 
 

@@ -61,7 +61,11 @@ class Database:
         self.closed = False
 
     def _open(self) -> None:
-        if not self.path.is_file():
+        try:
+            there = self.path.is_file()
+        except PermissionError as error:
+            raise CollectionError(f"{self.path.parent}: no permission to look into the folder") from error
+        if not there:
             raise CollectionNotFoundError(f"there is no collection at {self.path.parent}")
         if self.mode == "write":
             self._check_writable()

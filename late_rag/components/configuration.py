@@ -18,7 +18,8 @@ def check_collection(value: Any) -> Any:
     Raises:
         InputError: neither.
     """
-    if isinstance(value, str | Path) or (hasattr(value, "search") and hasattr(value, "settings")):
+    located = isinstance(value, str | Path) and str(value).strip()
+    if located or (hasattr(value, "search") and hasattr(value, "settings")):
         return value
     raise InputError(f"collection is a location or an open collection, not {value!r}")
 

@@ -139,6 +139,8 @@ def find_places(
 
 
 def _check_paths(paths: str | Path | Iterable[str | Path]) -> list[Path]:
+    if not isinstance(paths, str | os.PathLike | Iterable):
+        raise InputError(f"paths must be a file or folder, or a list of them, not {paths!r}")
     given: list[Any] = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     wrong = [path for path in given if not isinstance(path, str | os.PathLike)]
     if wrong:

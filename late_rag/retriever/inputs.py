@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
@@ -75,10 +74,14 @@ def check_top_k(top_k: object) -> int:
 
 
 def check_threshold(threshold: object) -> float | None:
-    """The least similarity of a result, or None."""
+    """The least similarity of a result, or None.
+
+    Raises:
+        InputError: no number from 0 to 1.
+    """
     if threshold is None:
         return None
-    if isinstance(threshold, bool) or not isinstance(threshold, Real) or math.isnan(threshold):
+    if isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 <= float(threshold) <= 1:
         raise InputError(f"threshold must be a similarity between 0 and 1, not {shown(threshold)}")
     return float(threshold)
 
@@ -137,9 +140,11 @@ def clean_document(document: Document) -> Document:
     """The document with a text that can be stored.
 
     Raises:
-        InputError: the text is none; the message names the document by its id.
+        InputError: the text is none, or metadata that cannot be stored; the message names the document by its id.
     """
-    text = check_text(document.text, f"document {document.id!r}")
+    name = f"document {document.id!r}"
+    text = check_text(document.text, name)
+    _check_metadata(document, name)
     return document if text == document.text else replace(document, text=text)
 
 
@@ -147,17 +152,28 @@ def clean_chunk(chunk: Chunk) -> Chunk:
     """The chunk with texts that can be encoded and stored.
 
     Raises:
-        InputError: a text or id is none; the message names the chunk by its id.
+        InputError: a text or id is none, or metadata that cannot be stored; the message names the chunk by its id.
     """
     name = f"chunk {chunk.id!r}"
     if not chunk.id:
         raise InputError(f"{name} of document {chunk.document_id!r} needs an id")
     check_text(chunk.document_id, f"the document_id of {name}")
+    _check_metadata(chunk, name if chunk.document_id == chunk.id else f"{name} of document {chunk.document_id!r}")
     text = check_text(chunk.text, name)
     embed_text = None if chunk.embed_text is None else check_text(chunk.embed_text, f"the embed_text of {name}")
     if text == chunk.text and embed_text == chunk.embed_text:
         return chunk
     return replace(chunk, text=text, embed_text=embed_text)
+
+
+def _check_metadata(item: Document | Chunk, name: str) -> None:
+    from late_rag.metadata import check
+
+    for values in (item.metadata, item.extra or {}):
+        try:
+            check(values)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
 
 
 def check_addables(items: object) -> Iterable[Document | Chunk]:

@@ -243,7 +243,9 @@ async def test_engines(index: LateInteractionIndex) -> None:
 
 def test_a_misspelt_restriction_is_an_error(index: LateInteractionIndex) -> None:
     for make in (index.as_retriever, lambda **options: index.as_query_engine(MockLLM(), **options)):
-        with pytest.raises(TypeError, match=r"unexpected argument 'filter'.*filters"):
+        with pytest.raises(
+            TypeError, match=r"unknown argument 'filter'; a retriever takes .*filters.*an engine also .*response_mode"
+        ):
             make(filter='topic == "leave"')
 
 

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, field_validator
 from langchain_late_rag.documents import foreign_media
 from late_rag.components.configuration import check_collection
 from late_rag.reranker import shared_reranker
+from late_rag.retriever.inputs import check_threshold
 from late_rag.types import Chunk, digest
 
 
@@ -39,6 +40,8 @@ class LateInteractionReranker(BaseDocumentCompressor):
 
     score_key: str = "relevance_score"
     """The key of the metadata that gets the similarity: the mean of MaxSim over the question's tokens."""
+
+    _check_threshold = field_validator("threshold")(check_threshold)
 
     @field_validator("collection")
     @classmethod

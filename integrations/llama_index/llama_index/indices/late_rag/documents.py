@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode
 
     from late_rag.protocols import Collection
+    from late_rag.retriever.inputs import Addable
 
 HASH = "llama_index_hash"
 """The key of a document's ``extra`` under which its hash stands as LlamaIndex computes it."""
@@ -45,17 +46,15 @@ class Parsed:
             chunks.get(identity, loose).append(to_chunk(node, texts.get(identity)))
         return cls([_stored(document, chunks[document.node_id]) for document in given.values()], chunks, loose)
 
-    def write(self, retriever: Retriever, model: str | None) -> None:
-        """Puts everything into the retriever's collection; each document takes the place of all it had.
+    def prepared(self, retriever: Retriever, model: str | None) -> Sequence[tuple[Retriever, Sequence[Addable]]]:
+        """What is to be added by which retriever over the collection; each document takes the place of all it had.
 
         Raises:
             ConflictError: the id of a node is that of a passage of another document.
         """
         check_owners(retriever, [*(chunk for chunks in self.chunks.values() for chunk in chunks), *self.loose])
-        if self.documents:
-            Retriever(retriever.collection, model, _Prepared(self.chunks)).add(self.documents)
-        if self.loose:
-            retriever.add(self.loose)
+        splitting = Retriever(retriever.collection, model, _Prepared(self.chunks))
+        return [(by, items) for by, items in ((splitting, self.documents), (retriever, self.loose)) if items]
 
 
 class _Prepared:

@@ -79,7 +79,10 @@ class LateInteractionIndex(Closing, WritableIndex):
         """
         own = inspect.signature(LateInteractionRetriever).parameters.keys() - {"collection"}
         for name in kwargs.keys() - own - _engine_arguments():
-            raise TypeError(f"as_retriever() got an unexpected argument {name!r}; there are: {', '.join(sorted(own))}")
+            raise TypeError(
+                f"unknown argument {name!r}; a retriever takes {', '.join(sorted(own))}, and an engine also "
+                f"{', '.join(sorted(_engine_arguments() - own))}"
+            )
         opened = self._holder.retriever().collection
         location = self._collection if isinstance(self._collection, str | Path) else opened
         common = {"model": self._model, "object_map": self._object_map, "callback_manager": self._callback_manager}

@@ -16,16 +16,18 @@ from llama_index.core.settings import Settings
 from llama_index.core.storage.docstore.types import RefDocInfo
 
 from late_rag.components.holder import Mode, StoreHolder
-from late_rag.errors import UnsupportedError
+from late_rag.errors import InputError, UnsupportedError
 from late_rag.types import Selection
 from llama_index.indices.late_rag.documents import Parsed, stored_hashes, without_objects
-from llama_index.retrievers.late_rag.nodes import from_chunk
+from llama_index.retrievers.late_rag.nodes import check_nodes, from_chunk
 
 if TYPE_CHECKING:
     from llama_index.core.callbacks import CallbackManager
     from llama_index.core.schema import BaseNode, Document, IndexNode, TransformComponent
 
     from late_rag.protocols import Collection
+    from late_rag.retriever import Retriever
+    from late_rag.retriever.inputs import Addable
 
 ELSEWHERE = (
     "a LateInteractionIndex keeps its nodes, documents and hashes in its collection alone: persist(folder) copies "
@@ -59,6 +61,8 @@ class WritableIndex(BaseIndex[IndexDict]):
             transformations=transformations or Settings.transformations,
             show_progress=show_progress,
         )
+        if isinstance(nodes, str | Path):
+            raise InputError(f"nodes is {str(nodes)!r}; the location of a collection goes into collection=")
         self._object_map.update({node.index_id: node.obj for node in objects or ()})
         bare = [node.model_copy(update={"obj": None}) for node in objects or ()]
         if nodes or bare:
@@ -86,11 +90,11 @@ class WritableIndex(BaseIndex[IndexDict]):
     async def ainsert_nodes(self, nodes: Sequence[BaseNode], **insert_kwargs: Any) -> None:
         """Async twin of :meth:`insert_nodes`."""
         with self._callback_manager.as_trace("ainsert_nodes"):
-            await asyncio.to_thread(self._insert, nodes)
+            await self._awrite([], nodes)
 
     def delete_nodes(self, node_ids: list[str], delete_from_docstore: bool = False, **delete_kwargs: Any) -> None:
         """Removes nodes, and documents that have none left; ids that do not exist are no error."""
-        self._holder.writable().delete(Selection(ids=tuple(node_ids)))
+        self._holder.writable().delete(Selection(ids=node_ids))  # type: ignore[arg-type]  # any sequence, but no text
 
     async def adelete_nodes(
         self, node_ids: list[str], delete_from_docstore: bool = False, **delete_kwargs: Any
@@ -143,20 +147,35 @@ class WritableIndex(BaseIndex[IndexDict]):
         return found
 
     def _put(self, documents: Sequence[Document], options: Mapping[str, Any]) -> None:
-        nodes = run_transformations(documents, self._transformations, show_progress=self._show_progress, **options)
-        self._write(documents, nodes)
+        shown = {"show_progress": self._show_progress, **options}
+        documents = _each_once(documents)
+        self._write(documents, run_transformations(documents, self._transformations, **shown))
 
     async def _aput(self, documents: Sequence[Document], options: Mapping[str, Any]) -> None:
         shown = {"show_progress": self._show_progress, **options}
-        nodes = await arun_transformations(documents, self._transformations, **shown)
-        await asyncio.to_thread(self._write, documents, nodes)
+        documents = _each_once(documents)
+        await self._awrite(documents, await arun_transformations(documents, self._transformations, **shown))
 
     def _write(self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode]) -> None:
-        if documents or nodes:
-            parsed = Parsed.of(documents, without_objects(nodes, self._object_map))
-            parsed.write(self._holder.writable(), self._model)
+        for retriever, items in self._prepared(documents, nodes):
+            retriever.add(items)
+
+    async def _awrite(self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode]) -> None:
+        """Async twin; cancelled, it stops at the next step and keeps what was committed."""
+        for retriever, items in await asyncio.to_thread(self._prepared, documents, nodes):
+            await retriever.aadd(items)
+
+    def _prepared(
+        self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode]
+    ) -> Sequence[tuple[Retriever, Sequence[Addable]]]:
+        listed = check_nodes(nodes)
+        if not documents and not listed:
+            return []
+        parsed = Parsed.of(documents, without_objects(listed, self._object_map))
+        return parsed.prepared(self._holder.writable(), self._model)
 
     def _changed(self, documents: Sequence[Document]) -> list[bool]:
+        check_nodes(documents, "documents")
         collection = self._holder.retriever().collection
         hashes = stored_hashes(collection, [document.node_id for document in documents])
         changed = []
@@ -173,3 +192,9 @@ class WritableIndex(BaseIndex[IndexDict]):
 
     def _build_index_from_nodes(self, nodes: Sequence[BaseNode], **build_kwargs: Any) -> NoReturn:
         raise UnsupportedError(ELSEWHERE)  # the base class would; this index never asks for it
+
+
+def _each_once(documents: Sequence[Document]) -> list[Document]:
+    """The documents; of those with the same id the last one, at the place of the first."""
+    check_nodes(documents, "documents")
+    return list({document.node_id: document for document in documents}.values())

@@ -59,7 +59,7 @@ class LateInteractionNodeParser(MetadataAwareTextSplitter):
         return default_id_func if value == {"id_func_name": "default_id_func", "title": "id_func"} else value
 
     def model_post_init(self, context: Any, /) -> None:
-        """Raises InputError for an option that cannot be."""
+        """Raises InputError for an option that cannot be, which pydantic hands on as its own ValidationError."""
         super().model_post_init(context)
         self._chunking()
 

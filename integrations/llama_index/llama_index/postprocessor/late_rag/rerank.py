@@ -15,6 +15,7 @@ from late_rag.components.configuration import check_collection, location_of
 from late_rag.components.hits import beside
 from late_rag.errors import InputError
 from late_rag.reranker import shared_reranker
+from late_rag.retriever.inputs import check_threshold
 from llama_index.retrievers.late_rag.nodes import candidate
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class LateInteractionRerank(BaseNodePostprocessor):
 
     keep_retrieval_score: bool = False
     """Whether ``metadata["retrieval_score"]`` has the score that the node had before; no model sees it."""
+
+    _check_threshold = field_validator("threshold")(check_threshold)
 
     @field_validator("collection")
     @classmethod

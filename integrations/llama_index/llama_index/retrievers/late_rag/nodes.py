@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,25 @@ _FOR_PROGRAMS = ("mime_type",)
 
 _RESOURCES = ("image_resource", "audio_resource", "video_resource")
 _ELSEWHERE = {"id_": True, "embedding": True, "metadata": True, "text": True, "relationships": True}
+
+
+def check_nodes(nodes: Any, name: str = "nodes") -> list[BaseNode]:
+    """The nodes as a list.
+
+    Raises:
+        InputError: no list of nodes, or one without an id; the message starts with ``name``.
+    """
+    if isinstance(nodes, str | Mapping | BaseNode) or not isinstance(nodes, Iterable):
+        raise InputError(f"{name} takes a list of LlamaIndex nodes, not {type(nodes).__name__}: {str(nodes)[:60]!r}")
+    listed = list(nodes)
+    for place, node in enumerate(listed):
+        if not isinstance(node, BaseNode):
+            raise InputError(
+                f"{name}[{place}] must be a LlamaIndex node, not {type(node).__name__}: {str(node)[:60]!r}"
+            )
+        if not node.node_id:
+            raise InputError(f"{name}[{place}] needs an id, not {node.node_id!r}")
+    return listed
 
 
 def to_chunk(node: BaseNode, document_text: str | None = None) -> Chunk:

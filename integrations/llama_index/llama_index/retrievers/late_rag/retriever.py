@@ -12,12 +12,12 @@ from llama_index.core.constants import DEFAULT_SIMILARITY_TOP_K
 from late_rag.components.configuration import check_collection
 from late_rag.components.hits import HitFields
 from late_rag.components.holder import check_owners
-from late_rag.errors import UnsupportedError
+from late_rag.errors import InputError, UnsupportedError
 from late_rag.retriever import Retriever, SearchOptions, shared_retriever
 from late_rag.retriever.options import check
 from late_rag.types import Selection
 from llama_index.retrievers.late_rag.filters import to_filter
-from llama_index.retrievers.late_rag.nodes import from_hit, to_chunk
+from llama_index.retrievers.late_rag.nodes import check_nodes, from_hit, to_chunk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,7 +121,7 @@ class LateInteractionRetriever(BaseRetriever):
             InputError: a node that cannot be stored; none is then.
             ConflictError: a node's id is that of a passage of another document.
         """
-        chunks = [to_chunk(node) for node in nodes]
+        chunks = [to_chunk(node) for node in check_nodes(nodes)]
         if collection is None:
             made = Retriever.create(None, "minilm" if model is None else model, chunking="whole")
             retriever = cls(made.collection, model=model, **options)
@@ -148,7 +148,7 @@ class LateInteractionRetriever(BaseRetriever):
     def _options(self) -> SearchOptions:
         return {
             "filter": to_filter(self.filters),
-            "selection": Selection(_tuple(self.node_ids), _tuple(self.doc_ids)),
+            "selection": Selection(_listed(self.node_ids, "node_ids"), _listed(self.doc_ids, "doc_ids")),
             "threshold": self.threshold,
             "mode": self.mode,
             "group_by": self.group_by,
@@ -182,5 +182,9 @@ def _queries(bundle: QueryBundle) -> list[str]:
     return bundle.custom_embedding_strs or [bundle.query_str]
 
 
-def _tuple(values: Sequence[str] | None) -> tuple[str, ...] | None:
-    return None if values is None else Selection(ids=values).ids  # type: ignore[arg-type]  # any sequence of strings
+def _listed(values: Sequence[str] | None, name: str) -> tuple[str, ...] | None:
+    if values is None:
+        return None
+    if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+        raise InputError(f"{name} takes a list of ids, not {values!r}")
+    return tuple(values)

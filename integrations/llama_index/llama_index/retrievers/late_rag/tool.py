@@ -12,14 +12,12 @@ from pydantic import BaseModel, Field, create_model
 
 from late_rag.components.tool import COUNT, NOTHING, QUERY, filter_description, narrowed
 from late_rag.errors import InputError
-from late_rag.retriever.inputs import check_top_k
 from llama_index.retrievers.late_rag.filters import to_filter
+from llama_index.retrievers.late_rag.retriever import LateInteractionRetriever
 
 if TYPE_CHECKING:
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
     from llama_index.core.schema import NodeWithScore
-
-    from llama_index.retrievers.late_rag.retriever import LateInteractionRetriever
 
 
 def late_interaction_tool(
@@ -46,25 +44,27 @@ def late_interaction_tool(
         node_postprocessors: what becomes of the nodes, such as a reranker.
         separator: what stands between passages.
     """
+    if not isinstance(retriever, LateInteractionRetriever):
+        raise InputError(
+            f"retriever must be a LateInteractionRetriever, such as index.as_retriever(), not {retriever!r}"
+        )
     default = min(retriever.similarity_top_k, most)
 
-    def asked(top_k: int, filter: str | None) -> LateInteractionRetriever:  # noqa: A002
+    def asked(top_k: object, filter: str | None) -> LateInteractionRetriever:  # noqa: A002
         """The retriever as it is for one call."""
-        if check_top_k(top_k) > most:
-            raise InputError(f"top_k must be a whole number from 1 to {most}, not {top_k!r}")
         own = copy.copy(retriever)
-        own.similarity_top_k = top_k
+        own.similarity_top_k = default if top_k is None else _count(top_k, most)
         if filter is not None and filter.strip():
             own.filters = narrowed(to_filter(retriever.filters), to_filter(filter))
         return own
 
-    def search(query: str, top_k: int = default, filter: str | None = None) -> list[NodeWithScore]:  # noqa: A002
+    def search(query: str, top_k: int | None = None, filter: str | None = None) -> list[NodeWithScore]:  # noqa: A002
         found = asked(top_k, filter).retrieve(query)
         for processor in node_postprocessors:
             found = processor.postprocess_nodes(found, query_str=query)
         return found
 
-    async def asearch(query: str, top_k: int = default, filter: str | None = None) -> list[NodeWithScore]:  # noqa: A002
+    async def asearch(query: str, top_k: int | None = None, filter: str | None = None) -> list[NodeWithScore]:  # noqa: A002
         found = await asked(top_k, filter).aretrieve(query)
         for processor in node_postprocessors:
             found = await processor.apostprocess_nodes(found, query_str=query)
@@ -81,6 +81,17 @@ def late_interaction_tool(
         async_fn=asearch,
         callback=text,
     )
+
+
+def _count(top_k: object, most: int) -> int:
+    """What a model means by it: LlamaIndex hands on what it says, such as "3" or 3.0."""
+    try:
+        count = int(str(top_k).removesuffix(".0"))
+    except ValueError:
+        count = 0
+    if not 1 <= count <= most:
+        raise InputError(f"top_k must be a whole number from 1 to {most}, not {top_k!r}")
+    return count
 
 
 def _arguments(default: int, most: int, fields: Mapping[str, str] | None) -> type[BaseModel]:

@@ -27,6 +27,8 @@ def scored_hits(retriever: Retriever, query: VectorStoreQuery, options: Mapping[
         InputError: a query without text, or an option that does not go with the mode.
         UnsupportedError: a mode that there is not, or a weight of the two halves of a hybrid search.
     """
+    if not isinstance(query, VectorStoreQuery):
+        raise InputError(f"query takes a VectorStoreQuery, not {query!r}; a retriever takes a text")
     if query.query_str is None or not query.query_str.strip():
         raise InputError(
             "the query has no text: late interaction searches by the query's text, not by its embedding; give query_str"

@@ -20,7 +20,7 @@ from late_rag.components.holder import Mode, StoreHolder, check_owners
 from late_rag.errors import CollectionError, InputError
 from late_rag.types import Selection
 from llama_index.retrievers.late_rag.filters import to_filter
-from llama_index.retrievers.late_rag.nodes import from_chunk, from_hit, to_chunk
+from llama_index.retrievers.late_rag.nodes import check_nodes, from_chunk, from_hit, to_chunk
 from llama_index.vector_stores.late_rag.queries import scored_hits
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
         create: how a new collection is made; see :class:`late_rag.retriever.CollectionOptions`.
 
     Raises:
-        InputError: ``mode="read"`` without a collection.
+        InputError: ``mode="read"`` without a collection, or an unknown argument.
     """
 
     stores_text: bool = True
@@ -75,6 +75,9 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
         create: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        if unknown := kwargs.keys() - {"class_name", "stores_text", "is_embedding_query"}:
+            known = "collection, model, mode, fields and create"
+            raise InputError(f"LateInteractionVectorStore has no argument {', '.join(sorted(unknown))}; it has {known}")
         holder = StoreHolder(collection, model, mode, {"chunking": "whole", **(create or {})})
         given: dict[str, Any] = {
             "collection": str(collection) if isinstance(collection, Path) else collection,
@@ -116,7 +119,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
             InputError: a node that cannot be stored; none is then.
             ConflictError: an id is that of a passage of another document or file.
         """
-        chunks = [to_chunk(node) for node in nodes]
+        chunks = [to_chunk(node) for node in check_nodes(nodes)]
         if chunks:
             retriever = self._holder.writable()
             check_owners(retriever, chunks)
@@ -125,7 +128,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
 
     async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
         """Async twin of :meth:`add`; cancelled, it stops at the next step and keeps what was committed."""
-        chunks = await asyncio.to_thread(lambda: [to_chunk(node) for node in nodes])
+        chunks = await asyncio.to_thread(lambda: [to_chunk(node) for node in check_nodes(nodes)])
         if chunks:
             retriever = await asyncio.to_thread(self._holder.writable)
             await asyncio.to_thread(check_owners, retriever, chunks)

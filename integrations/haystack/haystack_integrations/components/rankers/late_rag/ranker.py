@@ -15,6 +15,7 @@ from haystack_integrations.document_stores.late_rag.documents import to_chunk
 from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
 from late_rag.errors import InputError
 from late_rag.reranker import shared_reranker
+from late_rag.retriever.inputs import check_threshold
 
 if TYPE_CHECKING:
     from late_rag.reranker import Reranker
@@ -61,7 +62,7 @@ class LateInteractionRanker:
         self.model = model
         self.top_k = _limit(top_k)
         self.document_store = document_store
-        self.score_threshold = score_threshold
+        self.score_threshold = check_threshold(score_threshold)
         self.meta_fields_to_embed = list(meta_fields_to_embed)
         self.meta_data_separator = meta_data_separator
         self.device = device
@@ -118,7 +119,7 @@ class LateInteractionRanker:
             UnsupportedError: a document of a picture alone, which the model cannot read.
         """
         count = self.top_k if top_k is None else _limit(top_k)
-        least = self.score_threshold if score_threshold is None else score_threshold
+        least = self.score_threshold if score_threshold is None else check_threshold(score_threshold)
         if not documents:
             return {"documents": []}
         candidates = [to_chunk(each, self.meta_fields_to_embed, self.meta_data_separator) for each in documents]

@@ -1,0 +1,137 @@
+"""What a first user got wrong, and what came of it: clear errors, nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llama_index.core.schema import Document, TextNode
+from llama_index.core.vector_stores.types import VectorStoreQuery
+
+from late_rag.errors import InputError, LateRAGError
+from llama_index.indices.late_rag import LateInteractionIndex
+from llama_index.postprocessor.late_rag import LateInteractionRerank
+from llama_index.readers.late_rag import LateInteractionReader
+from llama_index.retrievers.late_rag import LateInteractionRetriever, late_interaction_tool
+from llama_index.vector_stores.late_rag import LateInteractionVectorStore
+
+NODES = [TextNode(id_=name, text=f"Passage {name}.") for name in "abc"]
+
+
+@pytest.fixture
+def index() -> LateInteractionIndex:
+    return LateInteractionIndex(NODES)
+
+
+def ids(index: LateInteractionIndex) -> set[str]:
+    return {item.node_id for item in index.as_retriever(similarity_top_k=1000).retrieve("passage")}
+
+
+@pytest.mark.parametrize("wrong", ["ab", None])
+def test_ids_that_are_no_list_remove_nothing(index: LateInteractionIndex, wrong: Any) -> None:
+    with pytest.raises(InputError):
+        index.delete_nodes(wrong)
+    assert ids(index) == {"a", "b", "c"}
+
+
+async def test_one_node_that_cannot_be_stored_stops_them_all(index: LateInteractionIndex, tmp_path: Path) -> None:
+    bad = TextNode(id_="bad", text="x", metadata={"file": Path("x")})
+    many = [*(TextNode(id_=f"n{number}", text=f"Passage {number}.") for number in range(299)), bad]
+    store = LateInteractionVectorStore(tmp_path / "s.rag")
+    with pytest.raises(InputError, match=r"chunk 'bad': file: .*pass its text"):
+        store.add(many)
+    with pytest.raises(InputError, match="chunk 'bad'"):
+        await store.async_add(many)
+    with pytest.raises(InputError, match="chunk 'bad'"):
+        LateInteractionRetriever.from_nodes(many, tmp_path / "r.rag")
+    with pytest.raises(InputError, match="chunk 'bad'"):
+        index.insert_nodes(many)
+    assert store.get_nodes() == []
+    assert ids(index) == {"a", "b", "c"}
+    documents = [Document(id_="invoice-17", text="x", metadata={"when": (1, 2)})]
+    with pytest.raises(InputError, match="'invoice-17'"):
+        index.refresh_ref_docs(documents)
+
+
+@pytest.mark.parametrize("put", ["from_documents", "refresh"])
+async def test_the_last_of_two_documents_with_an_id_counts(index: LateInteractionIndex, put: str) -> None:
+    two = [Document(id_="x", text="Old: by plane."), Document(id_="x", text="New: by train.")]
+    if put == "refresh":
+        index = LateInteractionIndex()
+        index.refresh_ref_docs(two)
+    else:
+        index = LateInteractionIndex.from_documents(two)
+    found = index.as_retriever(similarity_top_k=10).retrieve("by plane")
+    assert [item.text for item in found] == ["New: by train."]
+    assert await index.arefresh_ref_docs(two[1:]) == [False]
+
+
+def test_a_document_without_an_id_is_refused_before_anything_is_written(index: LateInteractionIndex) -> None:
+    with pytest.raises(InputError, match=r"documents\[1\] needs an id"):
+        index.refresh_ref_docs([Document(id_="y", text="y"), Document(id_="", text="x")])
+    assert ids(index) == {"a", "b", "c"}
+
+
+def test_a_store_refuses_the_arguments_of_other_stores() -> None:
+    for name in ("uri", "persist_dir", "collection_name"):
+        with pytest.raises(InputError, match=f"no argument {name}; it has collection"):
+            LateInteractionVectorStore(**{name: "mine.rag"})
+
+
+async def test_a_cancelled_insert_stops(index: LateInteractionIndex) -> None:
+    nodes = [TextNode(text=f"Passage {number}. " * 40) for number in range(150)]
+    task = asyncio.create_task(index.ainsert_nodes(nodes))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await index.ainsert_nodes([TextNode(id_="d", text="Passage d.")])
+    assert {"a", "b", "c", "d"} <= ids(index)
+    assert len(ids(index)) < 100
+
+
+WRONG = {
+    r"nodes is 'notes.rag'; the location of a collection goes into collection=": lambda _: LateInteractionIndex(
+        "notes.rag"
+    ),
+    r"nodes takes a list of LlamaIndex nodes, not TextNode": lambda index: index.insert_nodes(TextNode(text="x")),
+    r"nodes\[0\] must be a LlamaIndex node, not str": lambda index: index.insert_nodes(["x"]),
+    r"documents\[0\] must be a LlamaIndex node, not str: 'text'": lambda index: index.insert("text"),
+    r"documents\[0\] must be a LlamaIndex node, not str": lambda _: LateInteractionIndex.from_documents(["text"]),
+    r"documents takes a list": lambda index: index.refresh_ref_docs(Document(text="x")),
+    r"not TextNode: .*": lambda _: LateInteractionVectorStore().add(TextNode(text="x")),
+    r"nodes takes a list of LlamaIndex nodes, not NoneType": lambda _: LateInteractionVectorStore().add(None),
+    r"query takes a VectorStoreQuery, not 'printer'": lambda _: LateInteractionVectorStore().query("printer"),
+    r"such as index.as_retriever\(\)": lambda index: late_interaction_tool(index, name="x", description="y"),
+    r"paths .*None": lambda _: LateInteractionReader().load_data(None),
+    r"node_ids takes a list of ids, not 'abc'": lambda _: LateInteractionRetriever("c.rag", node_ids="abc"),
+    r"doc_ids takes a list of ids, not \[1\]": lambda _: LateInteractionRetriever("c.rag", doc_ids=[1]),
+    r"between 0 and 1, not 70": lambda _: LateInteractionRetriever("c.rag", threshold=70),
+    r"collection is a location": lambda _: LateInteractionRetriever(" "),
+}
+
+
+@pytest.mark.parametrize("told", WRONG)
+def test_the_likeliest_mistakes_are_named(index: LateInteractionIndex, told: str) -> None:
+    with pytest.raises(LateRAGError, match=told):
+        WRONG[told](index)
+
+
+def test_rerankers_refuse_a_threshold_that_nothing_reaches() -> None:
+    with pytest.raises(ValueError, match="between 0 and 1, not 5"):
+        LateInteractionRerank(threshold=5)
+
+
+@pytest.mark.parametrize(("said", "meant"), [("2", 2), (2.0, 2), (None, 3), (1, 1)])
+async def test_a_tool_takes_what_a_model_says(index: LateInteractionIndex, said: Any, meant: int) -> None:
+    tool = late_interaction_tool(index.as_retriever(similarity_top_k=3), name="x", description="y")
+    assert len(tool(query="passage", top_k=said).raw_output) == meant
+    assert len((await tool.acall(query="passage", top_k=said)).raw_output) == meant
+
+
+def test_a_query_of_the_wrong_kind_is_told_apart() -> None:
+    store = LateInteractionVectorStore()
+    store.add(NODES)
+    assert store.query(VectorStoreQuery(query_str="passage a", similarity_top_k=1)).ids == ["a"]
