@@ -35,18 +35,30 @@ def twin(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], 
         bound: Callable[..., R] = getattr(self, name)
         if not reports:
             return await asyncio.to_thread(bound, *args, **kwargs)
-        stop = threading.Event()
         options: dict[str, Any] = dict(kwargs)
-        options["progress"] = _stoppable(stop, options.get("progress"))
-        try:
-            return await asyncio.to_thread(bound, *args, **options)
-        except asyncio.CancelledError:
-            stop.set()
-            raise
+        report = options.pop("progress", None)
+        return await in_thread(lambda progress: bound(*args, progress=progress, **options), report)
 
     call.__name__ = call.__qualname__ = f"a{name}" if name != "sync" else "async_"
     call.__doc__ = f"Async twin of :meth:`{name}`; never blocks the event loop."
     return call
+
+
+async def in_thread(work: Callable[[Callable[[Any], None]], R], progress: Callable[[Any], object] | None = None) -> R:
+    """Does work in a thread, and stops it at its next step where the awaiting task is cancelled.
+
+    Args:
+        work: is given the ``progress`` to call at each step, which raises :class:`CancelledError` when it is to stop.
+        progress: is told of each step as well.
+    """
+    import asyncio
+
+    stop = threading.Event()
+    try:
+        return await asyncio.to_thread(work, _stoppable(stop, progress))
+    except asyncio.CancelledError:
+        stop.set()
+        raise
 
 
 def _stoppable(stop: threading.Event, progress: Callable[[Any], object] | None) -> Callable[[Any], None]:

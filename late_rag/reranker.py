@@ -16,6 +16,7 @@ from late_rag.encoders import load_encoder
 from late_rag.errors import InputError
 from late_rag.registry import shared
 from late_rag.retriever.inputs import check_queries, check_query, check_text, check_top_k, clean_chunk
+from late_rag.retriever.progress import Meter
 from late_rag.retriever.stages import Stages
 from late_rag.types import Chunk, Hit, digest
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from late_rag.protocols import Collection, Encoder
+    from late_rag.retriever.progress import Report
     from late_rag.types import TokenEmbeddings
 
 Candidate: TypeAlias = str | Chunk | Hit
@@ -116,7 +118,14 @@ class Reranker(Closing):
         """Forgets the embeddings that were kept. Model and collection stay open: others may use them."""
         self._cache.clear()
 
-    def rerank(self, query: str, candidates: Iterable[Candidate], top_k: int | None = None) -> list[Ranked]:
+    def rerank(
+        self,
+        query: str,
+        candidates: Iterable[Candidate],
+        top_k: int | None = None,
+        *,
+        progress: Report | None = None,
+    ) -> list[Ranked]:
         """The candidates that answer the query best, best first; of equal ones the earlier first.
 
         A text becomes a chunk whose id is the hash of its content; a hit keeps its source. A candidate without text
@@ -126,15 +135,22 @@ class Reranker(Closing):
             query: a text; one longer than the model reads is cut, with a warning.
             candidates: texts, chunks or hits, also mixed.
             top_k: how many at most; None is all.
+            progress: called with the candidates that are encoded; what it raises stops the work.
 
         Raises:
             InputError: an empty query, a candidate that is none of these, or an impossible ``top_k``.
             ModelMismatchError: the model is not the one that the collection was made by.
         """
-        return self._rerank([check_query(query)], [_checked(candidates, "candidates")], _limit(top_k))[0]
+        checked = [check_query(query)], [_checked(candidates, "candidates")]
+        return self._rerank(*checked, _limit(top_k), Meter(progress))[0]
 
     def rerank_batch(
-        self, queries: Iterable[str], candidates: Iterable[Iterable[Candidate]], top_k: int | None = None
+        self,
+        queries: Iterable[str],
+        candidates: Iterable[Iterable[Candidate]],
+        top_k: int | None = None,
+        *,
+        progress: Report | None = None,
     ) -> list[list[Ranked]]:
         """For each query what :meth:`rerank` returns for its own candidates.
 
@@ -147,26 +163,28 @@ class Reranker(Closing):
         lists = [_checked(listed, f"candidates of query {number}") for number, listed in enumerate(candidates)]
         if len(checked) != len(lists):
             raise InputError(f"{len(checked)} queries came with {len(lists)} lists of candidates; each needs its own")
-        return self._rerank(checked, lists, _limit(top_k))
+        return self._rerank(checked, lists, _limit(top_k), Meter(progress))
 
-    def _rerank(self, queries: list[str], candidates: list[list[Hit]], top_k: int | None) -> list[list[Ranked]]:
+    def _rerank(
+        self, queries: list[str], candidates: list[list[Hit]], top_k: int | None, meter: Meter
+    ) -> list[list[Ranked]]:
         if not any(candidates):
             return [[] for _ in queries]
         pairs = zip(self.encoder.encode_queries(queries), candidates, strict=True)
         results = []
         for group in _groups(pairs):
-            rows = self._embeddings(hit.chunk for _, listed in group for hit in listed)
+            rows = self._embeddings((hit.chunk for _, listed in group for hit in listed), meter)
             results += [_ranked(query, listed, rows)[:top_k] for query, listed in group]
         return results
 
-    def _embeddings(self, chunks: Iterable[Chunk]) -> Mapping[str, TokenEmbeddings]:
+    def _embeddings(self, chunks: Iterable[Chunk], meter: Meter) -> Mapping[str, TokenEmbeddings]:
         """Embeddings by content hash, each content once."""
         wanted: dict[str, list[Chunk]] = {}
         for chunk in chunks:
             wanted.setdefault(chunk.content_hash, []).append(chunk)
         rows = self._stored(wanted)
         rows.update(self._cached(content for content in wanted if content not in rows))
-        rows.update(self._encoded([same[0] for content, same in wanted.items() if content not in rows]))
+        rows.update(self._encoded([same[0] for content, same in wanted.items() if content not in rows], meter))
         return rows
 
     def _stored(self, wanted: Mapping[str, Sequence[Chunk]]) -> dict[str, TokenEmbeddings]:
@@ -191,10 +209,11 @@ class Reranker(Closing):
             if embeddings is not None:
                 yield content, embeddings
 
-    def _encoded(self, chunks: Sequence[Chunk]) -> Iterator[tuple[str, TokenEmbeddings]]:
+    def _encoded(self, chunks: Sequence[Chunk], meter: Meter) -> Iterator[tuple[str, TokenEmbeddings]]:
         encoder = self.encoder
         for chunk, embeddings in zip(chunks, encoder.encode_documents(chunks), strict=True):
             self._cache.put((chunk.content_hash, encoder.model_id, encoder.variant), embeddings)
+            meter.done(chunk.id)
             yield chunk.content_hash, embeddings
 
     arerank = twin(rerank)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import threading
 import tomllib
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -145,6 +146,27 @@ def watch_encoding(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(OnnxEncoder, "encode_documents", counted)
     return texts
+
+
+async def check_cancelling(rerank: Callable[[list[str]], Awaitable[object]]) -> None:
+    """Reranking that nobody waits for any more stops long before all is encoded, and keeps what it has."""
+    shared_reranker().close()
+    task = asyncio.ensure_future(rerank([f"Rule {number} is long. " * 30 for number in range(400)]))
+    while not kept_embeddings():
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    before = -1
+    while before != (encoded := kept_embeddings()):
+        before = encoded
+        await asyncio.sleep(0.5)
+    assert 0 < encoded < 400
+
+
+def kept_embeddings() -> int:
+    """Of how many passages the rerankers of the process keep embeddings."""
+    return len(shared_reranker()._cache)
 
 
 _SHARING = """

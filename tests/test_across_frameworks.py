@@ -164,6 +164,17 @@ def test_whoever_reads_finds_the_same(location: str, reader: str, question: str)
     assert WRITERS.keys() <= {hit.chunk.id for hit in hits}
 
 
+@pytest.mark.parametrize("writer", WRITERS)
+def test_files_that_join_a_collection_of_a_framework_are_split(writer: str, tmp_path: Path) -> None:
+    made, page = str(tmp_path / "made.rag"), tmp_path / "pages" / "long.md"
+    page.parent.mkdir()
+    page.write_text("\n\n".join(f"# Rule {number}\n\n{'It is long. ' * 60}" for number in range(20)), encoding="utf-8")
+    WRITERS[writer](made)
+    command_line("index", str(page.parent), "-c", made)
+    with Retriever.open(made, mode="read") as retriever:
+        assert retriever.collection.count() > 20
+
+
 def test_a_run_of_the_command_line_leaves_what_the_frameworks_wrote(location: str) -> None:
     with Retriever.open(location, mode="read") as retriever:
         before = [expected(hit) for hit in retriever.search(QUESTIONS[0], TOP_K)]

@@ -77,5 +77,7 @@ def _inner(location: str | Path) -> str | Path:
 def _split(location: object) -> tuple[str, str]:
     if not isinstance(location, str | Path) or not str(location).strip():
         raise InputError(f"a collection's location is a folder or a URL, not {location!r}")
+    if "\0" in str(location):
+        raise InputError(f"a collection's location has no NUL character: {location!r}")
     scheme, mark, rest = str(location).partition("://")
     return (scheme, rest) if mark and isinstance(location, str) else ("file", str(location))

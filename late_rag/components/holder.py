@@ -24,6 +24,9 @@ Mode: TypeAlias = Literal["write", "read"]
 class StoreHolder:
     """Configuration, and the retriever that it stands for: the process's shared one where there is a location.
 
+    A document that is written becomes one chunk of the same id. How a collection that is made splits the files that
+    other programs put into it is said by ``create``.
+
     A temporary collection is removed when it is closed, or when neither the holder nor anyone else has it any more.
 
     Args:
@@ -103,15 +106,16 @@ class StoreHolder:
 
     def _made(self, collection: Collection | None) -> Retriever:
         _, model, mode, create, options = self._given
-        if collection is not None:
-            return shared_retriever(collection, mode, model=model, chunker="whole", encoder_options=options)
-        return Retriever.create(None, load_encoder("minilm" if model is None else model, **options), **create)
+        if collection is None:
+            encoder = load_encoder("minilm" if model is None else model, **options)
+            collection = Retriever.create(None, encoder, **create).collection
+        return shared_retriever(collection, mode, model=model, chunker="whole", encoder_options=options)
 
     def close(self) -> None:
         """Removes a temporary collection, with all that is in it; any other stays open for those who share it."""
         with self._lock:
             if self._given[0] is None and self._own is not None:
-                self._own.close()
+                self._own.collection.close()
 
 
 def check_owners(retriever: Retriever, items: Iterable[Chunk | Document]) -> None:

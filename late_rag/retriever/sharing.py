@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from late_rag.protocols import Collection
     from late_rag.retriever.holder import Mode
+
+logger = logging.getLogger(__name__)
 
 
 def shared_retriever(
@@ -53,6 +56,7 @@ def shared_retriever(
         except CollectionNotFoundError:
             if create is None or mode == "read":
                 raise
+            logger.info("%s: there is no collection; one is made", collection)
             with contextlib.suppress(CollectionExistsError):  # another process was quicker
                 made_by = load_encoder("minilm" if model is None else model, **options)
                 Retriever.create(collection, made_by, **create).close()

@@ -13,7 +13,7 @@ from langchain_core.documents import Document
 from langchain_late_rag import LateInteractionReranker, LateInteractionRetriever
 from late_rag import Reranker, Retriever
 from late_rag.errors import InputError, UnsupportedError
-from tests.frameworks import watch_encoding
+from tests.frameworks import check_cancelling, watch_encoding
 
 LEAVE = "how many days of paid leave are there?"
 
@@ -134,3 +134,8 @@ async def test_in_a_contextual_compression_retriever(handbook: str) -> None:
     assert len(found) == 2
     assert all({"relevance_score", "similarity"} <= document.metadata.keys() for document in found)
     assert await retriever.ainvoke(LEAVE) == found
+
+
+async def test_reranking_that_is_cancelled_stops() -> None:
+    reranker = LateInteractionReranker()
+    await check_cancelling(lambda texts: reranker.acompress_documents([Document(text) for text in texts], LEAVE))

@@ -224,7 +224,7 @@ async def test_the_ways_to_make_one(tmp_path: Path) -> None:
         await store.aclose()
     with Retriever.open(tmp_path / "2.rag") as retriever:
         assert retriever.collection.settings.language == "none"
-        assert dict(retriever.collection.settings.chunking or {})["kind"] == "whole"
+        assert dict(retriever.collection.settings.chunking or {})["kind"] == "auto"  # for files that others put in
 
 
 def test_long_text_is_one_document_found_by_its_end() -> None:

@@ -17,7 +17,7 @@ from late_rag import Reranker, Retriever
 from late_rag.errors import CollectionError, InputError, UnsupportedError
 from llama_index.postprocessor.late_rag import LateInteractionRerank
 from llama_index.retrievers.late_rag import LateInteractionRetriever
-from tests.frameworks import watch_encoding
+from tests.frameworks import check_cancelling, watch_encoding
 
 LEAVE = "how many days of paid leave are there?"
 
@@ -169,3 +169,14 @@ def test_a_private_collection_stays_in_its_process(nodes: list[TextNode]) -> Non
             duplicate(reranker)
     with pytest.raises(ValueError, match="CollectionError: a temporary"):  # pydantic's own, around ours
         reranker.to_dict()
+
+
+async def test_reranking_that_is_cancelled_stops() -> None:
+    reranker = LateInteractionRerank()
+
+    async def rerank(texts: list[str]) -> object:
+        return await reranker.apostprocess_nodes(
+            [NodeWithScore(node=TextNode(text=text)) for text in texts], query_str=LEAVE
+        )
+
+    await check_cancelling(rerank)

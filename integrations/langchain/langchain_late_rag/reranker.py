@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field, field_validator
 
 from langchain_late_rag.documents import foreign_media
+from late_rag.asynchronous import in_thread
 from late_rag.components.configuration import check_collection
 from late_rag.reranker import shared_reranker
 from late_rag.retriever.inputs import check_threshold
 from late_rag.types import Chunk, digest
+
+if TYPE_CHECKING:
+    from late_rag.retriever.progress import Report
 
 
 class LateInteractionReranker(BaseDocumentCompressor):
@@ -67,15 +71,24 @@ class LateInteractionReranker(BaseDocumentCompressor):
         """
         if not documents:
             return []
-        ranked = shared_reranker(self.model, self.collection).rerank(query, map(_candidate, documents))
-        kept = [hit for hit in ranked if self.threshold is None or hit.similarity >= self.threshold]
-        return [_scored(documents[hit.index], self.score_key, hit.similarity) for hit in kept[: self.top_n]]
+        return self._ranked(documents, query)
 
     async def acompress_documents(
-        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
+        self,
+        documents: Sequence[Document],
+        query: str,
+        callbacks: Callbacks | None = None,  # noqa: ARG002 - of the interface
     ) -> list[Document]:
-        """Async twin of :meth:`compress_documents`."""
-        return await asyncio.to_thread(self.compress_documents, documents, query, callbacks)
+        """Async twin of :meth:`compress_documents`; cancelled, it stops at the next step."""
+        if not documents:
+            return []
+        return await in_thread(partial(self._ranked, documents, query))
+
+    def _ranked(self, documents: Sequence[Document], query: str, progress: Report | None = None) -> list[Document]:
+        reranker = shared_reranker(self.model, self.collection)
+        ranked = reranker.rerank(query, map(_candidate, documents), progress=progress)
+        kept = [hit for hit in ranked if self.threshold is None or hit.similarity >= self.threshold]
+        return [_scored(documents[hit.index], self.score_key, hit.similarity) for hit in kept[: self.top_n]]
 
 
 def _candidate(document: Document) -> Chunk:

@@ -118,11 +118,9 @@ class LateInteractionRetriever(BaseRetriever):
             options: of the retriever.
         """
         if collection is None:
-            made = Retriever.create(None, "minilm" if model is None else model, chunking="whole")
-            retriever = cls(collection=made.collection, model=model, **options)
-        else:
-            retriever = cls(collection=collection, model=model, **options)
-            made = shared_retriever(collection, "write", model=model, chunker="whole", create={"chunking": "whole"})
+            collection = Retriever.create(None, "minilm" if model is None else model).collection
+        retriever = cls(collection=collection, model=model, **options)
+        made = shared_retriever(collection, "write", model=model, chunker="whole", create={})
         made.add([to_document(document) for document in documents])
         return retriever
 

@@ -40,7 +40,7 @@ class WritableStore(Closing, VectorStore):
         mode: Mode = "write",
         create: Mapping[str, Any] | None = None,
     ) -> None:
-        self._holder = StoreHolder(collection, model, mode, {"chunking": "whole", **(create or {})})
+        self._holder = StoreHolder(collection, model, mode, create or {})
 
     @classmethod
     def from_texts(

@@ -54,7 +54,7 @@ class WritableIndex(BaseIndex[IndexDict]):
         show_progress: bool = False,
     ) -> None:
         self._collection, self._model, self._mode = collection, model, mode
-        self._holder = StoreHolder(collection, model, mode, {"chunking": "whole", **(create or {})})
+        self._holder = StoreHolder(collection, model, mode, create or {})
         super().__init__(
             index_struct=IndexDict(),
             callback_manager=callback_manager,

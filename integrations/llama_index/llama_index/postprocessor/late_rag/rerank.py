@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import llama_index.core.instrumentation as instrument
@@ -11,6 +12,7 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from pydantic import ConfigDict, Field, field_serializer, field_validator
 
+from late_rag.asynchronous import in_thread
 from late_rag.components.configuration import check_collection, location_of
 from late_rag.components.hits import beside
 from late_rag.errors import InputError
@@ -20,6 +22,7 @@ from llama_index.retrievers.late_rag.nodes import candidate
 
 if TYPE_CHECKING:
     from late_rag.reranker import Reranker
+    from late_rag.retriever.progress import Report
 
 _dispatcher = instrument.get_dispatcher(__name__)  # type: ignore[attr-defined]  # imported there, and public
 
@@ -75,8 +78,17 @@ class LateInteractionRerank(BaseNodePostprocessor):
             location_of(self.collection)
         return super().__getstate__()
 
-    def _postprocess_nodes(
+    async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        """Async twin, in a thread; cancelled, it stops at the next step."""
+        return await in_thread(partial(self._postprocess_nodes, nodes, query_bundle))
+
+    def _postprocess_nodes(
+        self,
+        nodes: list[NodeWithScore],
+        query_bundle: QueryBundle | None = None,
+        progress: Report | None = None,
     ) -> list[NodeWithScore]:
         """The nodes that answer the query best, with its similarity as their score; one without text is left out.
 
@@ -100,15 +112,17 @@ class LateInteractionRerank(BaseNodePostprocessor):
             EventPayload.TOP_K: top_n,
         }
         with self.callback_manager.event(CBEventType.RERANKING, payload=payload) as event:
-            ranked = self._ranked(reranker, query_bundle.query_str, nodes)[:top_n]
+            ranked = self._ranked(reranker, query_bundle.query_str, nodes, progress)[:top_n]
             event.on_end(payload={EventPayload.NODES: ranked})
         _dispatcher.event(ReRankEndEvent(nodes=ranked))
         return ranked
 
-    def _ranked(self, reranker: Reranker, query: str, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
+    def _ranked(
+        self, reranker: Reranker, query: str, nodes: list[NodeWithScore], progress: Report | None
+    ) -> list[NodeWithScore]:
         return [
             self._scored(nodes[hit.index], hit.similarity)
-            for hit in reranker.rerank(query, (candidate(item.node) for item in nodes))
+            for hit in reranker.rerank(query, (candidate(item.node) for item in nodes), progress=progress)
             if self.threshold is None or hit.similarity >= self.threshold
         ]
 

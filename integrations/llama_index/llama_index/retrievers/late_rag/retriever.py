@@ -123,11 +123,11 @@ class LateInteractionRetriever(BaseRetriever):
         """
         chunks = [to_chunk(node) for node in check_nodes(nodes)]
         if collection is None:
-            made = Retriever.create(None, "minilm" if model is None else model, chunking="whole")
+            made = Retriever.create(None, "minilm" if model is None else model)
             retriever = cls(made.collection, model=model, **options)
         else:
             retriever = cls(collection, model=model, **options)
-            made = shared_retriever(collection, "write", model=model, chunker="whole", create={"chunking": "whole"})
+            made = shared_retriever(collection, "write", model=model, chunker="whole", create={})
         check_owners(made, chunks)
         made.add(chunks)
         return retriever

@@ -78,7 +78,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
         if unknown := kwargs.keys() - {"class_name", "stores_text", "is_embedding_query"}:
             known = "collection, model, mode, fields and create"
             raise InputError(f"LateInteractionVectorStore has no argument {', '.join(sorted(unknown))}; it has {known}")
-        holder = StoreHolder(collection, model, mode, {"chunking": "whole", **(create or {})})
+        holder = StoreHolder(collection, model, mode, create or {})
         given: dict[str, Any] = {
             "collection": str(collection) if isinstance(collection, Path) else collection,
             "model": None if model is None else str(model),
