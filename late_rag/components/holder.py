@@ -77,6 +77,7 @@ class StoreHolder:
 
         Raises:
             CollectionNotFoundError: there is no collection, and ``mode="read"``.
+            CollectionError: it was temporary, and is closed.
         """
         collection, model, mode, create, options = self._given
         if isinstance(collection, str | Path):
@@ -86,6 +87,11 @@ class StoreHolder:
         with self._lock:
             if self._own is None:
                 self._own = self._made(collection)
+            if collection is None and self._own.collection.closed:
+                raise CollectionError(
+                    "this store was temporary and is closed, and what was in it is gone; give collection= a location "
+                    "to keep it"
+                )
             return self._own
 
     @property

@@ -52,6 +52,8 @@ def test_a_temporary_store_goes_with_its_holder() -> None:
         pickle.dumps(holder)
     holder.close()
     assert not folder.exists()
+    with pytest.raises(CollectionError, match="temporary and is closed"):
+        holder.retriever()
 
 
 def test_a_temporary_collection_lives_as_long_as_anybody_has_it() -> None:

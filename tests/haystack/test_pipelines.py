@@ -106,6 +106,37 @@ def test_yaml_to_pipeline_to_yaml_is_the_identity(repository: Path, handbook: st
         json.dumps(pipeline.to_dict())
 
 
+def test_components_over_one_store_are_written_down_apart(tmp_path: Path) -> None:
+    store = LateInteractionDocumentStore(
+        str(tmp_path / "a.rag"), create={"chunking": {"kind": "whole"}}, encoder_options={"workers": 1}
+    )
+    pipeline, wanted = Pipeline(), {"field": "meta.year", "operator": ">=", "value": 2020}
+    for name in ("one", "another"):
+        pipeline.add_component(name, LateInteractionRetriever(store, filters=wanted, required_filters=wanted))
+    pipeline.add_component("ranker", LateInteractionRanker(document_store=store))
+    pipeline.connect("one", "ranker")
+    text = pipeline.dumps()
+    assert "&id" not in text
+    assert Pipeline.loads(text).dumps() == text
+
+
+def test_a_folder_with_a_picture_in_the_shipped_indexing_pipeline(
+    repository: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "pixel.png").write_bytes(bytes.fromhex("89504e470d0a1a0a"))
+    (folder / "rhine.txt").write_text("The Rhine flows through the Rhine Gorge.")
+    indexing = shipped(repository, "indexing", tmp_path / "a.rag")
+    assert indexing.run({"converter": {"sources": [folder]}})["writer"]["documents_written"] == 2
+    store = LateInteractionDocumentStore(tmp_path / "a.rag", mode="read")
+    (picture,) = store.filter_documents({"field": "meta.file_path", "operator": "==", "value": "pixel.png"})
+    assert picture.blob is not None
+    assert picture.content is None
+    assert caplog.text.count(picture.id) == 1
+    assert [document.meta["file_path"] for document in store.search(QUESTION)] == ["rhine.txt"]
+
+
 def test_a_fresh_process_answers_the_same(handbook: str, tmp_path: Path) -> None:
     pipeline = Pipeline.loads(DESIGN.format(collection=handbook))
     path = tmp_path / "pipeline.yaml"

@@ -16,8 +16,8 @@ from haystack_integrations.components.retrievers.late_rag import LateInteraction
 from haystack_integrations.document_stores.late_rag import LateInteractionDocumentStore
 from late_rag import Reranker
 from late_rag.encoders.onnx import OnnxEncoder
-from late_rag.errors import CollectionNotFoundError, InputError, ModelError, UnsupportedError
-from tests.frameworks import watch_encoding
+from late_rag.errors import CollectionNotFoundError, InputError, ModelError
+from tests.frameworks import check_cancelling, watch_encoding
 
 LEAVE = "how many days of paid leave are there?"
 
@@ -45,6 +45,11 @@ async def test_the_async_twin_gives_the_same(documents: list[Document]) -> None:
     for arguments in ((), (2,), (None, 0.3)):
         expected = ranker.run(LEAVE, documents, *arguments)
         assert await ranker.run_async(LEAVE, documents, *arguments) == expected
+
+
+async def test_ranking_that_is_cancelled_stops() -> None:
+    ranker = LateInteractionRanker()
+    await check_cancelling(lambda texts: ranker.run_async(LEAVE, [Document(content=text) for text in texts]))
 
 
 def test_top_k_and_score_threshold_of_the_component_and_of_a_call(documents: list[Document]) -> None:
@@ -77,12 +82,14 @@ def test_of_documents_with_one_id_the_best_is_kept() -> None:
     assert [document.content for document in rank([*same, *same])] == [same[1].content]
 
 
-def test_what_has_no_text_is_left_out_and_what_is_a_picture_is_refused() -> None:
+def test_what_has_no_text_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     full = Document(content="Thirty days of leave.")
     assert rank([]) == []
     assert [each.content for each in rank([Document(content=" "), Document(), full])] == [full.content]
-    with pytest.raises(UnsupportedError, match="image/png"):
-        rank([Document(blob=ByteStream(b"\x89PNG\r\n\x1a\n", mime_type="image/png"))])
+    assert caplog.text == ""
+    picture = Document(id="picture", blob=ByteStream(b"\x89PNG\r\n\x1a\n", mime_type="image/png"))
+    assert [each.content for each in rank([picture, full])] == [full.content]
+    assert caplog.text.count("'picture' has no text") == 1
     with pytest.raises(InputError, match="nothing to search for"):
         LateInteractionRanker().run("", [full])
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
+FRAMEWORKS = ("haystack-ai", "langchain-core", "llama-index-core")
 
 ADAPTERS = {
     "haystack": """
@@ -68,13 +72,29 @@ def wheels(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def environments(wheels: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """By adapter the Python of an environment with that and what it needs; two are made at once."""
+    with ThreadPoolExecutor(2) as pool:
+        made = {name: pool.submit(fresh, name, wheels, repository, tmp_path_factory.mktemp(name)) for name in ADAPTERS}
+    return {name: python.result() for name, python in made.items()}
+
+
+def fresh(adapter: str, wheels: Path, repository: Path, folder: Path) -> Path:
+    """The Python of a new environment in which the adapter was installed from its wheel."""
+    run(sys.executable, "-m", "venv", "--without-pip", "fresh", folder=folder)
+    python = folder / "fresh" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    constraints = ("-c", repository / "constraints" / "dev.txt")
+    install = (*PIP, "--python", python, "install", "--no-compile", "--find-links", wheels)
+    run(*install, *constraints, f"late-rag[minilm,{adapter}]", folder=folder)
+    return python
+
+
 @pytest.mark.parametrize("adapter", ADAPTERS)
-def test_an_adapter_installs_alone_and_works(adapter: str, wheels: Path, repository: Path, tmp_path: Path) -> None:
-    run(sys.executable, "-m", "venv", "fresh", folder=tmp_path)
-    python = tmp_path / "fresh" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    constraints = repository / "constraints" / "dev.txt"
-    install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--find-links", wheels)
-    run(*install, "-c", constraints, f"late-rag[minilm,{adapter}]", folder=tmp_path)
+def test_an_adapter_installs_alone_and_works(adapter: str, environments: dict[str, Path], tmp_path: Path) -> None:
+    python = environments[adapter]
     run(python, "-c", ADAPTERS[adapter], folder=tmp_path)
-    installed = run(python, "-m", "pip", "list", "--format", "freeze", folder=tmp_path).lower()
-    assert not {"torch", "langchain", "langchain-classic"} & {line.split("==")[0] for line in installed.splitlines()}
+    installed = run(*PIP, "--python", python, "list", "--format", "freeze", folder=tmp_path).lower()
+    names = {line.split("==")[0] for line in installed.splitlines()}
+    assert not {"torch", "langchain", "langchain-classic"} & names
+    assert [name for name in FRAMEWORKS if name in names] == [FRAMEWORKS[sorted(ADAPTERS).index(adapter)]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,7 @@ from haystack.utils import ComponentDevice, Secret
 
 from haystack_integrations.document_stores.late_rag.documents import SEPARATOR, from_chunk, from_hit
 from haystack_integrations.document_stores.late_rag.filters import to_filter
+from haystack_integrations.document_stores.late_rag.inputs import check_names, check_separator, made_of
 from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
 from haystack_integrations.document_stores.late_rag.metadata import Filters, MetadataQueries
 from haystack_integrations.document_stores.late_rag.writing import ON_CONFLICT, converted, naming_duplicates, to_write
@@ -72,10 +74,9 @@ class LateInteractionDocumentStore(MetadataQueries):
     ) -> None:
         super().__init__(collection, model, mode, create, loading_options(device, token, encoder_options))
         self._loading = device, token, dict(encoder_options or {})
-        if isinstance(meta_fields_to_embed, str):
-            raise InputError(f"meta_fields_to_embed takes a list of keys, not {meta_fields_to_embed!r}")
-        self._embedded = tuple(meta_fields_to_embed or ()), embedding_separator
-        self._fields = fields if isinstance(fields, HitFields) else HitFields(**(fields or {}))
+        embedded = check_names(meta_fields_to_embed, "meta_fields_to_embed")
+        self._embedded = embedded, check_separator(embedding_separator, "embedding_separator")
+        self._fields = made_of(HitFields, fields, "fields")
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration; the documents stay where they are.
@@ -98,10 +99,10 @@ class LateInteractionDocumentStore(MetadataQueries):
             mode=mode,
             meta_fields_to_embed=list(fields),
             embedding_separator=separator,
-            create=dict(create),
+            create=copy.deepcopy(create),
             device=device,
             token=token,
-            encoder_options=encoder_options,
+            encoder_options=copy.deepcopy(encoder_options),
             fields=asdict(self._fields),
         )
 
@@ -164,7 +165,8 @@ class LateInteractionDocumentStore(MetadataQueries):
     def write_documents(self, documents: list[Document], policy: DuplicatePolicy = DuplicatePolicy.NONE) -> int:
         """Encodes and stores documents; how many were written.
 
-        What is there with equal content and metadata is not encoded again.
+        What is there with equal content and metadata is not encoded again. What has no text, and no picture that the
+        model reads, is stored and logged: filters find it, and no search does.
 
         Args:
             documents: stay as they are; their scores are not stored.
@@ -193,8 +195,14 @@ class LateInteractionDocumentStore(MetadataQueries):
         return result.added if policy is DuplicatePolicy.SKIP else len(documents)
 
     def delete_documents(self, document_ids: list[str]) -> None:
-        """Removes the documents with these ids; ids that do not exist are no error."""
-        self._holder.writable().delete(Selection(ids=document_ids))  # type: ignore[arg-type]  # any sequence, but no text
+        """Removes the documents with these ids; ids that do not exist are no error.
+
+        Raises:
+            InputError: no list of ids.
+        """
+        if document_ids is None:
+            raise InputError("document_ids takes a list of ids, not None; delete_all_documents removes everything")
+        self._holder.writable().delete(Selection(ids=tuple(check_names(document_ids, "document_ids"))))
 
     def delete_all_documents(self, recreate_index: bool = False) -> None:
         """Removes every document, and with ``recreate_index`` gives the room back that they had on disk."""
@@ -233,4 +241,5 @@ class LateInteractionDocumentStore(MetadataQueries):
         return self._embedding() if self._embedded[0] else self._holder.writable()
 
     def _new(self, documents: Sequence[Document], policy: DuplicatePolicy) -> list[CoreDocument]:
-        return to_write(self._holder.writable(), converted(documents, *self._embedded), policy)
+        retriever = self._holder.writable()
+        return to_write(retriever, converted(retriever, documents, *self._embedded), policy)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from haystack.dataclasses import ByteStream, Document, SparseEmbedding
 
+from haystack_integrations.document_stores.late_rag.inputs import stored_meta
 from late_rag.components.hits import HitFields, known
-from late_rag.metadata import check
+from late_rag.errors import InputError
 from late_rag.types import Chunk, Media
 from late_rag.types import Document as CoreDocument
 
@@ -24,43 +26,68 @@ SEPARATOR = "\n"
 
 
 def to_document(
-    document: Document, meta_fields_to_embed: Sequence[str] = (), separator: str = SEPARATOR
+    document: Document,
+    meta_fields_to_embed: Sequence[str] = (),
+    separator: str = SEPARATOR,
+    *,
+    pictures: bool = True,
 ) -> CoreDocument:
     """What the core stores of a Haystack document, whose content becomes one chunk with the same id.
 
-    All of it is stored but its score; a tuple in the metadata comes back as a list. A picture as blob becomes media.
+    All of it is stored but its score; a tuple in the metadata comes back as a list. A picture as blob becomes media,
+    where the model reads those; else it is only kept.
 
     Args:
         document: stays as it is.
         meta_fields_to_embed: metadata that are encoded in front of the content.
         separator: between these and the content.
+        pictures: whether the model reads pictures.
 
     Raises:
-        InputError: metadata that cannot be stored.
+        InputError: metadata, or an embedding, that cannot be stored; it names the document.
     """
-    check(metadata := _listed(document.meta))
-    extra = dict(_extra(document))
+    metadata = stored_meta(document.meta, f"document {document.id!r}")
+    media = _media(document.blob, pictures)
+    extra = dict(_extra(document, kept=not media))
     if meta_fields_to_embed:
         extra["embedded"] = {"fields": list(meta_fields_to_embed), "separator": separator}
     return CoreDocument(
         id=document.id,
         text=document.content or "",
         metadata=metadata,
-        media=_media(document.blob),
+        media=media,
         extra={EXTRA: extra} if extra else None,
     )
 
 
-def to_chunk(document: Document, meta_fields_to_embed: Sequence[str] = (), separator: str = SEPARATOR) -> Chunk:
+def to_chunk(
+    document: Document,
+    meta_fields_to_embed: Sequence[str] = (),
+    separator: str = SEPARATOR,
+    *,
+    pictures: bool = True,
+) -> Chunk:
     """A document from anywhere as what is encoded of it, to be looked at and not to be stored."""
     text = document.content or ""
     embedded = embedded_text(text, document.meta, meta_fields_to_embed, separator)
-    return Chunk(document.id, document.id, text, embedded, media=_media(document.blob))
+    return Chunk(document.id, document.id, text, embedded, media=_media(document.blob, pictures))
+
+
+def is_unread(document: Document, chunk: Chunk) -> bool:
+    """Whether nothing of a document can be encoded but a blob, which the model does not read."""
+    return document.blob is not None and not chunk.media and not chunk.encoded_text.strip()
 
 
 def embedded_text(text: str, meta: Mapping[str, Any], fields: Sequence[str], separator: str) -> str | None:
-    """The text with the values of these fields in front; None where there are none."""
-    values = [str(meta[field]) for field in fields if meta.get(field) is not None]
+    """The text with the values of these fields in front; None where there are none.
+
+    Raises:
+        InputError: a value that is nested too deep to be a text.
+    """
+    try:
+        values = [str(meta[field]) for field in fields if meta.get(field) is not None]
+    except RecursionError:
+        raise InputError(f"the metadata {', '.join(fields)} are nested too deep to be embedded") from None
     return separator.join([*values, text]) if values else None
 
 
@@ -132,22 +159,44 @@ def _stored(item: Chunk | CoreDocument) -> Mapping[str, Any]:
     return found
 
 
-def _extra(document: Document) -> Iterator[tuple[str, Any]]:
-    """What the core has no field for."""
+def _extra(document: Document, *, kept: bool) -> Iterator[tuple[str, Any]]:
+    """What the core has no field for; ``kept`` says whether the bytes of a blob are part of that."""
+    name = f"document {document.id!r}"
     if document.content is None:
         yield "content", None
     if document.embedding is not None:
-        yield "embedding", list(document.embedding)
+        yield "embedding", _numbers(document.embedding, _float, f"{name}: embedding")
     if document.sparse_embedding is not None:
-        yield "sparse_embedding", document.sparse_embedding.to_dict()
+        yield "sparse_embedding", _sparse(document.sparse_embedding, f"{name}: sparse_embedding")
     if (blob := document.blob) is not None:
-        data = {} if _media(blob) else {"data": base64.b64encode(blob.data).decode("ascii")}
-        yield "blob", {"meta": _listed(blob.meta), "mime_type": blob.mime_type, **data}
+        data = {"data": base64.b64encode(blob.data).decode("ascii")} if kept else {}
+        yield "blob", {"meta": stored_meta(blob.meta, f"{name}: blob.meta"), "mime_type": blob.mime_type, **data}
 
 
-def _media(blob: ByteStream | None) -> tuple[Media, ...]:
+def _sparse(embedding: SparseEmbedding, name: str) -> dict[str, Any]:
+    return {
+        "indices": _numbers(embedding.indices, operator.index, f"{name}.indices"),
+        "values": _numbers(embedding.values, _float, f"{name}.values"),
+    }
+
+
+def _numbers(values: Iterable[Any], number: Callable[[Any], float], name: str) -> list[float]:
+    """Python's own numbers, where a model may have given those of numpy."""
+    try:
+        return [number(value) for value in values]
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{name} takes a list of numbers, not {values!r:.80}") from None
+
+
+def _float(value: Any) -> float:
+    if isinstance(value, str):
+        raise TypeError
+    return float(value)
+
+
+def _media(blob: ByteStream | None, pictures: bool) -> tuple[Media, ...]:
     """A picture, which models for pictures read; what else a blob may be is only kept."""
-    if blob is None or not (blob.mime_type or "").startswith("image/"):
+    if not pictures or blob is None or not (blob.mime_type or "").startswith("image/"):
         return ()
     return (Media(blob.data, str(blob.mime_type)),)
 
@@ -158,10 +207,3 @@ def _blob(chunk: Chunk, stored: Mapping[str, Any] | None) -> ByteStream | None:
         return ByteStream(pictures[0].read(), mime_type=pictures[0].mime_type) if pictures else None
     data = base64.b64decode(stored["data"]) if "data" in stored else pictures[0].read()
     return ByteStream(data, meta=dict(stored["meta"]), mime_type=stored["mime_type"])
-
-
-def _listed(value: Any) -> Any:
-    """A copy with lists in place of tuples, which Haystack's splitter writes and JSON does not have."""
-    if isinstance(value, Mapping):
-        return {key: _listed(item) for key, item in value.items()}
-    return [_listed(item) for item in value] if isinstance(value, list | tuple) else value

@@ -14,3 +14,7 @@ class FilterError(errors.FilterError, HaystackFilterError):
 
 class DuplicateError(errors.ConflictError, DuplicateDocumentError):
     """A document with this id is there already, or comes twice; nothing was written."""
+
+
+class StoreKindError(errors.InputError, TypeError):
+    """A component was given another kind of document store."""

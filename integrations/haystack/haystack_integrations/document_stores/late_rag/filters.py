@@ -10,6 +10,8 @@ A condition is ``{"field": "meta.year", "operator": ">=", "value": 2020}``; cond
   spelling; a date is its first moment;
 - a bool is a number (``True == 1``), but not inside of a list or dict;
 - the text of a document without content is empty: ``None`` and ``""`` are one to a filter on ``content``;
+- the collection's own fields can be filtered as well: ``$source``, the file that a passage came from, and
+  ``$document_id``;
 - ``content`` and ``id`` have no order, and ``embedding``, ``sparse_embedding``, ``blob`` and ``meta`` as a whole cannot
   be filtered.
 """
@@ -20,11 +22,12 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from functools import lru_cache, partial
+from reprlib import repr as shown  # also of what is nested deep
 from typing import Any, TypeAlias
 
 from haystack_integrations.document_stores.late_rag.errors import FilterError
 from late_rag import errors
-from late_rag.filters import And, Condition, Filter, Not, Or
+from late_rag.filters import BUILT_IN, And, Condition, Filter, Not, Or
 from late_rag.filters.times import read_datetime
 from late_rag.filters.tree import MAX_DEPTH
 from late_rag.filters.values import is_number
@@ -36,7 +39,9 @@ EVERYTHING = Condition("$id", "not_in", ())
 
 _Make: TypeAlias = Callable[[str, Any], Filter]
 
-_BUILT_IN = {"id": "$id", "content": "$text"}
+_TEXTS = {"id": "$id", "content": "$text", "$id": "$id", "$text": "$text"}
+"""What every document has, and what the collection calls it."""
+
 _NO_FIELDS = ("embedding", "sparse_embedding", "blob", "meta")
 _COMPARE: Mapping[str, Callable[[int, Any], bool]] = {
     ">": lambda one, other: one > other,
@@ -63,7 +68,13 @@ def to_filter(filters: Mapping[str, Any] | None) -> Filter | None:
 
 
 def field_name(name: str) -> str:
-    """The core's name of a field of the metadata, with or without ``meta.`` in front."""
+    """The core's name of a field of the metadata, with or without ``meta.`` in front, or of one of its own.
+
+    Its own are ``$source``, the file that a passage came from, ``$document_id``, and others of
+    :data:`late_rag.filters.BUILT_IN`; a key of the metadata that is called so is ``meta.$source``.
+    """
+    if name in BUILT_IN:
+        return name
     name = name.removeprefix("meta.")
     return f"${name}" if name.startswith("$") else name
 
@@ -109,8 +120,8 @@ def _condition(given: Mapping[str, Any]) -> Filter:
         raise FilterError(f"'field' takes the name of a field, got {field!r}")
     if field in _NO_FIELDS:
         raise FilterError(f"the field {field!r} cannot be filtered; give a field of the metadata, content or id")
-    if field in _BUILT_IN:
-        return _of_text(_BUILT_IN[field], operator, value)
+    if field in _TEXTS:
+        return _of_text(_TEXTS[field], operator, value)
     if _is_missing(field):
         return EVERYTHING if _matches_none(make(field_name(field), value), operator, value) else NOTHING
     return make(field_name(field), value)
@@ -160,7 +171,7 @@ def _equal(field: str, value: Any) -> Filter:
 
 def _listed(operator: str, field: str, value: Any) -> Filter:
     if not isinstance(value, list):
-        raise FilterError(f"{field} {operator} takes a list, got {value!r}")
+        raise FilterError(f"{field} {operator} takes a list, got {shown(value)}")
     return Condition(field, operator.replace(" ", "_"), [same for item in value for same in _same(item)])
 
 
@@ -195,7 +206,7 @@ def _time(operator: str, field: str, value: Any) -> datetime:
     if moment is None:
         raise FilterError(
             f"{field} {operator} takes a number, a datetime or an ISO 8601 text such as '2020-01-31T10:30:00', "
-            f"got {value!r}"
+            f"got {shown(value)}"
         )
     return moment
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from haystack_integrations.document_stores.late_rag.documents import OneChunk, embedded_fields, with_meta
 from haystack_integrations.document_stores.late_rag.filters import field_name, to_filter
+from haystack_integrations.document_stores.late_rag.inputs import check_names, stored_meta
 from late_rag.components.holder import StoreHolder
+from late_rag.errors import InputError
 from late_rag.retriever import Retriever
 from late_rag.types import Selection, batched
 
@@ -26,7 +28,8 @@ _WRITTEN_TOGETHER = 256
 class MetadataQueries:
     """A store without documents going in and out; see :class:`LateInteractionDocumentStore`.
 
-    A field is named with or without ``meta.`` in front, and dots descend into dicts.
+    A field is named with or without ``meta.`` in front, and dots descend into dicts; ``$source`` is the file that a
+    passage came from.
     """
 
     def __init__(
@@ -38,13 +41,14 @@ class MetadataQueries:
         encoder_options: Mapping[str, Any] | None,
     ) -> None:
         self._given = collection, model, mode, dict(create or {}), dict(encoder_options or {})
-        self._holder = StoreHolder(collection, model, mode, {"chunking": "whole", **(create or {})}, encoder_options)
+        self._holder = StoreHolder(collection, model, mode, create or {}, encoder_options)
 
     def retriever(self) -> Retriever:
         """The core's retriever over the collection, which is opened, or made, at the first call.
 
         Raises:
             CollectionNotFoundError: there is no collection, and ``mode="read"``.
+            CollectionError: it was temporary, and is closed.
         """
         return self._holder.retriever()
 
@@ -63,7 +67,10 @@ class MetadataQueries:
         Raises:
             InputError: no filters; ``delete_all_documents`` removes everything.
         """
-        return self._holder.writable().delete(_selection(filters))
+        wanted = to_filter(filters)
+        if wanted is None:
+            raise InputError("delete_by_filter takes filters; delete_all_documents removes everything")
+        return self._holder.writable().delete(Selection(filter=wanted))
 
     def update_by_filter(self, filters: Filters, meta: Mapping[str, Any]) -> int:
         """Puts these metadata into the documents that match the filters, beside what they have.
@@ -78,8 +85,11 @@ class MetadataQueries:
             How many documents there were.
 
         Raises:
-            InputError: a value that cannot be stored.
+            InputError: a value that cannot be stored; nothing was changed.
         """
+        if not isinstance(meta, Mapping):
+            raise InputError(f"meta takes a dict of keys and their new values, not {meta!r}")
+        meta = stored_meta(meta, "meta")
         retriever, ids, encoded = self._holder.writable(), list[str](), list[str]()
         for batch in retriever.collection.iterate(_selection(filters)):
             for chunk, _ in batch:
@@ -95,7 +105,8 @@ class MetadataQueries:
 
         A list counts for each of its elements; 1, 1.0, True and "1" are four values.
         """
-        names = {field_name(field): field.removeprefix("meta.") for field in metadata_fields}
+        fields = check_names(metadata_fields, "metadata_fields")
+        names = {field_name(field): field.removeprefix("meta.") for field in fields}
         counts = self.retriever().collection.count_distinct(list(names), _selection(filters))
         return {names[name]: count for name, count in counts.items()}
 
@@ -110,7 +121,7 @@ class MetadataQueries:
     def _type(self, name: str, kinds: frozenset[str]) -> str:
         if kinds != {"number"}:
             return _TYPES.get(next(iter(kinds)), "keyword") if len(kinds) == 1 else "keyword"
-        values, _ = self.retriever().collection.field_values(field_name(name))
+        values, _ = self.retriever().collection.field_values(field_name(f"meta.{name}"))
         return "float" if any(isinstance(item.value, float) for item in values) else "int"
 
     def get_metadata_field_min_max(self, metadata_field: str) -> dict[str, Any]:

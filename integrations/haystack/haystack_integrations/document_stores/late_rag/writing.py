@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from haystack.dataclasses import Document
 from haystack.document_stores.types import DuplicatePolicy
 
 from haystack_integrations.document_stores.late_rag.documents import to_document
 from haystack_integrations.document_stores.late_rag.errors import DuplicateError
+from haystack_integrations.document_stores.late_rag.inputs import check_documents
 from late_rag.components.holder import check_owners
 from late_rag.errors import ConflictError, InputError
 
@@ -28,18 +28,17 @@ ON_CONFLICT: Mapping[DuplicatePolicy, OnConflict] = {
 }
 
 
-def converted(documents: Any, meta_fields_to_embed: Sequence[str], separator: str) -> list[CoreDocument]:
-    """What the core stores of the documents.
+def converted(
+    retriever: Retriever, documents: Any, meta_fields_to_embed: Sequence[str], separator: str
+) -> list[CoreDocument]:
+    """What the core stores of the documents; a picture that the model does not read is only kept.
 
     Raises:
         InputError: no list of documents, or metadata that cannot be stored.
     """
-    if isinstance(documents, str) or not isinstance(documents, Sequence):
-        raise InputError(f"documents takes a list of Haystack documents, not a {type(documents).__name__}")
-    for number, document in enumerate(documents):
-        if not isinstance(document, Document):
-            raise InputError(f"item {number} of documents must be a Haystack document, not a {type(document).__name__}")
-    return [to_document(document, meta_fields_to_embed, separator) for document in documents]
+    given = check_documents(documents)
+    pictures = any(document.blob is not None for document in given) and "image" in retriever.encoder.modalities
+    return [to_document(document, meta_fields_to_embed, separator, pictures=pictures) for document in given]
 
 
 def to_write(retriever: Retriever, items: Sequence[CoreDocument], policy: DuplicatePolicy) -> list[CoreDocument]:

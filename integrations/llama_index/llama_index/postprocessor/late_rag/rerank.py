@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import llama_index.core.instrumentation as instrument
@@ -18,13 +18,16 @@ from late_rag.components.hits import beside
 from late_rag.errors import InputError
 from late_rag.reranker import shared_reranker
 from late_rag.retriever.inputs import check_threshold
+from late_rag.retriever.progress import Report
 from llama_index.retrievers.late_rag.nodes import candidate
 
 if TYPE_CHECKING:
     from late_rag.reranker import Reranker
-    from late_rag.retriever.progress import Report
 
 _dispatcher = instrument.get_dispatcher(__name__)  # type: ignore[attr-defined]  # imported there, and public
+
+_progress: ContextVar[Report | None] = ContextVar("late_rag_rerank_progress", default=None)
+"""What stops the work of one async call: LlamaIndex's interface has no argument for it."""
 
 RETRIEVAL_SCORE = "retrieval_score"
 """The key of the metadata that gets the score a node had before, as LlamaIndex's own rerankers name it."""
@@ -82,13 +85,15 @@ class LateInteractionRerank(BaseNodePostprocessor):
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         """Async twin, in a thread; cancelled, it stops at the next step."""
-        return await in_thread(partial(self._postprocess_nodes, nodes, query_bundle))
+
+        def work(progress: Report) -> list[NodeWithScore]:
+            _progress.set(progress)  # in the thread's own copy of the context
+            return self._postprocess_nodes(nodes, query_bundle)
+
+        return await in_thread(work)
 
     def _postprocess_nodes(
-        self,
-        nodes: list[NodeWithScore],
-        query_bundle: QueryBundle | None = None,
-        progress: Report | None = None,
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         """The nodes that answer the query best, with its similarity as their score; one without text is left out.
 
@@ -112,17 +117,16 @@ class LateInteractionRerank(BaseNodePostprocessor):
             EventPayload.TOP_K: top_n,
         }
         with self.callback_manager.event(CBEventType.RERANKING, payload=payload) as event:
-            ranked = self._ranked(reranker, query_bundle.query_str, nodes, progress)[:top_n]
+            ranked = self._ranked(reranker, query_bundle.query_str, nodes)[:top_n]
             event.on_end(payload={EventPayload.NODES: ranked})
         _dispatcher.event(ReRankEndEvent(nodes=ranked))
         return ranked
 
-    def _ranked(
-        self, reranker: Reranker, query: str, nodes: list[NodeWithScore], progress: Report | None
-    ) -> list[NodeWithScore]:
+    def _ranked(self, reranker: Reranker, query: str, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
+        candidates = (candidate(item.node) for item in nodes)
         return [
             self._scored(nodes[hit.index], hit.similarity)
-            for hit in reranker.rerank(query, (candidate(item.node) for item in nodes), progress=progress)
+            for hit in reranker.rerank(query, candidates, progress=_progress.get())
             if self.threshold is None or hit.similarity >= self.threshold
         ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import mimetypes
 import tempfile
@@ -12,9 +13,9 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Self
 
 from haystack import Document, component, default_from_dict, default_to_dict
-from haystack.components.converters.utils import normalize_metadata
 from haystack.dataclasses import ByteStream
 
+from haystack_integrations.document_stores.late_rag.inputs import copied_meta, made_of
 from late_rag.errors import InputError, LateRAGError
 from late_rag.loaders import RecordFields, load
 
@@ -81,10 +82,12 @@ class LateInteractionConverter:
             ``documents``, in the order of the sources.
 
         Raises:
+            InputError: no list of sources, or metadata that are none for each of them.
             LateRAGError: with ``raise_on_failure``, a source that cannot be read.
         """
+        metas = _metas(meta, len(_check_sources(sources)))
         documents: list[Document] = []
-        for source, given in zip(sources, normalize_metadata(meta, len(sources)), strict=True):
+        for source, given in zip(sources, metas, strict=True):
             try:
                 documents += self._converted(source, given)
             except LateRAGError as error:
@@ -124,7 +127,7 @@ class LateInteractionConverter:
         return meta | {"file_path": PurePath(meta["file_path"]).name}
 
     def _fields(self) -> RecordFields:
-        return RecordFields(**(self.record_fields or {}))
+        return made_of(RecordFields, self.record_fields, "record_fields")
 
     def to_dict(self) -> dict[str, Any]:
         """The component as a pipeline's YAML has it."""
@@ -132,13 +135,42 @@ class LateInteractionConverter:
             self,
             store_full_path=self.store_full_path,
             raise_on_failure=self.raise_on_failure,
-            record_fields=self.record_fields,
+            record_fields=copy.deepcopy(self.record_fields),
         )
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """What :meth:`to_dict` gave, as a component."""
         return default_from_dict(cls, data)
+
+
+def _check_sources(sources: Any) -> list[str | Path | ByteStream]:
+    """A list of sources. A text alone would be taken for its letters, of which "/" is the whole disk, and an empty one
+    for the folder that one is in.
+    """
+    if isinstance(sources, str | Path | ByteStream):
+        raise InputError(f"sources takes a list; put it into one: [{_shown(sources)}]")
+    if not isinstance(sources, list | tuple):
+        raise InputError(f"sources takes a list of paths and ByteStreams, not {_shown(sources)}")
+    for number, source in enumerate(sources):
+        if not isinstance(source, str | Path | ByteStream) or (isinstance(source, str) and not source.strip()):
+            raise InputError(f"sources[{number}] must be a path or a ByteStream, not {_shown(source)}")
+    return list(sources)
+
+
+def _shown(value: object) -> str:
+    return "a ByteStream" if isinstance(value, ByteStream) else f"{value!r:.80}"
+
+
+def _metas(meta: Any, count: int) -> list[dict[str, Any]]:
+    """A dict of its own for each source."""
+    given = list(meta) if isinstance(meta, list | tuple) else [{} if meta is None else meta] * count
+    if len(given) != count:
+        raise InputError(f"meta has the length {len(given)}, and there are {count} sources; give a dict for each")
+    for each in given:
+        if not isinstance(each, dict):
+            raise InputError(f"meta takes a dict, or a list of one for each source, not {each!r:.80}")
+    return [copied_meta(each, "meta") for each in given]
 
 
 def _document(document: CoreDocument, meta: dict[str, Any], identity: str = "") -> Document:

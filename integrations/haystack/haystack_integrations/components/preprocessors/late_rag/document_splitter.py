@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 from haystack import Document, component, default_from_dict, default_to_dict
 
+from haystack_integrations.document_stores.late_rag.inputs import check_documents, copied_meta
 from late_rag.chunkers import ChunkingOptions, load_chunker
 from late_rag.encoders import load_encoder
 from late_rag.errors import InputError
@@ -27,8 +28,9 @@ logger = logging.getLogger(__name__)
 class LateInteractionDocumentSplitter:
     """Splits at headings, paragraphs and sentences, and counts with the encoder's own tokenizer.
 
-    Each passage is a part of the text as it stands, and its metadata say which, as those of Haystack's
-    ``DocumentSplitter`` do: ``source_id``, ``split_id``, ``split_idx_start``, ``page_number``, and with ``overlap``
+    Each passage is a part of the text as it stands, with the white space that follows it, so that the passages of a
+    text are together that text. Its metadata say which part, as those of Haystack's ``DocumentSplitter`` do:
+    ``source_id``, ``split_id``, ``split_idx_start``, ``page_number``, and with ``overlap``
     ``_split_overlap``; ``heading`` besides, where there are headings. Its id is that of the document, ``#`` and its
     number. What else the document's metadata has, each passage has too.
 
@@ -74,16 +76,20 @@ class LateInteractionDocumentSplitter:
         """Splits documents.
 
         Args:
-            documents: They stay as they are. One with an empty text has no passages.
+            documents: They stay as they are. One with a blob and no text, such as a picture, is passed on whole; one
+                with neither has no passages, and is logged. Haystack's splitters raise there, but a folder may have
+                pictures beside its texts.
 
         Returns:
             ``documents``: the passages, in the order of their documents.
 
         Raises:
-            InputError: a document whose content is None.
+            InputError: no list of documents, or different ones with one id, whose passages would overwrite each other;
+                one that comes twice alike is split once.
         """
+        given = _distinct(check_documents(documents))
         chunker = self._chunker()
-        return {"documents": [passage for document in documents for passage in self._passages(document, chunker)]}
+        return {"documents": [passage for document in given for passage in self._passages(document, chunker)]}
 
     @component.output_types(documents=list[Document])
     async def run_async(self, documents: list[Document]) -> dict[str, list[Document]]:
@@ -94,18 +100,17 @@ class LateInteractionDocumentSplitter:
         return load_chunker(self.options.to_json(), load_encoder(self.model))
 
     def _passages(self, document: Document, chunker: Chunker) -> Iterator[Document]:
-        if document.content is None:
-            raise InputError(f"document {document.id!r} has no text to split: its content is None; leave it out")
-        if not document.content.strip():
-            logger.warning("document %r has an empty text, and so no passages", document.id)
+        if not (document.content or "").strip():
+            yield from _without_text(document)
             return
-        chunks = list(chunker(CoreDocument(document.id, document.content, document.meta)))
+        chunks = list(chunker(CoreDocument(document.id, document.content or "", document.meta)))
         overlaps = _overlaps(document.id, chunks) if self.options.overlap else None
-        for number, chunk in enumerate(chunks):
-            meta = copy.deepcopy({**_heading(chunk), **document.meta}) | _place(document, number, chunk)
+        for number, (chunk, content) in enumerate(zip(chunks, _contents(document, chunks), strict=True)):
+            known = copied_meta({**_heading(chunk), **document.meta}, f"document {document.id!r}")
+            meta = known | _place(document, number, chunk)
             if overlaps is not None:
                 meta["_split_overlap"] = overlaps[number]
-            yield Document(id=_identity(document.id, number), content=chunk.text, meta=meta)
+            yield Document(id=_identity(document.id, number), content=content, meta=meta)
 
     def to_dict(self) -> dict[str, Any]:
         """The component as a pipeline's YAML has it."""
@@ -124,6 +129,35 @@ class LateInteractionDocumentSplitter:
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """What :meth:`to_dict` gave, as a component."""
         return default_from_dict(cls, data)
+
+
+def _distinct(documents: Sequence[Document]) -> list[Document]:
+    """Each document once."""
+    found: dict[str, Document] = {}
+    for document in documents:
+        held = found.setdefault(document.id, document)
+        if held is not document and held != document:
+            raise InputError(
+                f"two different documents have the id {document.id!r}, and their passages would have the same ids; "
+                "give each an id of its own"
+            )
+    return list(found.values())
+
+
+def _without_text(document: Document) -> Iterator[Document]:
+    """A document that there is nothing to split of."""
+    if document.blob is not None:
+        yield replace(document, meta=copied_meta(document.meta, f"document {document.id!r}"))
+    else:
+        logger.warning("document %r has an empty text, and so no passages", document.id)
+
+
+def _contents(document: Document, chunks: Sequence[Chunk]) -> Iterator[str]:
+    """The text of each passage, and what stands between it and the next: white space, which chunks leave out."""
+    text = document.content or ""
+    starts = [chunk.start or 0 for chunk in chunks] + [len(text)]
+    for chunk, start, following in zip(chunks, starts, starts[1:], strict=False):
+        yield text[start : max(chunk.end or 0, following)]
 
 
 def _heading(chunk: Chunk) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
@@ -11,14 +12,18 @@ from haystack import Document, component, default_from_dict, default_to_dict
 from haystack.utils import ComponentDevice, Secret
 
 from haystack_integrations.document_stores.late_rag.document_store import LateInteractionDocumentStore
-from haystack_integrations.document_stores.late_rag.documents import to_chunk
+from haystack_integrations.document_stores.late_rag.documents import is_unread, to_chunk
+from haystack_integrations.document_stores.late_rag.errors import StoreKindError
+from haystack_integrations.document_stores.late_rag.inputs import check_documents, check_names, check_separator
 from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
-from late_rag.errors import InputError
 from late_rag.reranker import shared_reranker
-from late_rag.retriever.inputs import check_threshold
+from late_rag.retriever.inputs import check_query, check_threshold, check_top_k
 
 if TYPE_CHECKING:
-    from late_rag.reranker import Reranker
+    from late_rag.reranker import Ranked, Reranker
+    from late_rag.types import Chunk
+
+logger = logging.getLogger(__name__)
 
 
 @component
@@ -40,7 +45,7 @@ class LateInteractionRanker:
 
     Raises:
         TypeError: ``document_store`` is another kind of store.
-        InputError: an impossible ``top_k``.
+        InputError: an option that cannot be.
     """
 
     def __init__(
@@ -56,15 +61,15 @@ class LateInteractionRanker:
         token: Secret | None = None,
     ) -> None:
         if document_store is not None and not isinstance(document_store, LateInteractionDocumentStore):
-            raise TypeError(
+            raise StoreKindError(
                 f"document_store must be a LateInteractionDocumentStore, not a {type(document_store).__name__}"
             )
         self.model = model
-        self.top_k = _limit(top_k)
+        self.top_k = None if top_k is None else check_top_k(top_k)
         self.document_store = document_store
         self.score_threshold = check_threshold(score_threshold)
-        self.meta_fields_to_embed = list(meta_fields_to_embed)
-        self.meta_data_separator = meta_data_separator
+        self.meta_fields_to_embed = check_names(meta_fields_to_embed, "meta_fields_to_embed")
+        self.meta_data_separator = check_separator(meta_data_separator, "meta_data_separator")
         self.device = device
         self.token = token
         self._options = loading_options(device, token)
@@ -86,13 +91,12 @@ class LateInteractionRanker:
         await asyncio.to_thread(self.warm_up)
 
     def close(self) -> None:
-        """Closes the store where there is one, of which only a temporary one notices."""
-        if self.document_store is not None:
-            self.document_store.close()
+        """Leaves the store open, which others may have too; only its own ``close`` closes it."""
+        self._warm = False
 
     async def close_async(self) -> None:
         """Async twin of :meth:`close`."""
-        await asyncio.to_thread(self.close)
+        self.close()
 
     @component.output_types(documents=list[Document])
     def run(
@@ -107,7 +111,7 @@ class LateInteractionRanker:
         Args:
             query: The question.
             documents: What to rank. They stay as they are; of several with one id the best is kept, and one without
-                text is left out.
+                text is left out, with a warning where it has a blob, which the model does not read.
             top_k: How many documents at most, in place of the component's.
             score_threshold: The least similarity, in place of the component's.
 
@@ -115,20 +119,11 @@ class LateInteractionRanker:
             ``documents``: copies with their score, best first.
 
         Raises:
-            InputError: an empty query, or an impossible ``top_k``.
-            UnsupportedError: a document of a picture alone, which the model cannot read.
+            InputError: an empty query, what is no list of documents, or an impossible ``top_k``.
         """
-        count = self.top_k if top_k is None else _limit(top_k)
-        least = self.score_threshold if score_threshold is None else check_threshold(score_threshold)
-        if not documents:
-            return {"documents": []}
-        candidates = [to_chunk(each, self.meta_fields_to_embed, self.meta_data_separator) for each in documents]
-        best: dict[str, Document] = {}
-        for hit in self._reranker().rerank(query, candidates):
-            if least is None or hit.similarity >= least:
-                document = documents[hit.index]
-                best.setdefault(document.id, replace(document, score=hit.similarity))
-        return {"documents": list(best.values())[:count]}
+        limits = self._limits(top_k, score_threshold)
+        reranker, candidates = self._prepared(query, documents)
+        return _best(reranker.rerank(query, candidates) if reranker else [], documents, *limits)
 
     @component.output_types(documents=list[Document])
     async def run_async(
@@ -138,8 +133,29 @@ class LateInteractionRanker:
         top_k: int | None = None,
         score_threshold: float | None = None,
     ) -> dict[str, list[Document]]:
-        """Async twin of :meth:`run`, which works in a thread."""
-        return await asyncio.to_thread(self.run, query, documents, top_k, score_threshold)
+        """Async twin of :meth:`run`, which works in a thread; cancelled, it stops at the next step."""
+        limits = self._limits(top_k, score_threshold)
+        reranker, candidates = await asyncio.to_thread(self._prepared, query, documents)
+        return _best(await reranker.arerank(query, candidates) if reranker else [], documents, *limits)
+
+    def _limits(self, top_k: int | None, score_threshold: float | None) -> tuple[int | None, float | None]:
+        """How many documents, and the least similarity, for one call."""
+        least = self.score_threshold if score_threshold is None else check_threshold(score_threshold)
+        return (self.top_k if top_k is None else check_top_k(top_k)), least
+
+    def _prepared(self, query: str, documents: list[Document]) -> tuple[Reranker | None, list[Chunk]]:
+        """What ranks, and what is ranked, in the order of the documents; a model is needed only where there are any."""
+        check_query(query)
+        if not check_documents(documents):
+            return None, []
+        reranker = self._reranker()
+        pictures = any(each.blob is not None for each in documents) and "image" in reranker.encoder.modalities
+        embedded = self.meta_fields_to_embed, self.meta_data_separator
+        candidates = [to_chunk(document, *embedded, pictures=pictures) for document in documents]
+        for document, candidate in zip(documents, candidates, strict=True):
+            if is_unread(document, candidate):
+                logger.warning("document %r has no text, only what the model cannot read: left out", document.id)
+        return reranker, candidates
 
     def _reranker(self) -> Reranker:
         check_token(self.token)
@@ -158,7 +174,7 @@ class LateInteractionRanker:
             top_k=self.top_k,
             document_store=self.document_store,
             score_threshold=self.score_threshold,
-            meta_fields_to_embed=self.meta_fields_to_embed,
+            meta_fields_to_embed=list(self.meta_fields_to_embed),
             meta_data_separator=self.meta_data_separator,
             device=self.device,
             token=self.token,
@@ -170,7 +186,13 @@ class LateInteractionRanker:
         return default_from_dict(cls, data)
 
 
-def _limit(top_k: int | None) -> int | None:
-    if top_k is not None and top_k < 1:
-        raise InputError(f"top_k must be at least 1, or None for all, not {top_k!r}")
-    return top_k
+def _best(
+    ranked: Sequence[Ranked], documents: Sequence[Document], count: int | None, least: float | None
+) -> dict[str, list[Document]]:
+    """Copies of the documents with their scores, of several with one id the best."""
+    best: dict[str, Document] = {}
+    for hit in ranked:
+        if least is None or hit.similarity >= least:
+            document = documents[hit.index]
+            best.setdefault(document.id, replace(document, score=hit.similarity))
+    return {"documents": list(best.values())[:count]}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from typing import Any, Literal, Self
 
 from haystack import Document, component, default_from_dict, default_to_dict
 from haystack.document_stores.types import FilterPolicy, apply_filter_policy
 
 from haystack_integrations.document_stores.late_rag.document_store import LateInteractionDocumentStore
+from haystack_integrations.document_stores.late_rag.errors import StoreKindError
+from haystack_integrations.document_stores.late_rag.filters import EVERYTHING, to_filter
+from late_rag.errors import InputError
 from late_rag.retriever.options import check
 
 
@@ -23,10 +27,11 @@ class LateInteractionRetriever:
         document_store: where passages are.
         filters: Haystack's filters, for every search; see ``filter_policy``.
         top_k: how many documents at most.
-        filter_policy: whether the filters of a call replace those above, or are merged with them by Haystack's rules.
+        filter_policy: whether the filters of a call replace those above, or are merged with them by Haystack's rules;
+            also as "replace" or "merge".
         required_filters: hold for every search, whatever ``filter_policy`` and a call say: what a tenant or an agent
             may see. Haystack's rules for merging let go of the component's own filters where a call's have another
-            operator or name the same field.
+            operator or name the same field. None requires nothing; filters that restrict nothing are an error.
         score_threshold: the least similarity.
         mode: "hybrid" orders by MaxSim and BM25 together.
         expand: what ``meta["context"]`` has: the whole "document" around a passage, or so many passages before and
@@ -38,6 +43,7 @@ class LateInteractionRetriever:
     Raises:
         TypeError: ``document_store`` is another kind of store.
         InputError: an option that cannot be.
+        FilterError: filters that cannot be read.
     """
 
     def __init__(
@@ -45,7 +51,7 @@ class LateInteractionRetriever:
         document_store: LateInteractionDocumentStore,
         filters: dict[str, Any] | None = None,
         top_k: int = 10,
-        filter_policy: FilterPolicy = FilterPolicy.REPLACE,
+        filter_policy: FilterPolicy | Literal["replace", "merge"] = FilterPolicy.REPLACE,
         *,
         required_filters: dict[str, Any] | None = None,
         score_threshold: float | None = None,
@@ -56,15 +62,15 @@ class LateInteractionRetriever:
         fetch_k: int | None = None,
     ) -> None:
         if not isinstance(document_store, LateInteractionDocumentStore):
-            raise TypeError(
+            raise StoreKindError(
                 f"document_store must be a LateInteractionDocumentStore, not a {type(document_store).__name__}: "
                 "only that keeps the embeddings of tokens"
             )
         self.document_store = document_store
         self.filters = filters
         self.top_k = top_k
-        self.filter_policy = filter_policy
-        self.required_filters = required_filters
+        self.filter_policy = _policy(filter_policy)
+        self.required_filters = _required(required_filters)
         self.score_threshold = score_threshold
         self.mode = mode
         self.expand = expand
@@ -72,6 +78,7 @@ class LateInteractionRetriever:
         self.lambda_mult = lambda_mult
         self.fetch_k = fetch_k
         self._warm = False
+        to_filter(filters)
         check(top_k, self._options())  # type: ignore[arg-type]  # it says what cannot be
 
     def warm_up(self) -> None:
@@ -90,12 +97,12 @@ class LateInteractionRetriever:
         await asyncio.to_thread(self.warm_up)
 
     def close(self) -> None:
-        """Closes the store, of which only a temporary one notices."""
-        self.document_store.close()
+        """Leaves the store open, which others may have too; only its own ``close`` closes it."""
+        self._warm = False
 
     async def close_async(self) -> None:
         """Async twin of :meth:`close`."""
-        await asyncio.to_thread(self.close)
+        self.close()
 
     @component.output_types(documents=list[Document])
     def run(
@@ -116,6 +123,7 @@ class LateInteractionRetriever:
             InputError: an empty query, or an impossible ``top_k``.
             FilterError: filters that cannot be read.
         """
+        to_filter(filters)
         chosen = apply_filter_policy(self.filter_policy, self.filters, filters)
         count = self.top_k if top_k is None else top_k
         found = self.document_store.search(query, count, _both(self.required_filters, chosen), **self._options())
@@ -154,10 +162,10 @@ class LateInteractionRetriever:
         return default_to_dict(
             self,
             document_store=self.document_store,
-            filters=self.filters,
+            filters=copy.deepcopy(self.filters),
             top_k=self.top_k,
             filter_policy=self.filter_policy.value,
-            required_filters=self.required_filters,
+            required_filters=copy.deepcopy(self.required_filters),
             score_threshold=self.score_threshold,
             mode=self.mode,
             expand=self.expand,
@@ -169,10 +177,24 @@ class LateInteractionRetriever:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """What :meth:`to_dict` gave, as a component."""
-        given = dict(data.get("init_parameters", {}))
-        if isinstance(given.get("filter_policy"), str):
-            given["filter_policy"] = FilterPolicy.from_str(given["filter_policy"])
-        return default_from_dict(cls, {**data, "init_parameters": given})
+        return default_from_dict(cls, data)
+
+
+def _policy(given: Any) -> FilterPolicy:
+    if isinstance(given, FilterPolicy):
+        return given
+    try:
+        return FilterPolicy.from_str(given)
+    except (AttributeError, ValueError):
+        known = ", ".join(repr(policy.value) for policy in FilterPolicy)
+        raise InputError(f"filter_policy takes a FilterPolicy or one of {known}, not {given!r}") from None
+
+
+def _required(filters: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Filters that restrict something, or None: a mistake here must not show everything to everyone."""
+    if filters is not None and to_filter(filters) in (None, EVERYTHING):
+        raise InputError(f"required_filters restrict nothing: {filters!r}; give a filter, or None to require nothing")
+    return filters
 
 
 def _both(required: dict[str, Any] | None, chosen: dict[str, Any] | None) -> dict[str, Any] | None:

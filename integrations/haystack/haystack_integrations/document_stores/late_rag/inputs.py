@@ -1,0 +1,105 @@
+"""What callers pass in, checked before anything is done, so that an error names it and bad input loses nothing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from haystack.dataclasses import Document
+
+from late_rag.errors import InputError
+from late_rag.metadata import MAX_DEPTH, check
+
+Made = TypeVar("Made")
+
+
+def check_documents(documents: Any) -> list[Document]:
+    """A list of Haystack's documents.
+
+    Raises:
+        InputError: something else, or something else in it.
+    """
+    if isinstance(documents, str) or not isinstance(documents, Sequence):
+        raise InputError(f"documents takes a list of Haystack documents, not a {type(documents).__name__}")
+    for number, document in enumerate(documents):
+        if not isinstance(document, Document):
+            raise InputError(f"item {number} of documents must be a Haystack document, not a {type(document).__name__}")
+    return list(documents)
+
+
+def check_names(names: Any, argument: str) -> list[str]:
+    """A list of texts, such as ids or keys; None is an empty one.
+
+    Raises:
+        InputError: something else; a text alone is no list of its letters.
+    """
+    if names is None:
+        return []
+    if isinstance(names, str | Mapping) or not isinstance(names, Sequence):
+        raise InputError(f"{argument} takes a list of texts, not {names!r}")
+    if wrong := [name for name in names if not isinstance(name, str)]:
+        raise InputError(f"{argument} takes a list of texts; {wrong[0]!r} is a {type(wrong[0]).__name__}")
+    return list(names)
+
+
+def check_separator(separator: Any, argument: str) -> str:
+    """A text; raises InputError for anything else."""
+    if not isinstance(separator, str):
+        raise InputError(f"{argument} takes a text, not {separator!r}")
+    return separator
+
+
+def made_of(kind: type[Made], given: Any, argument: str) -> Made:
+    """The dataclass with these fields, or as it is; None has its defaults.
+
+    Raises:
+        InputError: no dict, or a field that there is not.
+    """
+    if isinstance(given, kind):
+        return given
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # a dataclass
+    if given is not None and not isinstance(given, Mapping):
+        raise InputError(f"{argument} takes a dict of {', '.join(known)}, not {given!r}")
+    if unknown := [name for name in given or {} if name not in known]:
+        raise InputError(f"{argument} has no field {unknown[0]!r}; there are {', '.join(known)}")
+    return kind(**(given or {}))
+
+
+def stored_meta(meta: Any, name: str) -> dict[str, Any]:
+    """A copy of metadata as they are stored, with lists in place of tuples, which Haystack's splitter writes.
+
+    Args:
+        meta: stay as they are.
+        name: what has them, for errors.
+
+    Raises:
+        InputError: a value that cannot be stored.
+    """
+    try:
+        check(listed := _listed(meta, MAX_DEPTH + 1))
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+    return dict(listed)
+
+
+def _listed(value: Any, depth: int) -> Any:
+    """The value with lists in place of tuples; what is nested too deep stays as it is, and is refused then."""
+    if depth <= 0:
+        return value
+    if isinstance(value, Mapping):
+        return {key: _listed(item, depth - 1) for key, item in value.items()}
+    return [_listed(item, depth - 1) for item in value] if isinstance(value, list | tuple) else value
+
+
+def copied_meta(meta: dict[str, Any], name: str) -> dict[str, Any]:
+    """A deep copy, of any values.
+
+    Raises:
+        InputError: they are nested too deep to be copied.
+    """
+    try:
+        return copy.deepcopy(meta)
+    except RecursionError:
+        raise InputError(f"{name}: its metadata are nested too deep; {MAX_DEPTH} levels can be stored") from None

@@ -1,0 +1,377 @@
+"""What a first user got wrong, or met at the edges: each is an error that says what to do, or simply works."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from haystack.components.joiners import DocumentJoiner
+from haystack.components.retrievers import AutoMergingRetriever, SentenceWindowRetriever
+from haystack.dataclasses import ByteStream, Document, SparseEmbedding
+from haystack.document_stores.types import DuplicatePolicy, FilterPolicy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from haystack_integrations.components.converters.late_rag import LateInteractionConverter
+from haystack_integrations.components.preprocessors.late_rag import LateInteractionDocumentSplitter
+from haystack_integrations.components.rankers.late_rag import LateInteractionRanker
+from haystack_integrations.components.retrievers.late_rag import LateInteractionRetriever
+from haystack_integrations.document_stores.late_rag import LateInteractionDocumentStore
+from haystack_integrations.document_stores.late_rag.filters import to_filter
+from late_rag import Retriever
+from late_rag.errors import CollectionError, InputError, LateRAGError
+from tests.frameworks import HANDBOOK
+
+QUESTION = "who approves travel?"
+PICTURE = ByteStream(b"\x89PNG", mime_type="image/png")
+YEAR = {"field": "meta.year", "operator": ">=", "value": 2020}
+DEEP: dict[str, Any] = {}
+for _ in range(3000):
+    DEEP = {"a": DEEP}
+
+
+@pytest.fixture
+def store() -> Iterator[LateInteractionDocumentStore]:
+    made = LateInteractionDocumentStore()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> LateInteractionDocumentStore:
+    """A store over what the core made of two files."""
+    for name, text in (("travel", "The head approves travel."), ("leave", "Thirty days of leave.")):
+        (tmp_path / "rules").mkdir(exist_ok=True)
+        (tmp_path / "rules" / f"{name}.txt").write_text(text)
+    with Retriever.open(tmp_path / "rules.rag", create=True) as filled:
+        filled.sync(tmp_path / "rules", as_="rules")
+    return LateInteractionDocumentStore(tmp_path / "rules.rag")
+
+
+@pytest.mark.parametrize(
+    ("sources", "named"),
+    [
+        ("x.txt", r"sources takes a list; put it into one: \['x.txt'\]"),
+        (Path("x.txt"), "sources takes a list; put it into one"),
+        (PICTURE, r"\[a ByteStream\]"),
+        (b"text", "not b'text'"),
+        (None, "not None"),
+        ({"x.txt"}, "not {'x.txt'}"),
+        (["x.txt", b"text"], r"sources\[1\] must be a path or a ByteStream, not b'text'"),
+        ([None], r"sources\[0\]"),
+        ([""], r"sources\[0\]"),
+    ],
+)
+def test_sources_are_a_list(sources: Any, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[object] = []
+    monkeypatch.setattr(LateInteractionConverter, "_converted", lambda *given: loaded.append(given) or [])
+    with pytest.raises(InputError, match=named):
+        LateInteractionConverter().run(sources)
+    assert loaded == []
+
+
+@pytest.mark.parametrize("meta", ["text", ["text"], [{}, {}], [None], 3, {"a": DEEP}])
+def test_meta_is_for_all_sources_or_for_each(meta: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("First.")
+    with pytest.raises(InputError, match="meta"):
+        LateInteractionConverter().run([tmp_path], meta)
+
+
+def test_what_has_nothing_to_split_is_passed_on_or_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Haystack's own splitters raise; a picture in a folder of texts must not end the run."""
+    pictures = [Document(id="a", blob=PICTURE, meta={"n": [1]}), Document(id="b", content=" \n", blob=PICTURE)]
+    text = Document(id="c", content="First.")
+    given = [*pictures, Document(id="none"), text]
+    found = LateInteractionDocumentSplitter().run(given)["documents"]
+    assert found[:2] == pictures
+    assert [document.id for document in found] == ["a", "b", "c#0"]
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "'none'" in caplog.text
+    found[0].meta["n"].append(2)
+    assert pictures[0].meta == {"n": [1]}
+
+
+_words = st.text("ab. \n#\f\t", max_size=200) | st.lists(
+    st.sampled_from(["Leave is long. ", "# Head\n\n", "\n\n", "   ", "\f", "parking", "- item\n", "\r\n"]), max_size=60
+).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_words, st.sampled_from(["auto", "recursive", "markdown", "whole"]), st.sampled_from([0, 4]))
+def test_passages_are_together_the_text(text: str, kind: str, overlap: int) -> None:
+    splitter = LateInteractionDocumentSplitter(kind=kind, max_tokens=32, overlap=overlap)
+    document = Document(id="a", content=text, meta={"mime_type": "text/markdown"})
+    passages = splitter.run([document])["documents"]
+    joined, end = "", passages[0].meta["split_idx_start"] if passages else len(text)
+    assert text[:end].strip() == ""
+    for passage in passages:
+        start, content = passage.meta["split_idx_start"], passage.content or ""
+        assert text[start : start + len(content)] == content
+        assert start <= end if overlap else start == end
+        joined, end = joined + content[end - start :], start + len(content)
+    assert joined == text[len(text) - len(joined) :]
+    assert end == len(text)
+
+
+async def test_haystacks_windows_over_passages(store: LateInteractionDocumentStore) -> None:
+    text = "\n\n".join(f"# {topic}\n\n{page}" for topic, (_, page) in HANDBOOK.items())
+    passages = LateInteractionDocumentSplitter(kind="recursive", max_tokens=32).run([Document(id="a", content=text)])
+    store.write_documents([*passages["documents"], Document(id="b", content="Else.", meta={"split_id": 1})])
+    found = LateInteractionRetriever(store, top_k=1).run("what does parking cost?")["documents"]
+    place = found[0].meta["split_id"]
+    around = passages["documents"][max(place - 1, 0) : place + 2]
+    window = SentenceWindowRetriever(store, window_size=1)
+    expected = {"context_windows": ["".join(each.content or "" for each in around)], "context_documents": around}
+    assert len(around) == 3
+    assert expected["context_windows"][0] in text
+    assert window.run(retrieved_documents=found) == expected
+    assert await window.run_async(retrieved_documents=found) == expected
+
+
+def test_haystacks_merging_of_parts(store: LateInteractionDocumentStore) -> None:
+    parent = Document(id="p", content="one two", meta={"__level": 1, "__children_ids": ["a", "b"], "__block_size": 2})
+    store.write_documents([parent])
+    parts = [
+        Document(id=name, content=text, meta={"__parent_id": "p", "__level": 2, "__block_size": 1})
+        for name, text in (("a", "one"), ("b", "two"))
+    ]
+    merged = AutoMergingRetriever(store, threshold=0.5).run(documents=parts)["documents"]
+    assert [document.id for document in merged] == ["p"]
+
+
+def test_files_are_addressed_by_their_source(files: LateInteractionDocumentStore) -> None:
+    travel = {"field": "$source", "operator": "==", "value": "rules/travel.txt"}
+    (found,) = files.filter_documents(travel)
+    assert found.content == "The head approves travel."
+    assert "source" not in found.meta
+    (same,) = LateInteractionRetriever(files, filters=travel).run("leave")["documents"]
+    assert same.meta["source"] == "rules/travel.txt"
+    sources, total = files.get_metadata_field_unique_values("$source")
+    assert (sorted(sources), total) == (["rules/leave.txt", "rules/travel.txt"], 2)
+    (document,), _ = files.get_metadata_field_unique_values("$document_id", filters=travel)
+    assert files.count_documents_by_filter({"field": "$document_id", "operator": "in", "value": [document]}) == 1
+    assert files.count_unique_metadata_by_filter({}, ["$source"]) == {"$source": 2}
+    assert files.update_by_filter(travel, {"checked": True}) == 1
+    assert files.delete_by_filter(travel) == 1
+    assert [document.content for document in files.filter_documents()] == ["Thirty days of leave."]
+
+
+def test_passages_of_a_file_that_were_deleted_come_back_with_it(tmp_path: Path) -> None:
+    file, location = tmp_path / "a.md", tmp_path / "a.rag"
+    file.write_text("# Leave\n\nThirty days.\n\n# Parking\n\nIt is free.\n")
+    with Retriever.open(location, create=True) as core:
+        core.sync(file)
+    store = LateInteractionDocumentStore(location)
+    (leave, parking) = store.filter_documents()
+    store.delete_documents([leave.id])
+    for added, expected in (("", 1), ("\n# Lunch\n\nAt noon.\n", 3)):
+        file.write_text(file.read_text() + added)
+        with Retriever.open(location) as core:
+            core.sync(file)
+        assert store.count_documents() == expected
+    assert parking.id in {document.id for document in store.filter_documents()}
+
+
+def test_a_relative_location_is_that_of_its_first_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = LateInteractionDocumentStore("relative.rag")
+    monkeypatch.chdir(tmp_path)
+    store.write_documents([Document(content="text")])
+    assert (tmp_path / "relative.rag").exists()
+
+
+def test_a_key_of_the_metadata_that_is_called_like_a_field_of_the_collection(
+    store: LateInteractionDocumentStore,
+) -> None:
+    store.write_documents([Document(id="a", content="text", meta={"$source": 2})])
+    assert store.count_documents_by_filter({"field": "meta.$source", "operator": "==", "value": 2}) == 1
+    assert store.count_documents_by_filter({"field": "$source", "operator": "==", "value": None}) == 1
+    assert store.get_metadata_fields_info() == {"$source": {"type": "int"}}
+
+
+async def test_closing_a_component_leaves_its_store(store: LateInteractionDocumentStore) -> None:
+    store.write_documents([Document(id="a", content="Travel.")])
+    for component in (LateInteractionRetriever(store), LateInteractionRanker(document_store=store)):
+        component.close()
+        await component.close_async()
+        assert store.count_documents() == 1
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda store: store.count_documents(),
+        lambda store: store.write_documents([Document(content="text")]),
+        lambda store: store.delete_all_documents(),
+        lambda store: store.update_by_filter(None, {"a": 1}),
+        lambda store: LateInteractionRetriever(store).run("text"),
+        lambda store: LateInteractionRanker(document_store=store).run("text", [Document(content="text")]),
+    ],
+)
+def test_a_temporary_store_that_was_closed(use: Callable[[LateInteractionDocumentStore], object]) -> None:
+    store = LateInteractionDocumentStore()
+    store.write_documents([Document(content="text")])
+    folder = Path(store.retriever().collection.location)
+    assert folder.exists()
+    store.close()
+    assert not folder.exists()
+    with pytest.raises(CollectionError, match=r"temporary and is closed.*give collection= a location"):
+        use(store)
+
+
+def test_filter_policies_by_name(store: LateInteractionDocumentStore) -> None:
+    for given_policy in ("merge", "MERGE", FilterPolicy.MERGE):
+        made = LateInteractionRetriever(store, filter_policy=given_policy)  # type: ignore[arg-type]
+        assert made.to_dict()["init_parameters"]["filter_policy"] == "merge"
+    for wrong in ("both", None, 1, ""):
+        with pytest.raises(InputError, match="filter_policy takes a FilterPolicy or one of 'replace', 'merge'"):
+            LateInteractionRetriever(store, filter_policy=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", ["", [], False, {}, 0, {"year": 2020}, {"operator": "AND", "conditions": []}])
+def test_required_filters_require_something(store: LateInteractionDocumentStore, wrong: Any) -> None:
+    with pytest.raises(InputError):
+        LateInteractionRetriever(store, required_filters=wrong)
+
+
+@pytest.mark.parametrize("wrong", ["", [], False, {"year": 2020}])
+def test_filters_are_read_at_once(store: LateInteractionDocumentStore, wrong: Any) -> None:
+    with pytest.raises(InputError):
+        LateInteractionRetriever(store, filters=wrong)
+    with pytest.raises(InputError):
+        LateInteractionRetriever(store, filters=YEAR).run("text", wrong)
+    assert LateInteractionRetriever(store, filters={}).run("text") == {"documents": []}
+
+
+@pytest.mark.parametrize("top_k", [0, True, "3", 1.5])
+def test_how_many_to_rank(top_k: Any) -> None:
+    with pytest.raises(InputError, match="top_k"):
+        LateInteractionRanker(top_k=top_k)
+    with pytest.raises(InputError, match="top_k"):
+        LateInteractionRanker().run(QUESTION, [Document(content="text")], top_k)
+
+
+@pytest.mark.parametrize(
+    ("query", "documents"), [(QUESTION, "text"), (QUESTION, ["text"]), (QUESTION, None), (3, []), (None, []), ("", [])]
+)
+async def test_what_is_ranked(query: Any, documents: Any) -> None:
+    with pytest.raises(InputError, match=r"documents|query"):
+        LateInteractionRanker().run(query, documents)
+    with pytest.raises(InputError, match=r"documents|query"):
+        await LateInteractionRanker().run_async(query, documents)
+
+
+@pytest.mark.parametrize("names", ["title", [3], {"title": 1}, 7])
+@pytest.mark.parametrize("kind", [LateInteractionRanker, LateInteractionDocumentStore])
+def test_metadata_to_embed_are_a_list_of_keys(kind: Callable[..., object], names: Any) -> None:
+    with pytest.raises(InputError, match="meta_fields_to_embed takes a list of texts"):
+        kind(meta_fields_to_embed=names)
+
+
+def test_separators_and_other_arguments() -> None:
+    with pytest.raises(InputError, match="embedding_separator"):
+        LateInteractionDocumentStore(embedding_separator=None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="meta_data_separator"):
+        LateInteractionRanker(meta_data_separator=1)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="fields has no field 'maxsim'; there are score, similarity"):
+        LateInteractionDocumentStore(fields={"maxsim": "score"})
+    with pytest.raises(InputError, match="record_fields has no field 'txt'; there are text, key, metadata"):
+        LateInteractionConverter(record_fields={"txt": "a"})
+    for wrong in (LateInteractionRanker, LateInteractionRetriever):
+        with pytest.raises(LateRAGError, match="must be a LateInteractionDocumentStore"):
+            wrong(document_store="notes.rag")  # type: ignore[operator]
+
+
+def test_what_is_split() -> None:
+    splitter = LateInteractionDocumentSplitter()
+    for wrong in ("text", None, ["text"], Document(content="text")):
+        with pytest.raises(InputError, match="documents"):
+            splitter.run(wrong)  # type: ignore[arg-type]
+    one, same, other = (Document(id="a", content=text) for text in ("one", "one", "other"))
+    with pytest.raises(InputError, match="two different documents have the id 'a'"):
+        splitter.run([one, other])
+    assert [document.content for document in splitter.run([one, same])["documents"]] == ["one"]
+    with pytest.raises(InputError, match=r"document 'a'.*nested too deep"):
+        splitter.run([Document(id="a", content="text", meta={"a": DEEP})])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"meta": {"year": np.int64(1)}}, r"document 'a': year: an int64 cannot be stored.*\.item\(\)"),
+        ({"meta": {"row": np.zeros(2)}}, r"document 'a': row: .*\.tolist\(\)"),
+        ({"meta": {"path": Path("x")}}, "document 'a': path: a PosixPath cannot be stored"),
+        ({"meta": {"tags": {"x"}}}, "document 'a': tags: a set cannot be stored"),
+        ({"meta": {"deep": DEEP}}, "document 'a': .*nested more than 100 deep"),
+        ({"blob": ByteStream(b"", meta={"x": {1}})}, "document 'a': blob.meta: x: a set"),
+        ({"embedding": ["1"]}, "document 'a': embedding takes a list of numbers"),
+        ({"sparse_embedding": SparseEmbedding([0.5], [1.0])}, "document 'a': sparse_embedding.indices"),  # type: ignore[list-item]
+    ],
+)
+def test_what_cannot_be_stored_is_named_with_its_document(
+    store: LateInteractionDocumentStore, arguments: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(InputError, match=named):
+        store.write_documents(
+            [Document(id="b", content="text"), Document(**{"id": "a", "content": "text", **arguments})]
+        )
+    assert store.count_documents() == 0
+
+
+def test_metadata_and_filters_that_are_nested_deep() -> None:
+    for operator in ("==", "in", ">"):
+        with pytest.raises(InputError):
+            to_filter({"field": "a", "operator": operator, "value": DEEP})
+    with pytest.raises(InputError, match="nested too deep"):
+        LateInteractionRanker(meta_fields_to_embed=["a"]).run(QUESTION, [Document(id="a", content="text", meta=DEEP)])
+
+
+def test_embeddings_of_numpy(store: LateInteractionDocumentStore) -> None:
+    sparse = SparseEmbedding(list(np.array([1, 5])), list(np.array([0.5, 2], dtype="float32")))
+    embedding = list(np.array([0.5, -1], dtype="float32"))
+    store.write_documents([Document(id="a", content="text", embedding=embedding, sparse_embedding=sparse)])
+    (found,) = store.filter_documents()
+    assert found.embedding == [0.5, -1.0]
+    assert found.sparse_embedding == SparseEmbedding([1, 5], [0.5, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("use", "named"),
+    [
+        (lambda store: store.delete_by_filter(None), "delete_by_filter takes filters; delete_all_documents"),
+        (lambda store: store.delete_by_filter({}), "delete_all_documents"),
+        (lambda store: store.delete_documents(None), "document_ids.*delete_all_documents"),
+        (lambda store: store.delete_documents(1), "document_ids takes a list of texts, not 1"),
+        (lambda store: store.delete_documents("abc"), "document_ids takes a list of texts, not 'abc'"),
+        (lambda store: store.delete_documents([1]), "document_ids takes a list of texts; 1 is a int"),
+        (lambda store: store.update_by_filter(YEAR, None), "meta takes a dict.*not None"),
+        (lambda store: store.update_by_filter(None, {"a": DEEP}), "nested more than 100 deep"),
+        (lambda store: store.update_by_filter(None, {"title": "x", "a": {1}}), "meta: a: a set"),
+        (lambda store: store.count_unique_metadata_by_filter({}, "year"), "metadata_fields takes a list"),
+    ],
+)
+def test_what_is_changed_is_named_and_all_or_nothing(use: Callable[[Any], object], named: str, tmp_path: Path) -> None:
+    store = LateInteractionDocumentStore(tmp_path / "a.rag", meta_fields_to_embed=["title"])
+    written = [Document(id="a", content="text", meta={"title": "t"})]
+    store.write_documents(written, DuplicatePolicy.OVERWRITE)
+    with pytest.raises(InputError, match=named):
+        use(store)
+    assert store.filter_documents() == written
+
+
+def test_sorting_by_score_undoes_another_order(handbook: str) -> None:
+    """As the page says of hybrid and diverse searches."""
+    store = LateInteractionDocumentStore(handbook, mode="read")
+    found = LateInteractionRetriever(store, lambda_mult=0.0, fetch_k=8, top_k=8).run(QUESTION)["documents"]
+    scores = [document.score or 0 for document in found]
+    assert scores != sorted(scores, reverse=True)
+    joined = DocumentJoiner().run([found])["documents"]
+    assert [document.score for document in joined] == sorted(scores, reverse=True)
+
+
+def test_nul_characters_become_spaces(store: LateInteractionDocumentStore) -> None:
+    store.write_documents([Document(id="a", content="one\0two")])
+    assert store.filter_documents()[0].content == "one two"
