@@ -5,12 +5,21 @@ from __future__ import annotations
 import base64
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.documents import Document
 from pydantic import ValidationError
 
-from langchain_late_rag import HitFields, LateInteractionReranker, LateInteractionRetriever, LateInteractionVectorStore
+from langchain_late_rag import (
+    HitFields,
+    LateInteractionLoader,
+    LateInteractionReranker,
+    LateInteractionRetriever,
+    LateInteractionTextSplitter,
+    LateInteractionVectorStore,
+    late_interaction_tool,
+)
 from late_rag import Retriever
 from late_rag.errors import CollectionNotFoundError, ConflictError, FilterError, InputError
 
@@ -130,3 +139,28 @@ def test_options_of_a_collection_are_checked_at_once(create, tmp_path: Path):
 def test_metadata_that_cannot_be_stored_are_named():
     with pytest.raises(InputError):
         LateInteractionVectorStore().add_documents([Document("x", metadata={1: 2})])
+
+
+WRONG: dict[str, Any] = {
+    "documents takes a list of LangChain documents, not 'x'": lambda store: store.add_documents("x"),
+    r"documents takes a list .* not Document\(": lambda store: store.add_documents(Document("x")),
+    r"documents\[0\] is 'x'": lambda store: store.add_documents(["x"]),
+    "documents takes a list .* not None": lambda store: store.add_documents(None),
+    "texts takes a list of texts, not 'abc'": lambda store: store.add_texts("abc"),
+    "texts takes a list of texts, not None": lambda store: store.add_texts(None),
+    r"texts\[1\] is 3": lambda store: store.add_texts(["a", 3]),
+    "texts takes a list of texts, not 'ab'": lambda _: LateInteractionRetriever.from_texts("ab"),
+    r"documents\[1\] is 'y'": lambda _: LateInteractionRetriever.from_documents([Document("x"), "y"]),
+    r"LangChain documents; documents\[0\] is 'z'": lambda _: LateInteractionReranker().compress_documents(["z"], "q"),
+    "documents takes a list .* not 'u'": lambda _: LateInteractionTextSplitter().split_documents("u"),
+    "retriever takes a LateInteractionRetriever": lambda store: late_interaction_tool(store, "a", "b"),
+    "paths must be a file or folder": lambda _: LateInteractionLoader(None).load(),
+}
+
+
+@pytest.mark.parametrize("told", WRONG)
+def test_the_likeliest_mistakes_are_named_and_store_nothing(told: str) -> None:
+    with LateInteractionVectorStore() as store:
+        with pytest.raises(InputError, match=told):
+            WRONG[told](store)
+        assert store.similarity_search("x") == []

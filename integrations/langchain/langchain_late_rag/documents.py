@@ -16,6 +16,7 @@ from langchain_core.messages.content import (
 )
 
 from late_rag.components import hits
+from late_rag.components.inputs import listed
 from late_rag.errors import InputError
 from late_rag.metadata import check, encode
 from late_rag.types import Chunk, Document, Media, canonical_json, digest
@@ -45,6 +46,15 @@ class HitFields(hits.HitFields):
 
     media: str | None = None
     """Pictures and pages of the chunk, as LangChain's content blocks."""
+
+
+def check_documents(documents: Any) -> list[LangChainDocument]:
+    """The documents as a list.
+
+    Raises:
+        InputError: no list of LangChain documents.
+    """
+    return listed(documents, LangChainDocument, "documents", "LangChain documents")
 
 
 def to_document(document: LangChainDocument, id: str | None = None) -> Document:  # noqa: A002

@@ -42,7 +42,7 @@ class LateInteractionLoader(BaseLoader):
         fields: RecordFields | None = None,
         content_blocks: bool = False,
     ) -> None:
-        self._paths = paths if isinstance(paths, str | Path) else list(paths)
+        self._paths = list(paths) if isinstance(paths, Iterable) and not isinstance(paths, str) else paths
         self._as = as_
         self._strict = strict
         self._fields = fields

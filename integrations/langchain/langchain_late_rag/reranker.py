@@ -10,7 +10,7 @@ from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field, field_validator
 
-from langchain_late_rag.documents import foreign_media
+from langchain_late_rag.documents import check_documents, foreign_media
 from late_rag.asynchronous import in_thread
 from late_rag.components.configuration import check_collection
 from late_rag.reranker import shared_reranker
@@ -69,7 +69,7 @@ class LateInteractionReranker(BaseDocumentCompressor):
             InputError: an empty query.
             UnsupportedError: a document of pictures alone, which the model cannot read.
         """
-        if not documents:
+        if not check_documents(documents):
             return []
         return self._ranked(documents, query)
 
@@ -80,7 +80,7 @@ class LateInteractionReranker(BaseDocumentCompressor):
         callbacks: Callbacks | None = None,  # noqa: ARG002 - of the interface
     ) -> list[Document]:
         """Async twin of :meth:`compress_documents`; cancelled, it stops at the next step."""
-        if not documents:
+        if not check_documents(documents):
             return []
         return await in_thread(partial(self._ranked, documents, query))
 

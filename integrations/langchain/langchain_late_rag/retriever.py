@@ -16,8 +16,9 @@ from pydantic import ConfigDict, Field, field_validator
 
 from langchain_late_rag.batching import atraced, outcomes, results, traced
 from langchain_late_rag.configuration import filter_text, serialised
-from langchain_late_rag.documents import HitFields, from_hit, to_document
+from langchain_late_rag.documents import HitFields, check_documents, from_hit, to_document
 from late_rag.components.configuration import check_collection
+from late_rag.components.inputs import listed
 from late_rag.filters import Filter
 from late_rag.retriever import Retriever, shared_retriever
 
@@ -121,7 +122,7 @@ class LateInteractionRetriever(BaseRetriever):
             collection = Retriever.create(None, "minilm" if model is None else model).collection
         retriever = cls(collection=collection, model=model, **options)
         made = shared_retriever(collection, "write", model=model, chunker="whole", create={})
-        made.add([to_document(document) for document in documents])
+        made.add([to_document(document) for document in check_documents(documents)])
         return retriever
 
     @classmethod
@@ -136,12 +137,12 @@ class LateInteractionRetriever(BaseRetriever):
         **options: Any,
     ) -> Self:
         """The same for texts, with their metadata and ids where they have any."""
-        listed = list(texts)
-        known = [{} for _ in listed] if metadatas is None else list(metadatas)
-        named = [None] * len(listed) if ids is None else list(ids)
+        given = listed(texts, str, "texts", "texts")
+        known = [{} for _ in given] if metadatas is None else list(metadatas)
+        named = [None] * len(given) if ids is None else list(ids)
         documents = [
             Document(id=identity, page_content=text, metadata=metadata)
-            for identity, text, metadata in zip(named, listed, known, strict=True)
+            for identity, text, metadata in zip(named, given, known, strict=True)
         ]
         return cls.from_documents(documents, collection, model=model, **options)
 

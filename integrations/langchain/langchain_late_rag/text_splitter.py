@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import BaseDocumentTransformer, Document
 
+from langchain_late_rag.documents import check_documents
 from late_rag.chunkers import ChunkingOptions, load_chunker
 from late_rag.encoders import load_encoder
 from late_rag.types import Document as CoreDocument
@@ -71,7 +72,7 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
         """
         return [
             self._passage(document, chunk, number)
-            for document in documents
+            for document in check_documents(documents)
             for number, chunk in enumerate(self._chunks(document))
         ]
 

@@ -12,14 +12,13 @@ from langchain_core.tools import StructuredTool, ToolException
 from pydantic import BaseModel, Field, create_model
 
 from langchain_late_rag.filters import to_filter
+from langchain_late_rag.retriever import LateInteractionRetriever
 from late_rag.components.tool import COUNT, NOTHING, QUERY, filter_description, narrowed
 from late_rag.errors import InputError
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic.v1 import ValidationError as ValidationErrorV1
-
-    from langchain_late_rag.retriever import LateInteractionRetriever
 
 
 def late_interaction_tool(
@@ -46,6 +45,8 @@ def late_interaction_tool(
         document_prompt: how a document becomes text; the text alone where it is not said.
         document_separator: what stands between documents.
     """
+    if not isinstance(retriever, LateInteractionRetriever):
+        raise InputError(f"retriever takes a LateInteractionRetriever, not {retriever!r}")
     prompt = document_prompt or PromptTemplate.from_template("{page_content}")
 
     def answer(documents: Sequence[Document]) -> tuple[str, list[Document]]:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 
-from langchain_late_rag.documents import to_document, with_media
+from langchain_late_rag.documents import check_documents, to_document, with_media
 from langchain_late_rag.filters import to_filter
 from late_rag.closing import Closing
 from late_rag.components.holder import StoreHolder, check_owners
+from late_rag.components.inputs import listed
 from late_rag.errors import InputError
 from late_rag.types import Selection
 
@@ -207,7 +208,7 @@ class WritableStore(Closing, VectorStore):
 
 
 def _documents(texts: Iterable[str], metadatas: Sequence[dict[str, Any]] | None) -> list[Document]:
-    texts = list(texts)
+    texts = listed(texts, str, "texts", "texts")
     if metadatas is None:
         metadatas = [{}] * len(texts)
     _check_count("metadatas", metadatas, "texts", texts)
@@ -215,7 +216,7 @@ def _documents(texts: Iterable[str], metadatas: Sequence[dict[str, Any]] | None)
 
 
 def _with_ids(documents: Iterable[Document], ids: Ids) -> list[CoreDocument]:
-    documents = list(documents)
+    documents = check_documents(documents)
     if ids is None:
         ids = [None] * len(documents)
     _check_count("ids", ids, "documents", documents)

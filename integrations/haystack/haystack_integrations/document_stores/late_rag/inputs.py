@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
 from haystack.dataclasses import Document
 
+from late_rag.components.inputs import listed
 from late_rag.errors import InputError
 from late_rag.metadata import MAX_DEPTH, check
 
@@ -21,12 +22,7 @@ def check_documents(documents: Any) -> list[Document]:
     Raises:
         InputError: something else, or something else in it.
     """
-    if isinstance(documents, str) or not isinstance(documents, Sequence):
-        raise InputError(f"documents takes a list of Haystack documents, not a {type(documents).__name__}")
-    for number, document in enumerate(documents):
-        if not isinstance(document, Document):
-            raise InputError(f"item {number} of documents must be a Haystack document, not a {type(document).__name__}")
-    return list(documents)
+    return listed(documents, Document, "documents", "Haystack documents")
 
 
 def check_names(names: Any, argument: str) -> list[str]:
@@ -35,13 +31,7 @@ def check_names(names: Any, argument: str) -> list[str]:
     Raises:
         InputError: something else; a text alone is no list of its letters.
     """
-    if names is None:
-        return []
-    if isinstance(names, str | Mapping) or not isinstance(names, Sequence):
-        raise InputError(f"{argument} takes a list of texts, not {names!r}")
-    if wrong := [name for name in names if not isinstance(name, str)]:
-        raise InputError(f"{argument} takes a list of texts; {wrong[0]!r} is a {type(wrong[0]).__name__}")
-    return list(names)
+    return [] if names is None else listed(names, str, argument, "texts")
 
 
 def check_separator(separator: Any, argument: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from llama_index.core.schema import (
 )
 
 from late_rag.components.hits import HitFields, known
+from late_rag.components.inputs import listed
 from late_rag.errors import InputError
 from late_rag.types import Chunk, Media
 
@@ -50,17 +51,11 @@ def check_nodes(nodes: Any, name: str = "nodes") -> list[BaseNode]:
     Raises:
         InputError: no list of nodes, or one without an id; the message starts with ``name``.
     """
-    if isinstance(nodes, str | Mapping | BaseNode) or not isinstance(nodes, Iterable):
-        raise InputError(f"{name} takes a list of LlamaIndex nodes, not {type(nodes).__name__}: {str(nodes)[:60]!r}")
-    listed = list(nodes)
-    for place, node in enumerate(listed):
-        if not isinstance(node, BaseNode):
-            raise InputError(
-                f"{name}[{place}] must be a LlamaIndex node, not {type(node).__name__}: {str(node)[:60]!r}"
-            )
+    found = listed(nodes, BaseNode, name, "LlamaIndex nodes")  # type: ignore[type-abstract]
+    for place, node in enumerate(found):
         if not node.node_id:
             raise InputError(f"{name}[{place}] needs an id, not {node.node_id!r}")
-    return listed
+    return found
 
 
 def to_chunk(node: BaseNode, document_text: str | None = None) -> Chunk:

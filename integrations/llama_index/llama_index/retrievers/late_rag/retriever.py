@@ -12,7 +12,8 @@ from llama_index.core.constants import DEFAULT_SIMILARITY_TOP_K
 from late_rag.components.configuration import check_collection
 from late_rag.components.hits import HitFields
 from late_rag.components.holder import check_owners
-from late_rag.errors import InputError, UnsupportedError
+from late_rag.components.inputs import listed
+from late_rag.errors import UnsupportedError
 from late_rag.retriever import Retriever, SearchOptions, shared_retriever
 from late_rag.retriever.options import check
 from late_rag.types import Selection
@@ -183,8 +184,4 @@ def _queries(bundle: QueryBundle) -> list[str]:
 
 
 def _listed(values: Sequence[str] | None, name: str) -> tuple[str, ...] | None:
-    if values is None:
-        return None
-    if isinstance(values, str) or not all(isinstance(value, str) for value in values):
-        raise InputError(f"{name} takes a list of ids, not {values!r}")
-    return tuple(values)
+    return None if values is None else tuple(listed(values, str, name, "ids"))
