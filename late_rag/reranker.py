@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 Candidate: TypeAlias = str | Chunk | Hit
 
+_Passage: TypeAlias = tuple[str, str]
+"""A candidate's id and content hash."""
+
 CACHE_BYTES = 256 * 2**20
 """Of embeddings: about 2,500 chunks of 200 tokens at 128 dims."""
 
@@ -173,34 +176,32 @@ class Reranker(Closing):
         pairs = zip(self.encoder.encode_queries(queries), candidates, strict=True)
         results = []
         for group in _groups(pairs):
-            rows = self._embeddings((hit.chunk for _, listed in group for hit in listed), meter)
-            results += [_ranked(query, listed, rows)[:top_k] for query, listed in group]
+            chunks = [hit.chunk for _, listed in group for hit in listed]
+            lent, rows = self._lent(chunks)
+            wanted: dict[str, Chunk] = {}
+            for chunk in chunks:
+                wanted.setdefault(_content(chunk, lent), chunk)
+            self._complete(rows, wanted, meter)
+            results += [_ranked(query, listed, lent, rows)[:top_k] for query, listed in group]
         return results
 
-    def _embeddings(self, chunks: Iterable[Chunk], meter: Meter) -> Mapping[str, TokenEmbeddings]:
-        """Embeddings by content hash, each content once."""
-        wanted: dict[str, list[Chunk]] = {}
-        for chunk in chunks:
-            wanted.setdefault(chunk.content_hash, []).append(chunk)
-        rows = self._stored(wanted)
-        rows.update(self._cached(content for content in wanted if content not in rows))
-        rows.update(self._encoded([same[0] for content, same in wanted.items() if content not in rows], meter))
-        return rows
+    def _lent(self, chunks: Sequence[Chunk]) -> tuple[dict[_Passage, str], dict[str, TokenEmbeddings]]:
+        """For candidates that the collection holds, the content hash of what it holds, and by that the embeddings.
 
-    def _stored(self, wanted: Mapping[str, Sequence[Chunk]]) -> dict[str, TokenEmbeddings]:
-        """What the collection has for chunks that it holds, by the content hash of the candidate."""
+        The text is the same; what was encoded in front of it may differ from one held chunk to the other.
+        """
         if self._collection is None:
-            return {}
-        asked: dict[str, list[Chunk]] = {}
-        for same in wanted.values():
-            for chunk in same:
-                asked.setdefault(chunk.id, []).append(chunk)
-        lent = {
-            held.id: [chunk.content_hash for chunk in asked[held.id] if _same_passage(chunk, held)]
-            for held in self._collection.get(list(asked))
-        }
-        found = self._collection.embeddings([identity for identity, contents in lent.items() if contents])
-        return {content: embeddings for identity, embeddings in found.items() for content in lent[identity]}
+            return {}, {}
+        held = {chunk.id: chunk for chunk in self._collection.get(list({chunk.id for chunk in chunks}))}
+        same = [chunk for chunk in chunks if chunk.id in held and _same_passage(chunk, held[chunk.id])]
+        found = self._collection.embeddings(list({chunk.id for chunk in same}))
+        lent = {(chunk.id, chunk.content_hash): held[chunk.id].content_hash for chunk in same if chunk.id in found}
+        return lent, {held[identity].content_hash: embeddings for identity, embeddings in found.items()}
+
+    def _complete(self, rows: dict[str, TokenEmbeddings], wanted: Mapping[str, Chunk], meter: Meter) -> None:
+        """Adds what is wanted, by content hash, and not there: what is kept, else encoded now."""
+        rows.update(self._cached(content for content in wanted if content not in rows))
+        rows.update(self._encoded([chunk for content, chunk in wanted.items() if content not in rows], meter))
 
     def _cached(self, contents: Iterable[str]) -> Iterator[tuple[str, TokenEmbeddings]]:
         encoder = self.encoder
@@ -234,6 +235,11 @@ def shared_reranker(
     reranker = Reranker(model, collection=collection, encoder_options=encoder_options)
     reranker._cache = shared.get(("reranker", "embeddings"), lambda: EmbeddingCache(CACHE_BYTES))  # noqa: SLF001
     return reranker
+
+
+def _content(chunk: Chunk, lent: Mapping[_Passage, str]) -> str:
+    """The hash of the content that the candidate is scored by."""
+    return lent.get((chunk.id, chunk.content_hash), chunk.content_hash)
 
 
 def _same_passage(candidate: Chunk, held: Chunk) -> bool:
@@ -292,15 +298,18 @@ def _groups(
         yield group
 
 
-def _ranked(query: TokenEmbeddings, hits: Sequence[Hit], rows: Mapping[str, TokenEmbeddings]) -> list[Ranked]:
+def _ranked(
+    query: TokenEmbeddings, hits: Sequence[Hit], lent: Mapping[_Passage, str], rows: Mapping[str, TokenEmbeddings]
+) -> list[Ranked]:
     """The hits with their scores, best first. Equal contents are scored once, so that they score the same."""
     from late_rag.scoring import maxsim, similarity
 
-    contents = list(dict.fromkeys(hit.chunk.content_hash for hit in hits))
+    keys = [_content(hit.chunk, lent) for hit in hits]
+    contents = list(dict.fromkeys(keys))
     scores = dict(zip(contents, maxsim(query, [rows[content] for content in contents]).tolist(), strict=True))
     ranked = [
         Ranked(hit.chunk, score, similarity(score, len(query)), hit.source, hit.fused, hit.context, index=index)
-        for index, hit in enumerate(hits)
-        if (score := scores[hit.chunk.content_hash]) != float("-inf")
+        for index, (hit, key) in enumerate(zip(hits, keys, strict=True))
+        if (score := scores[key]) != float("-inf")
     ]
     return sorted(ranked, key=lambda hit: -hit.score)

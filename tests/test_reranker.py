@@ -319,3 +319,25 @@ def test_what_a_shared_reranker_encoded_no_other_encodes(tmp_path, monkeypatch):
     held.collection.close()
     assert shared_reranker(None, str(location)).rerank("which passage?", [passage])[0].score == first[0].score
     assert seen.count(passage) == 1
+
+
+def test_equal_texts_are_scored_by_what_stands_in_front_of_each():
+    encoder = CountingEncoder()
+    stored = [
+        Chunk("p", "p", "w9 w8", embed_text="w1 w2\nw9 w8"),
+        Chunk("l", "l", "w9 w8", embed_text="w5 w6\nw9 w8"),
+        Chunk("n", "n", "w9 w8"),
+    ]
+    plain = {chunk.id: Chunk(chunk.id, chunk.id, chunk.text) for chunk in stored}
+    plain["new"] = Chunk("new", "new", "w9 w8")
+    with Retriever.create(None, encoder) as retriever:
+        retriever.add(stored)
+        reranker = Reranker(encoder=encoder, collection=retriever.collection)
+        expected = {hit.chunk.id: hit.score for hit in retriever.search("w5 w6", 10)}
+        expected["new"] = expected["n"]
+        assert expected["l"] > expected["p"] > 0
+        for order in ("p l n new", "new l p n", "l p", "n p new l"):
+            ranked = reranker.rerank("w5 w6", [plain[name] for name in order.split()])
+            assert {hit.chunk.id: pytest.approx(hit.score, abs=0.02) for hit in ranked} == {
+                name: expected[name] for name in order.split()
+            }

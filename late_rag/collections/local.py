@@ -14,6 +14,7 @@ are the engines that scale out.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import tempfile
 import weakref
@@ -82,7 +83,7 @@ class LocalCollection(Closing):
         creation.create(folder, settings)
         collection = cls(folder, "write")
         if location is None:
-            collection._remove = weakref.finalize(collection, _discard, collection._database, folder)
+            collection._remove = weakref.finalize(collection, _discard, os.getpid(), collection._database, folder)
         return collection
 
     @classmethod
@@ -362,7 +363,10 @@ def check_count(name: str, value: object) -> None:
         raise InputError(f"{name} must be a whole number of at least 1, not {value!r}")
 
 
-def _discard(database: Database, folder: Path) -> None:
+def _discard(process: int, database: Database, folder: Path) -> None:
+    """Removes a temporary collection; a fork of the process that made it leaves it to that."""
+    if os.getpid() != process:
+        return
     database.close()
     shutil.rmtree(folder, ignore_errors=True)
 

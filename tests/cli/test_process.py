@@ -203,10 +203,15 @@ def test_on_a_terminal_delete_asks(run, environment, collection, answer, code, r
 
     before = run("info", "-c", collection, "--json").json["chunks"]
     ours, theirs = pty.openpty()
+
+    def foreground() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
     command = [*PROGRAM, "delete", "--all", "-c", str(collection)]
     process = subprocess.Popen(
         command, env=environment, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),
+        preexec_fn=foreground,
     )  # fmt: skip
     os.close(theirs)
     shown = b""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import gc
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +69,29 @@ def test_a_temporary_collection_lives_as_long_as_anybody_has_it() -> None:
     del collection
     gc.collect()
     assert not folder.exists()
+
+
+FORKED = """
+import os, sys
+from late_rag import Retriever
+from late_rag.testing import HashEncoder
+
+collection = Retriever.create(None, HashEncoder()).collection
+child = os.fork()
+if child == 0:
+    collection.close()
+    sys.exit(0)  # with all that is done at the end of a process
+assert os.waitpid(child, 0)[1] == 0
+print(collection.count(), os.path.isdir(collection.location), collection.location)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_fork_leaves_a_temporary_collection_to_the_process_that_made_it() -> None:
+    ran = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True, timeout=60)
+    count, there, location = ran.stdout.split()
+    assert (count, there) == ("0", "True")
+    assert not Path(location).exists()
 
 
 def test_who_reads_never_writes_though_the_process_does(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from haystack.components.joiners import DocumentJoiner
 from haystack.components.retrievers import AutoMergingRetriever, SentenceWindowRetriever
 from haystack.dataclasses import ByteStream, Document, SparseEmbedding
 from haystack.document_stores.types import DuplicatePolicy, FilterPolicy
+from haystack.utils import Secret
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -375,3 +376,47 @@ def test_sorting_by_score_undoes_another_order(handbook: str) -> None:
 def test_nul_characters_become_spaces(store: LateInteractionDocumentStore) -> None:
     store.write_documents([Document(id="a", content="one\0two")])
     assert store.filter_documents()[0].content == "one two"
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        {"field": "meta.x", "operator": "not in", "value": []},
+        {
+            "operator": "OR",
+            "conditions": [{"field": "meta.of", "operator": "==", "value": 1}, {"operator": "AND", "conditions": []}],
+        },
+        {"operator": "NOT", "conditions": [{"field": "org.hidden", "operator": "==", "value": True}]},
+    ],
+)
+def test_what_is_required_and_lets_everything_through_is_refused(nothing: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="restrict nothing"):
+        LateInteractionRetriever(LateInteractionDocumentStore("c.rag"), required_filters=nothing)
+
+
+def test_a_ranker_loads_the_model_as_its_store_does(tmp_path: Path) -> None:
+    store = LateInteractionDocumentStore(str(tmp_path / "c.rag"), encoder_options={"device": "cpu", "workers": 1})
+    store.write_documents([Document(id="a", content="Lunch is at noon.")])
+    assert LateInteractionRanker(document_store=store)._reranker().encoder is store.retriever().encoder
+
+
+def test_a_required_token_is_required_of_writes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_TOKEN", raising=False)
+    store = LateInteractionDocumentStore(str(tmp_path / "c.rag"), token=Secret.from_env_var("NO_TOKEN"))
+    with pytest.raises(ValueError, match="NO_TOKEN"):
+        store.write_documents([Document(content="x")])
+    with pytest.raises(ValueError, match="NO_TOKEN"):
+        LateInteractionDocumentSplitter(token=Secret.from_env_var("NO_TOKEN")).run([Document(content="x")])
+    assert not (tmp_path / "c.rag").exists()
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".txt", "a\0.txt", 3])
+def test_a_name_that_no_file_can_have_loses_nothing_else(name: Any) -> None:
+    odd = ByteStream(b"Odd.", meta={"file_path": name}, mime_type="text/plain")
+    good = ByteStream(b"Good.", mime_type="text/plain")
+    contents = [document.content for document in LateInteractionConverter().run([odd, good])["documents"]]
+    assert contents in (["Odd.", "Good."], ["Good."])
+    missing = LateInteractionConverter().run(["x" * 5000, good])["documents"]
+    assert [document.content for document in missing] == ["Good."]
+    with pytest.raises(LateRAGError):
+        LateInteractionConverter(raise_on_failure=True).run(["x" * 5000])

@@ -20,7 +20,7 @@ from langchain_late_rag import (
     LateInteractionVectorStore,
     late_interaction_tool,
 )
-from late_rag import Retriever
+from late_rag import Chunk, Retriever
 from late_rag.errors import CollectionNotFoundError, ConflictError, FilterError, InputError
 
 PICTURE = {"type": "image", "base64": base64.b64encode(b"not drawn").decode(), "mime_type": "image/png"}
@@ -164,3 +164,19 @@ def test_the_likeliest_mistakes_are_named_and_store_nothing(told: str) -> None:
         with pytest.raises(InputError, match=told):
             WRONG[told](store)
         assert store.similarity_search("x") == []
+
+
+def test_what_is_read_once_is_not_lost() -> None:
+    documents = [Document("Lunch is at noon."), Document("Leave is thirty days.")]
+    found = LateInteractionReranker().compress_documents(iter(documents), "lunch")  # type: ignore[arg-type]
+    assert [document.page_content for document in found] == ["Lunch is at noon.", "Leave is thirty days."]
+
+
+def test_a_retriever_tears_no_passage_out_of_a_document_and_makes_nothing_in_vain(tmp_path: Path) -> None:
+    with Retriever.create(tmp_path / "c.rag") as core:
+        core.add([Chunk("big#0", "big", "one"), Chunk("big#1", "big", "two")])
+    with pytest.raises(ConflictError, match="'big#0' is a passage of the document 'big'"):
+        LateInteractionRetriever.from_documents([Document("mine", id="big#0")], tmp_path / "c.rag")
+    with pytest.raises(InputError):
+        LateInteractionRetriever.from_documents("text", tmp_path / "d.rag")  # type: ignore[arg-type]
+    assert not (tmp_path / "d.rag").exists()

@@ -135,3 +135,19 @@ def test_a_query_of_the_wrong_kind_is_told_apart() -> None:
     store = LateInteractionVectorStore()
     store.add(NODES)
     assert store.query(VectorStoreQuery(query_str="passage a", similarity_top_k=1)).ids == ["a"]
+
+
+async def test_what_is_read_once_is_not_lost(index: LateInteractionIndex) -> None:
+    documents = [Document(id_=name, text=f"Document {name}.") for name in "xyz"]
+    made = LateInteractionIndex.from_documents(document for document in documents)  # type: ignore[arg-type]
+    assert set(made.ref_doc_info) == {"x", "y", "z"}
+    assert made.refresh_ref_docs(document for document in documents) == [False] * 3  # type: ignore[arg-type]
+    assert await LateInteractionIndex().arefresh_ref_docs(iter(documents)) == [True] * 3  # type: ignore[arg-type]
+    found = index.as_retriever(similarity_top_k=3).retrieve("passage")
+    assert len(LateInteractionRerank().postprocess_nodes(iter(found), query_str="passage")) == 3  # type: ignore[arg-type]
+
+
+async def test_an_index_is_made_beside_the_loop() -> None:
+    index = await LateInteractionIndex.afrom_documents([Document(id_="x", text="Document x.")])
+    assert await index.aref_doc_info() == index.ref_doc_info
+    assert set(index.ref_doc_info) == {"x"}

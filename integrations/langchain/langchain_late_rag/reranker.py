@@ -69,7 +69,8 @@ class LateInteractionReranker(BaseDocumentCompressor):
             InputError: an empty query.
             UnsupportedError: a document of pictures alone, which the model cannot read.
         """
-        if not check_documents(documents):
+        documents = check_documents(documents)
+        if not documents:
             return []
         return self._ranked(documents, query)
 
@@ -80,7 +81,8 @@ class LateInteractionReranker(BaseDocumentCompressor):
         callbacks: Callbacks | None = None,  # noqa: ARG002 - of the interface
     ) -> list[Document]:
         """Async twin of :meth:`compress_documents`; cancelled, it stops at the next step."""
-        if not check_documents(documents):
+        documents = check_documents(documents)
+        if not documents:
             return []
         return await in_thread(partial(self._ranked, documents, query))
 

@@ -18,6 +18,7 @@ from langchain_late_rag.batching import atraced, outcomes, results, traced
 from langchain_late_rag.configuration import filter_text, serialised
 from langchain_late_rag.documents import HitFields, check_documents, from_hit, to_document
 from late_rag.components.configuration import check_collection
+from late_rag.components.holder import check_owners
 from late_rag.components.inputs import listed
 from late_rag.filters import Filter
 from late_rag.retriever import Retriever, shared_retriever
@@ -117,12 +118,17 @@ class LateInteractionRetriever(BaseRetriever):
                 private temporary one, which goes with the retriever.
             model: of a new collection; "minilm" where it is not said.
             options: of the retriever.
+
+        Raises:
+            ConflictError: an id is that of a passage of a larger document or file.
         """
+        items = [to_document(document) for document in check_documents(documents)]
         if collection is None:
             collection = Retriever.create(None, "minilm" if model is None else model).collection
         retriever = cls(collection=collection, model=model, **options)
         made = shared_retriever(collection, "write", model=model, chunker="whole", create={})
-        made.add([to_document(document) for document in check_documents(documents)])
+        check_owners(made, items)
+        made.add(items)
         return retriever
 
     @classmethod

@@ -17,7 +17,7 @@ from haystack.utils import ComponentDevice, Secret
 from haystack_integrations.document_stores.late_rag.documents import SEPARATOR, from_chunk, from_hit
 from haystack_integrations.document_stores.late_rag.filters import to_filter
 from haystack_integrations.document_stores.late_rag.inputs import check_names, check_separator, made_of
-from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
+from haystack_integrations.document_stores.late_rag.loading import loading_options
 from haystack_integrations.document_stores.late_rag.metadata import Filters, MetadataQueries
 from haystack_integrations.document_stores.late_rag.writing import ON_CONFLICT, converted, naming_duplicates, to_write
 from late_rag.components.configuration import location_of
@@ -72,7 +72,7 @@ class LateInteractionDocumentStore(MetadataQueries):
         encoder_options: Mapping[str, Any] | None = None,
         fields: HitFields | Mapping[str, str | None] | None = None,
     ) -> None:
-        super().__init__(collection, model, mode, create, loading_options(device, token, encoder_options))
+        super().__init__(collection, model, mode, create, loading_options(device, token, encoder_options), token)
         self._loading = device, token, dict(encoder_options or {})
         embedded = check_names(meta_fields_to_embed, "meta_fields_to_embed")
         self._embedded = embedded, check_separator(embedding_separator, "embedding_separator")
@@ -121,16 +121,6 @@ class LateInteractionDocumentStore(MetadataQueries):
         made = type(self).__new__(type(self))
         made.__dict__.update(self.__dict__)  # configuration, which nothing changes
         return made
-
-    def retriever(self) -> Retriever:
-        """The core's retriever over the collection, which is opened, or made, at the first call.
-
-        Raises:
-            CollectionNotFoundError: there is no collection, and ``mode="read"``.
-            ValueError: the token is required, and its variable is not set.
-        """
-        check_token(self._loading[1])
-        return super().retriever()
 
     def count_documents(self) -> int:
         """How many documents there are."""
@@ -202,11 +192,11 @@ class LateInteractionDocumentStore(MetadataQueries):
         """
         if document_ids is None:
             raise InputError("document_ids takes a list of ids, not None; delete_all_documents removes everything")
-        self._holder.writable().delete(Selection(ids=tuple(check_names(document_ids, "document_ids"))))
+        self._writable().delete(Selection(ids=tuple(check_names(document_ids, "document_ids"))))
 
     def delete_all_documents(self, recreate_index: bool = False) -> None:
         """Removes every document, and with ``recreate_index`` gives the room back that they had on disk."""
-        collection = self._holder.writable().collection
+        collection = self._writable().collection
         collection.clear()
         if recreate_index:
             collection.optimize()
@@ -238,8 +228,8 @@ class LateInteractionDocumentStore(MetadataQueries):
 
     def _writer(self) -> Retriever:
         """Metadata that the collection itself embeds are the shared retriever's business."""
-        return self._embedding() if self._embedded[0] else self._holder.writable()
+        return self._embedding() if self._embedded[0] else self._writable()
 
     def _new(self, documents: Sequence[Document], policy: DuplicatePolicy) -> list[CoreDocument]:
-        retriever = self._holder.writable()
+        retriever = self._writable()
         return to_write(retriever, converted(retriever, documents, *self._embedded), policy)

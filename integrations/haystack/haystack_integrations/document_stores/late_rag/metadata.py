@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 from haystack_integrations.document_stores.late_rag.documents import OneChunk, embedded_fields, with_meta
 from haystack_integrations.document_stores.late_rag.filters import field_name, to_filter
 from haystack_integrations.document_stores.late_rag.inputs import check_names, stored_meta
+from haystack_integrations.document_stores.late_rag.loading import check_token
 from late_rag.components.holder import StoreHolder
 from late_rag.errors import InputError
 from late_rag.retriever import Retriever
 from late_rag.types import Selection, batched
 
 if TYPE_CHECKING:
+    from haystack.utils import Secret
+
     from late_rag.components.holder import Mode
     from late_rag.protocols import Collection
 
@@ -39,7 +42,9 @@ class MetadataQueries:
         mode: Mode,
         create: Mapping[str, Any] | None,
         encoder_options: Mapping[str, Any] | None,
+        token: Secret | None,
     ) -> None:
+        self._token = token
         self._given = collection, model, mode, dict(create or {}), dict(encoder_options or {})
         self._holder = StoreHolder(collection, model, mode, create or {}, encoder_options)
 
@@ -49,12 +54,24 @@ class MetadataQueries:
         Raises:
             CollectionNotFoundError: there is no collection, and ``mode="read"``.
             CollectionError: it was temporary, and is closed.
+            ValueError: the token is required, and its variable is not set.
         """
+        check_token(self._token)
         return self._holder.retriever()
+
+    def _writable(self) -> Retriever:
+        """The same, for a write."""
+        check_token(self._token)
+        return self._holder.writable()
+
+    def model_and_options(self) -> tuple[str | Path | None, Mapping[str, Any]]:
+        """Which model the store was given, and with what options it is loaded."""
+        _, model, _, _, options = self._given
+        return model, options
 
     def _embedding(self) -> Retriever:
         """The same, for a write of documents whose metadata are encoded in front of their content."""
-        found = self._holder.writable()
+        found = self._writable()
         return Retriever(found.collection, found.encoder, OneChunk())
 
     def count_documents_by_filter(self, filters: Filters) -> int:
@@ -70,7 +87,7 @@ class MetadataQueries:
         wanted = to_filter(filters)
         if wanted is None:
             raise InputError("delete_by_filter takes filters; delete_all_documents removes everything")
-        return self._holder.writable().delete(Selection(filter=wanted))
+        return self._writable().delete(Selection(filter=wanted))
 
     def update_by_filter(self, filters: Filters, meta: Mapping[str, Any]) -> int:
         """Puts these metadata into the documents that match the filters, beside what they have.
@@ -90,7 +107,7 @@ class MetadataQueries:
         if not isinstance(meta, Mapping):
             raise InputError(f"meta takes a dict of keys and their new values, not {meta!r}")
         meta = stored_meta(meta, "meta")
-        retriever, ids, encoded = self._holder.writable(), list[str](), list[str]()
+        retriever, ids, encoded = self._writable(), list[str](), list[str]()
         for batch in retriever.collection.iterate(_selection(filters)):
             for chunk, _ in batch:
                 (encoded if embedded_fields(chunk) & meta.keys() else ids).append(chunk.id)

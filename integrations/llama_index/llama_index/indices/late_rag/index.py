@@ -25,7 +25,8 @@ class LateInteractionIndex(Closing, WritableIndex):
 
     A document and its nodes are written in one commit, with the hash that ``refresh_ref_docs`` compares; inserted
     again, it takes its own place. There is no other store: what is deleted is gone, and every program that opens the
-    collection sees the same. Every method has an async twin, which encodes and searches in a thread.
+    collection sees the same. Every method that reads, encodes or writes has an async twin, which does so
+    in a thread; an index that is made with ``nodes`` writes them at once, so an async program uses ``ainsert_nodes``.
 
     Args:
         nodes: put in, each in the place of the one with its id.
@@ -49,6 +50,14 @@ class LateInteractionIndex(Closing, WritableIndex):
         index = cls(**kwargs)
         with index._callback_manager.as_trace("index_construction"):
             index._put(documents, {})
+        return index
+
+    @classmethod
+    async def afrom_documents(cls, documents: Sequence[Document], **kwargs: Any) -> Self:
+        """Async twin of :meth:`from_documents`."""
+        index = cls(**kwargs)
+        with index._callback_manager.as_trace("index_construction"):
+            await index._aput(documents, {})
         return index
 
     @classmethod

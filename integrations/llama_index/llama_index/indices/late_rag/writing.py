@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from llama_index.core.data_structs.data_structs import IndexDict
 from llama_index.core.indices.base import BaseIndex
@@ -121,6 +121,7 @@ class WritableIndex(BaseIndex[IndexDict]):
     def refresh_ref_docs(self, documents: Sequence[Document], **update_kwargs: Any) -> list[bool]:
         """Puts those documents in that are new or have another hash; for each whether it was."""
         with self._callback_manager.as_trace("refresh_ref_docs"):
+            documents = _listed(documents)
             changed = self._changed(documents)
             wanted = [document for document, new in zip(documents, changed, strict=True) if new]
             self._put(wanted, update_kwargs.get("insert_kwargs", {}))
@@ -129,6 +130,7 @@ class WritableIndex(BaseIndex[IndexDict]):
     async def arefresh_ref_docs(self, documents: Sequence[Document], **update_kwargs: Any) -> list[bool]:
         """Async twin of :meth:`refresh_ref_docs`."""
         with self._callback_manager.as_trace("arefresh_ref_docs"):
+            documents = _listed(documents)
             changed = await asyncio.to_thread(self._changed, documents)
             wanted = [document for document, new in zip(documents, changed, strict=True) if new]
             await self._aput(wanted, update_kwargs.get("insert_kwargs", {}))
@@ -145,6 +147,10 @@ class WritableIndex(BaseIndex[IndexDict]):
                     info.node_ids.append(chunk.id)
                     info.metadata = info.metadata or dict(chunk.metadata)
         return found
+
+    async def aref_doc_info(self) -> dict[str, RefDocInfo]:
+        """Async twin of :attr:`ref_doc_info`."""
+        return await asyncio.to_thread(lambda: self.ref_doc_info)
 
     def _put(self, documents: Sequence[Document], options: Mapping[str, Any]) -> None:
         shown = {"show_progress": self._show_progress, **options}
@@ -175,7 +181,6 @@ class WritableIndex(BaseIndex[IndexDict]):
         return parsed.prepared(self._holder.writable(), self._model)
 
     def _changed(self, documents: Sequence[Document]) -> list[bool]:
-        check_nodes(documents, "documents")
         collection = self._holder.retriever().collection
         hashes = stored_hashes(collection, [document.node_id for document in documents])
         changed = []
@@ -196,5 +201,8 @@ class WritableIndex(BaseIndex[IndexDict]):
 
 def _each_once(documents: Sequence[Document]) -> list[Document]:
     """The documents; of those with the same id the last one, at the place of the first."""
-    check_nodes(documents, "documents")
-    return list({document.node_id: document for document in documents}.values())
+    return list({document.node_id: document for document in _listed(documents)}.values())
+
+
+def _listed(documents: Sequence[Document]) -> list[Document]:
+    return cast("list[Document]", check_nodes(documents, "documents"))

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field, field_serializer, field_validator
 from late_rag.asynchronous import in_thread
 from late_rag.components.configuration import check_collection, location_of
 from late_rag.components.hits import beside
+from late_rag.components.inputs import listed
 from late_rag.errors import InputError
 from late_rag.reranker import shared_reranker
 from late_rag.retriever.inputs import check_threshold
@@ -105,6 +106,7 @@ class LateInteractionRerank(BaseNodePostprocessor):
         """
         if query_bundle is None:
             raise InputError("reranking needs a query: give postprocess_nodes query_str= or query_bundle=")
+        nodes = listed(nodes, NodeWithScore, "nodes", "nodes with scores")
         if not nodes:
             return []
         reranker = shared_reranker(self.model, self.collection)

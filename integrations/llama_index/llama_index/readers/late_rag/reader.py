@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from late_rag.types import Document as CoreDocument
     from late_rag.types import Media
 
-_PDF = "application/pdf"
 _FOR_PROGRAMS = ("source", "mime_type")
 """Keys of the metadata that neither a language model nor an embedding sees."""
 
@@ -27,7 +26,7 @@ class LateInteractionReader(BasePydanticReader):
     """Loads files and folders: text, Markdown, HTML, PDF, DOCX, CSV, JSON, pictures.
 
     A document's id follows from its file, and stays the same whenever that is read. ``metadata["source"]`` is the
-    file's location. A picture, or a scanned page, becomes an image document. It serves in the ``file_extractor`` of a
+    file's location. A picture becomes an image document. It serves in the ``file_extractor`` of a
     ``SimpleDirectoryReader`` too.
     """
 
@@ -94,15 +93,7 @@ def _converted(document: CoreDocument, more: Mapping[str, Any], source: str) -> 
 
 
 def _picture(media: Media) -> MediaResource:
-    """A picture where it is; a page of a PDF as a PNG.
-
-    Raises:
-        MissingExtraError: a page is to be drawn, and pillow is not installed.
-    """
-    if media.mime_type == _PDF and media.page is not None:
-        from late_rag.loaders import render
-
-        return MediaResource(data=render(media, scale=2), mimetype="image/png")
+    """A picture where it is."""
     if isinstance(media.content, bytes):
         return MediaResource(data=media.content, mimetype=media.mime_type)
     return MediaResource(path=Path(media.content), mimetype=media.mime_type)

@@ -7,8 +7,9 @@ import copy
 import logging
 import mimetypes
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,7 +17,7 @@ from haystack import Document, component, default_from_dict, default_to_dict
 from haystack.dataclasses import ByteStream
 
 from haystack_integrations.document_stores.late_rag.inputs import copied_meta, made_of
-from late_rag.errors import InputError, LateRAGError
+from late_rag.errors import InputError, LateRAGError, LoadError
 from late_rag.loaders import RecordFields, load
 
 if TYPE_CHECKING:
@@ -88,13 +89,21 @@ class LateInteractionConverter:
         metas = _metas(meta, len(_check_sources(sources)))
         documents: list[Document] = []
         for source, given in zip(sources, metas, strict=True):
-            try:
-                documents += self._converted(source, given)
-            except LateRAGError as error:
-                if self.raise_on_failure:
-                    raise
-                logger.warning("not converted: %s", error)
+            with self._going_on():
+                for document in self._converted(source, given):
+                    with self._going_on():
+                        documents.append(document())
         return {"documents": documents}
+
+    @contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """Logs what cannot be read, unless it is to raise."""
+        try:
+            yield
+        except (LateRAGError, OSError, ValueError) as error:  # names of uploads may be none for this system
+            if self.raise_on_failure:
+                raise error if isinstance(error, LateRAGError) else LoadError(str(error)) from error
+            logger.warning("not converted: %s", error)
 
     @component.output_types(documents=list[Document])
     async def run_async(
@@ -105,17 +114,20 @@ class LateInteractionConverter:
         """Async twin of :meth:`run`, which works in a thread."""
         return await asyncio.to_thread(self.run, sources, meta)
 
-    def _converted(self, source: str | Path | ByteStream, given: dict[str, Any]) -> list[Document]:
+    def _converted(self, source: str | Path | ByteStream, given: dict[str, Any]) -> Iterator[Callable[[], Document]]:
+        """What makes each document of a source: one that cannot be made is no reason to lose the others."""
         if isinstance(source, ByteStream):
             with _as_file(source) as path:
                 known = {**self._named(source.meta), **given}
-                return [_document(each, known) for file in self._load(path) for each in file.documents]
+                for file in self._load(path):
+                    for each in file.documents:
+                        yield partial(_document, each, known)
+            return
         folder = Path(source) if Path(source).is_dir() else Path(source).parent
-        return [
-            _document(each, self._named({"file_path": str(folder / file.path)}) | given, each.id)
-            for file in self._load(source)
-            for each in file.documents
-        ]
+        for file in self._load(source):
+            known = self._named({"file_path": str(folder / file.path)}) | given
+            for each in file.documents:
+                yield partial(_document, each, known, each.id)
 
     def _load(self, path: str | Path) -> Iterator[SourceFile]:
         return load(path, strict=self.raise_on_failure, fields=self._fields())
@@ -186,7 +198,10 @@ def _document(document: CoreDocument, meta: dict[str, Any], identity: str = "") 
 @contextmanager
 def _as_file(stream: ByteStream) -> Iterator[Path]:
     """A file that has the bytes, under a name that says what they are."""
-    name = PurePath(stream.meta.get("file_path") or stream.meta.get("file_name") or "document")
+    given = stream.meta.get("file_path") or stream.meta.get("file_name") or ""
+    if not isinstance(given, str | PurePath):
+        raise InputError(f"the file_path of a ByteStream must be a text or a path, not {given!r:.80}")
+    name = PurePath(given)
     kind = stream.mime_type or ""
     suffix = name.suffix or _SUFFIXES.get(kind) or mimetypes.guess_extension(kind)
     if not suffix:
@@ -195,6 +210,6 @@ def _as_file(stream: ByteStream) -> Iterator[Path]:
             'it a mime_type, or meta["file_path"] with an extension'
         )
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, name.stem + suffix)
+        path = Path(folder, f"document{suffix}")
         path.write_bytes(stream.data)
         yield path

@@ -10,8 +10,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 from haystack import Document, component, default_from_dict, default_to_dict
+from haystack.utils import Secret
 
 from haystack_integrations.document_stores.late_rag.inputs import check_documents, copied_meta
+from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
 from late_rag.chunkers import ChunkingOptions, load_chunker
 from late_rag.encoders import load_encoder
 from late_rag.errors import InputError
@@ -43,6 +45,7 @@ class LateInteractionDocumentSplitter:
         overlap: tokens that the next passage of the same section repeats.
         headings: whether room is left for the headings above a passage in front of it: give the store
             ``meta_fields_to_embed=["heading"]``.
+        token: of the Hugging Face hub, by the name of its environment variable.
 
     Raises:
         InputError: an option that cannot be.
@@ -57,8 +60,11 @@ class LateInteractionDocumentSplitter:
         max_characters: int | None = None,
         overlap: int = 0,
         headings: bool = True,
+        token: Secret | None = None,
     ) -> None:
         self.model = model
+        self.token = token
+        self._loading = loading_options(None, token)
         self.options = ChunkingOptions(
             kind=kind, max_tokens=max_tokens, max_characters=max_characters, overlap=overlap, headings=headings
         )
@@ -97,7 +103,8 @@ class LateInteractionDocumentSplitter:
         return await asyncio.to_thread(self.run, documents)
 
     def _chunker(self) -> Chunker:
-        return load_chunker(self.options.to_json(), load_encoder(self.model))
+        check_token(self.token)
+        return load_chunker(self.options.to_json(), load_encoder(self.model, **self._loading))
 
     def _passages(self, document: Document, chunker: Chunker) -> Iterator[Document]:
         if not (document.content or "").strip():
@@ -123,6 +130,7 @@ class LateInteractionDocumentSplitter:
             max_characters=options.max_characters,
             overlap=options.overlap,
             headings=options.headings,
+            token=self.token,
         )
 
     @classmethod

@@ -34,7 +34,7 @@ class LateInteractionRanker:
     store, passages that it holds are scored by what it has stored, and are not encoded at all.
 
     Args:
-        model: what encodes; None is the store's model, or "minilm" without a store.
+        model: what encodes; None is the store's model, loaded as the store loads it, or "minilm" without a store.
         top_k: how many documents at most; None keeps all.
         document_store: where embeddings are taken from.
         score_threshold: the least similarity.
@@ -159,8 +159,13 @@ class LateInteractionRanker:
 
     def _reranker(self) -> Reranker:
         check_token(self.token)
-        collection = None if self.document_store is None else self.document_store.retriever().collection
-        return shared_reranker(self.model, collection, encoder_options=self._options)
+        store = self.document_store
+        if store is None:
+            return shared_reranker(self.model, encoder_options=self._options)
+        model, options = store.model_and_options()
+        return shared_reranker(
+            self.model or model, store.retriever().collection, encoder_options={**options, **self._options}
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The component as a pipeline's YAML has it.

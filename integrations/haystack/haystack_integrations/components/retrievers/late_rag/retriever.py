@@ -11,8 +11,9 @@ from haystack.document_stores.types import FilterPolicy, apply_filter_policy
 
 from haystack_integrations.document_stores.late_rag.document_store import LateInteractionDocumentStore
 from haystack_integrations.document_stores.late_rag.errors import StoreKindError
-from haystack_integrations.document_stores.late_rag.filters import EVERYTHING, to_filter
+from haystack_integrations.document_stores.late_rag.filters import to_filter
 from late_rag.errors import InputError
+from late_rag.filters.constant import constant
 from late_rag.retriever.options import check
 
 
@@ -192,7 +193,10 @@ def _policy(given: Any) -> FilterPolicy:
 
 def _required(filters: dict[str, Any] | None) -> dict[str, Any] | None:
     """Filters that restrict something, or None: a mistake here must not show everything to everyone."""
-    if filters is not None and to_filter(filters) in (None, EVERYTHING):
+    if filters is None:
+        return None
+    wanted = to_filter(filters)
+    if wanted is None or constant(wanted) is True:
         raise InputError(f"required_filters restrict nothing: {filters!r}; give a filter, or None to require nothing")
     return filters
 
