@@ -151,7 +151,7 @@ def watch_encoding(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def check_cancelling(rerank: Callable[[list[str]], Awaitable[object]]) -> None:
     """Reranking that nobody waits for any more stops long before all is encoded, and keeps what it has."""
     shared_reranker().close()
-    task = asyncio.ensure_future(rerank([f"Rule {number} is long. " * 30 for number in range(400)]))
+    task = asyncio.ensure_future(rerank([f"Rule {number} is long. " * 30 for number in range(2000)]))
     while not kept_embeddings():
         await asyncio.sleep(0.01)
     task.cancel()
@@ -161,7 +161,7 @@ async def check_cancelling(rerank: Callable[[list[str]], Awaitable[object]]) -> 
     while before != (encoded := kept_embeddings()):
         before = encoded
         await asyncio.sleep(0.5)
-    assert 0 < encoded < 400
+    assert 0 < encoded < 2000
 
 
 def kept_embeddings() -> int:
