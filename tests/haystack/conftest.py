@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"  # read when haystack is imported
 
@@ -28,3 +29,11 @@ def handbook(tmp_path_factory: pytest.TempPathFactory, documents: list[Document]
     location = str(tmp_path_factory.mktemp("haystack") / "handbook.rag")
     LateInteractionDocumentStore(location).write_documents(documents)
     return location
+
+
+@pytest.fixture
+def store() -> Iterator[LateInteractionDocumentStore]:
+    """A temporary store with nothing in it."""
+    made = LateInteractionDocumentStore()
+    yield made
+    made.close()

@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from haystack.components.joiners import DocumentJoiner
 from haystack.components.retrievers import AutoMergingRetriever, SentenceWindowRetriever
 from haystack.dataclasses import ByteStream, Document, SparseEmbedding
-from haystack.document_stores.types import DuplicatePolicy, FilterPolicy
+from haystack.document_stores.types import FilterPolicy
 from haystack.utils import Secret
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haystack_integrations.components.converters.late_rag import LateInteractionConverter
 from haystack_integrations.components.preprocessors.late_rag import LateInteractionDocumentSplitter
 from haystack_integrations.components.rankers.late_rag import LateInteractionRanker
 from haystack_integrations.components.retrievers.late_rag import LateInteractionRetriever
 from haystack_integrations.document_stores.late_rag import LateInteractionDocumentStore
-from haystack_integrations.document_stores.late_rag.filters import to_filter
 from late_rag import Retriever
-from late_rag.errors import CollectionError, InputError, LateRAGError
+from late_rag.errors import CollectionError, InputError
 from tests.frameworks import HANDBOOK
 
 QUESTION = "who approves travel?"
 PICTURE = ByteStream(b"\x89PNG", mime_type="image/png")
-YEAR = {"field": "meta.year", "operator": ">=", "value": 2020}
-DEEP: dict[str, Any] = {}
-for _ in range(3000):
-    DEEP = {"a": DEEP}
-
-
-@pytest.fixture
-def store() -> Iterator[LateInteractionDocumentStore]:
-    made = LateInteractionDocumentStore()
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -51,35 +37,6 @@ def files(tmp_path: Path) -> LateInteractionDocumentStore:
     with Retriever.open(tmp_path / "rules.rag", create=True) as filled:
         filled.sync(tmp_path / "rules", as_="rules")
     return LateInteractionDocumentStore(tmp_path / "rules.rag")
-
-
-@pytest.mark.parametrize(
-    ("sources", "named"),
-    [
-        ("x.txt", r"sources takes a list; put it into one: \['x.txt'\]"),
-        (Path("x.txt"), "sources takes a list; put it into one"),
-        (PICTURE, r"\[a ByteStream\]"),
-        (b"text", "not b'text'"),
-        (None, "not None"),
-        ({"x.txt"}, "not {'x.txt'}"),
-        (["x.txt", b"text"], r"sources\[1\] must be a path or a ByteStream, not b'text'"),
-        ([None], r"sources\[0\]"),
-        ([""], r"sources\[0\]"),
-    ],
-)
-def test_sources_are_a_list(sources: Any, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded: list[object] = []
-    monkeypatch.setattr(LateInteractionConverter, "_converted", lambda *given: loaded.append(given) or [])
-    with pytest.raises(InputError, match=named):
-        LateInteractionConverter().run(sources)
-    assert loaded == []
-
-
-@pytest.mark.parametrize("meta", ["text", ["text"], [{}, {}], [None], 3, {"a": DEEP}])
-def test_meta_is_for_all_sources_or_for_each(meta: Any, tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("First.")
-    with pytest.raises(InputError, match="meta"):
-        LateInteractionConverter().run([tmp_path], meta)
 
 
 def test_what_has_nothing_to_split_is_passed_on_or_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -232,104 +189,6 @@ def test_filter_policies_by_name(store: LateInteractionDocumentStore) -> None:
             LateInteractionRetriever(store, filter_policy=wrong)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("wrong", ["", [], False, {}, 0, {"year": 2020}, {"operator": "AND", "conditions": []}])
-def test_required_filters_require_something(store: LateInteractionDocumentStore, wrong: Any) -> None:
-    with pytest.raises(InputError):
-        LateInteractionRetriever(store, required_filters=wrong)
-
-
-@pytest.mark.parametrize("wrong", ["", [], False, {"year": 2020}])
-def test_filters_are_read_at_once(store: LateInteractionDocumentStore, wrong: Any) -> None:
-    with pytest.raises(InputError):
-        LateInteractionRetriever(store, filters=wrong)
-    with pytest.raises(InputError):
-        LateInteractionRetriever(store, filters=YEAR).run("text", wrong)
-    assert LateInteractionRetriever(store, filters={}).run("text") == {"documents": []}
-
-
-@pytest.mark.parametrize("top_k", [0, True, "3", 1.5])
-def test_how_many_to_rank(top_k: Any) -> None:
-    with pytest.raises(InputError, match="top_k"):
-        LateInteractionRanker(top_k=top_k)
-    with pytest.raises(InputError, match="top_k"):
-        LateInteractionRanker().run(QUESTION, [Document(content="text")], top_k)
-
-
-@pytest.mark.parametrize(
-    ("query", "documents"), [(QUESTION, "text"), (QUESTION, ["text"]), (QUESTION, None), (3, []), (None, []), ("", [])]
-)
-async def test_what_is_ranked(query: Any, documents: Any) -> None:
-    with pytest.raises(InputError, match=r"documents|query"):
-        LateInteractionRanker().run(query, documents)
-    with pytest.raises(InputError, match=r"documents|query"):
-        await LateInteractionRanker().run_async(query, documents)
-
-
-@pytest.mark.parametrize("names", ["title", [3], {"title": 1}, 7])
-@pytest.mark.parametrize("kind", [LateInteractionRanker, LateInteractionDocumentStore])
-def test_metadata_to_embed_are_a_list_of_keys(kind: Callable[..., object], names: Any) -> None:
-    with pytest.raises(InputError, match="meta_fields_to_embed takes a list of texts"):
-        kind(meta_fields_to_embed=names)
-
-
-def test_separators_and_other_arguments() -> None:
-    with pytest.raises(InputError, match="embedding_separator"):
-        LateInteractionDocumentStore(embedding_separator=None)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="meta_data_separator"):
-        LateInteractionRanker(meta_data_separator=1)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="fields has no field 'maxsim'; there are score, similarity"):
-        LateInteractionDocumentStore(fields={"maxsim": "score"})
-    with pytest.raises(InputError, match="record_fields has no field 'txt'; there are text, key, metadata"):
-        LateInteractionConverter(record_fields={"txt": "a"})
-    for wrong in (LateInteractionRanker, LateInteractionRetriever):
-        with pytest.raises(LateRAGError, match="must be a LateInteractionDocumentStore"):
-            wrong(document_store="notes.rag")  # type: ignore[operator]
-
-
-def test_what_is_split() -> None:
-    splitter = LateInteractionDocumentSplitter()
-    for wrong in ("text", None, ["text"], Document(content="text")):
-        with pytest.raises(InputError, match="documents"):
-            splitter.run(wrong)  # type: ignore[arg-type]
-    one, same, other = (Document(id="a", content=text) for text in ("one", "one", "other"))
-    with pytest.raises(InputError, match="two different documents have the id 'a'"):
-        splitter.run([one, other])
-    assert [document.content for document in splitter.run([one, same])["documents"]] == ["one"]
-    with pytest.raises(InputError, match=r"document 'a'.*nested too deep"):
-        splitter.run([Document(id="a", content="text", meta={"a": DEEP})])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        ({"meta": {"year": np.int64(1)}}, r"document 'a': year: an int64 cannot be stored.*\.item\(\)"),
-        ({"meta": {"row": np.zeros(2)}}, r"document 'a': row: .*\.tolist\(\)"),
-        ({"meta": {"path": Path("x")}}, "document 'a': path: a PosixPath cannot be stored"),
-        ({"meta": {"tags": {"x"}}}, "document 'a': tags: a set cannot be stored"),
-        ({"meta": {"deep": DEEP}}, "document 'a': .*nested more than 100 deep"),
-        ({"blob": ByteStream(b"", meta={"x": {1}})}, "document 'a': blob.meta: x: a set"),
-        ({"embedding": ["1"]}, "document 'a': embedding takes a list of numbers"),
-        ({"sparse_embedding": SparseEmbedding([0.5], [1.0])}, "document 'a': sparse_embedding.indices"),  # type: ignore[list-item]
-    ],
-)
-def test_what_cannot_be_stored_is_named_with_its_document(
-    store: LateInteractionDocumentStore, arguments: dict[str, Any], named: str
-) -> None:
-    with pytest.raises(InputError, match=named):
-        store.write_documents(
-            [Document(id="b", content="text"), Document(**{"id": "a", "content": "text", **arguments})]
-        )
-    assert store.count_documents() == 0
-
-
-def test_metadata_and_filters_that_are_nested_deep() -> None:
-    for operator in ("==", "in", ">"):
-        with pytest.raises(InputError):
-            to_filter({"field": "a", "operator": operator, "value": DEEP})
-    with pytest.raises(InputError, match="nested too deep"):
-        LateInteractionRanker(meta_fields_to_embed=["a"]).run(QUESTION, [Document(id="a", content="text", meta=DEEP)])
-
-
 def test_embeddings_of_numpy(store: LateInteractionDocumentStore) -> None:
     sparse = SparseEmbedding(list(np.array([1, 5])), list(np.array([0.5, 2], dtype="float32")))
     embedding = list(np.array([0.5, -1], dtype="float32"))
@@ -337,30 +196,6 @@ def test_embeddings_of_numpy(store: LateInteractionDocumentStore) -> None:
     (found,) = store.filter_documents()
     assert found.embedding == [0.5, -1.0]
     assert found.sparse_embedding == SparseEmbedding([1, 5], [0.5, 2.0])
-
-
-@pytest.mark.parametrize(
-    ("use", "named"),
-    [
-        (lambda store: store.delete_by_filter(None), "delete_by_filter takes filters; delete_all_documents"),
-        (lambda store: store.delete_by_filter({}), "delete_all_documents"),
-        (lambda store: store.delete_documents(None), "document_ids.*delete_all_documents"),
-        (lambda store: store.delete_documents(1), "document_ids takes a list of texts, not 1"),
-        (lambda store: store.delete_documents("abc"), "document_ids takes a list of texts, not 'abc'"),
-        (lambda store: store.delete_documents([1]), r"document_ids takes a list of texts; document_ids\[0\] is 1"),
-        (lambda store: store.update_by_filter(YEAR, None), "meta takes a dict.*not None"),
-        (lambda store: store.update_by_filter(None, {"a": DEEP}), "nested more than 100 deep"),
-        (lambda store: store.update_by_filter(None, {"title": "x", "a": {1}}), "meta: a: a set"),
-        (lambda store: store.count_unique_metadata_by_filter({}, "year"), "metadata_fields takes a list"),
-    ],
-)
-def test_what_is_changed_is_named_and_all_or_nothing(use: Callable[[Any], object], named: str, tmp_path: Path) -> None:
-    store = LateInteractionDocumentStore(tmp_path / "a.rag", meta_fields_to_embed=["title"])
-    written = [Document(id="a", content="text", meta={"title": "t"})]
-    store.write_documents(written, DuplicatePolicy.OVERWRITE)
-    with pytest.raises(InputError, match=named):
-        use(store)
-    assert store.filter_documents() == written
 
 
 def test_sorting_by_score_undoes_another_order(handbook: str) -> None:
@@ -378,22 +213,6 @@ def test_nul_characters_become_spaces(store: LateInteractionDocumentStore) -> No
     assert store.filter_documents()[0].content == "one two"
 
 
-@pytest.mark.parametrize(
-    "nothing",
-    [
-        {"field": "meta.x", "operator": "not in", "value": []},
-        {
-            "operator": "OR",
-            "conditions": [{"field": "meta.of", "operator": "==", "value": 1}, {"operator": "AND", "conditions": []}],
-        },
-        {"operator": "NOT", "conditions": [{"field": "org.hidden", "operator": "==", "value": True}]},
-    ],
-)
-def test_what_is_required_and_lets_everything_through_is_refused(nothing: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="restrict nothing"):
-        LateInteractionRetriever(LateInteractionDocumentStore("c.rag"), required_filters=nothing)
-
-
 def test_a_ranker_loads_the_model_as_its_store_does(tmp_path: Path) -> None:
     store = LateInteractionDocumentStore(str(tmp_path / "c.rag"), encoder_options={"device": "cpu", "workers": 1})
     store.write_documents([Document(id="a", content="Lunch is at noon.")])
@@ -408,15 +227,3 @@ def test_a_required_token_is_required_of_writes_too(tmp_path: Path, monkeypatch:
     with pytest.raises(ValueError, match="NO_TOKEN"):
         LateInteractionDocumentSplitter(token=Secret.from_env_var("NO_TOKEN")).run([Document(content="x")])
     assert not (tmp_path / "c.rag").exists()
-
-
-@pytest.mark.parametrize("name", ["x" * 300 + ".txt", "a\0.txt", 3])
-def test_a_name_that_no_file_can_have_loses_nothing_else(name: Any) -> None:
-    odd = ByteStream(b"Odd.", meta={"file_path": name}, mime_type="text/plain")
-    good = ByteStream(b"Good.", mime_type="text/plain")
-    contents = [document.content for document in LateInteractionConverter().run([odd, good])["documents"]]
-    assert contents in (["Odd.", "Good."], ["Good."])
-    missing = LateInteractionConverter().run(["x" * 5000, good])["documents"]
-    assert [document.content for document in missing] == ["Good."]
-    with pytest.raises(LateRAGError):
-        LateInteractionConverter(raise_on_failure=True).run(["x" * 5000])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +33,6 @@ from tests.frameworks import done_here, watch_work
 
 LEAVE = "Every employee has thirty days of paid leave a year, which are agreed upon with the team in January."
 TRAVEL = "Business travel is approved by the head of the department before any of it is booked or paid for."
-
-
-@pytest.fixture
-def store() -> Iterator[LateInteractionDocumentStore]:
-    made = LateInteractionDocumentStore()
-    yield made
-    made.close()
 
 
 @pytest.fixture

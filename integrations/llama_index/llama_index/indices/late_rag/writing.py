@@ -130,7 +130,7 @@ class WritableIndex(BaseIndex[IndexDict]):
     async def arefresh_ref_docs(self, documents: Sequence[Document], **update_kwargs: Any) -> list[bool]:
         """Async twin of :meth:`refresh_ref_docs`."""
         with self._callback_manager.as_trace("arefresh_ref_docs"):
-            documents = _listed(documents)
+            documents = await asyncio.to_thread(_listed, documents)  # they may be read from files only now
             changed = await asyncio.to_thread(self._changed, documents)
             wanted = [document for document, new in zip(documents, changed, strict=True) if new]
             await self._aput(wanted, update_kwargs.get("insert_kwargs", {}))
@@ -159,7 +159,7 @@ class WritableIndex(BaseIndex[IndexDict]):
 
     async def _aput(self, documents: Sequence[Document], options: Mapping[str, Any]) -> None:
         shown = {"show_progress": self._show_progress, **options}
-        documents = _each_once(documents)
+        documents = await asyncio.to_thread(_each_once, documents)
         await self._awrite(documents, await arun_transformations(documents, self._transformations, **shown))
 
     def _write(self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode]) -> None:
