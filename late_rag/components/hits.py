@@ -43,14 +43,8 @@ class HitFields:
     """What a hybrid search orders by."""
 
 
-def known(hit: Hit, fields: HitFields, own: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What the fields ask for and the hit has, under keys that the metadata do not have yet.
-
-    Args:
-        hit: what a search found.
-        fields: which keys carry what.
-        own: the metadata that it is put beside; the chunk's where it is not said.
-    """
+def known(hit: Hit, fields: HitFields) -> dict[str, Any]:
+    """What the fields ask for and the hit has, under keys that the chunk's metadata do not have yet."""
     values: dict[str | None, Any] = {
         fields.chunk_id: hit.chunk.id,
         fields.document_id: hit.chunk.document_id,
@@ -60,7 +54,7 @@ def known(hit: Hit, fields: HitFields, own: Mapping[str, Any] | None = None) -> 
         fields.source: hit.source,
         fields.context: hit.context,
     }
-    return beside(hit.chunk.metadata if own is None else own, values)
+    return beside(hit.chunk.metadata, values)
 
 
 def beside(own: Mapping[str, Any], values: Mapping[str | None, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from late_rag.components.configuration import check_collection
 from late_rag.encoders import load_encoder
@@ -16,9 +16,8 @@ from late_rag.types import Document
 
 if TYPE_CHECKING:
     from late_rag.protocols import Collection
+    from late_rag.retriever.holder import Mode
     from late_rag.types import Chunk
-
-Mode: TypeAlias = Literal["write", "read"]
 
 
 class StoreHolder:

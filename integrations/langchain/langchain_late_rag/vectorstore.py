@@ -16,8 +16,8 @@ from late_rag.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from langchain_late_rag.filters import FilterLike
-    from late_rag.components.holder import Mode
     from late_rag.protocols import Collection
+    from late_rag.retriever.holder import Mode
     from late_rag.types import Hit
 
 AS_ADDED = HitFields(score=None, similarity=None, chunk_id=None, document_id=None, source=None, media=CONTENT_BLOCKS)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from langchain_late_rag.filters import FilterLike
     from late_rag import protocols
-    from late_rag.components.holder import Mode
+    from late_rag.retriever.holder import Mode
     from late_rag.types import Document as CoreDocument
 
 Ids: TypeAlias = Sequence[str | None] | None

@@ -26,9 +26,9 @@ from late_rag.errors import CollectionError, InputError
 from late_rag.types import Selection
 
 if TYPE_CHECKING:
-    from late_rag.components.holder import Mode
     from late_rag.protocols import Collection
     from late_rag.retriever import Retriever
+    from late_rag.retriever.holder import Mode
     from late_rag.types import Document as CoreDocument
 
 

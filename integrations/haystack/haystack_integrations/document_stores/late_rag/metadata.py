@@ -19,8 +19,8 @@ from late_rag.types import Selection, batched
 if TYPE_CHECKING:
     from haystack.utils import Secret
 
-    from late_rag.components.holder import Mode
     from late_rag.protocols import Collection
+    from late_rag.retriever.holder import Mode
 
 Filters = Mapping[str, Any] | None
 

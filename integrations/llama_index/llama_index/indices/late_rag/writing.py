@@ -15,8 +15,9 @@ from llama_index.core.ingestion import arun_transformations, run_transformations
 from llama_index.core.settings import Settings
 from llama_index.core.storage.docstore.types import RefDocInfo
 
-from late_rag.components.holder import Mode, StoreHolder
+from late_rag.components.holder import StoreHolder
 from late_rag.errors import InputError, UnsupportedError
+from late_rag.retriever.holder import Mode
 from late_rag.types import Selection
 from llama_index.indices.late_rag.documents import Parsed, stored_hashes, without_objects
 from llama_index.retrievers.late_rag.nodes import check_nodes, from_chunk

@@ -16,8 +16,9 @@ from llama_index.core.vector_stores.types import BasePydanticVectorStore, Vector
 from late_rag.closing import Closing
 from late_rag.components.configuration import location_of
 from late_rag.components.hits import HitFields
-from late_rag.components.holder import Mode, StoreHolder, check_owners
+from late_rag.components.holder import StoreHolder, check_owners
 from late_rag.errors import CollectionError, InputError
+from late_rag.retriever.holder import Mode
 from late_rag.types import Selection
 from llama_index.retrievers.late_rag.filters import to_filter
 from llama_index.retrievers.late_rag.nodes import check_nodes, from_chunk, from_hit, to_chunk
