@@ -22,6 +22,14 @@ class Backend:
     extra: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Format(Backend):
+    """The loader of a file format, what the format is called, and the modules that read it."""
+
+    title: str = ""
+    libraries: tuple[str, ...] = ()
+
+
 ENCODERS: Mapping[str, Backend] = {
     "onnx": Backend("late_rag.encoders.onnx", "OnnxEncoder"),
 }
@@ -51,21 +59,24 @@ COLLECTIONS: Mapping[str, Backend] = {
 }
 """By URL scheme; a location without one is a folder of this machine."""
 
-_TEXT = Backend("late_rag.loaders.text", "TextLoader")
-_MARKDOWN = Backend("late_rag.loaders.markdown", "MarkdownLoader")
-_HTML = Backend("late_rag.loaders.html", "HtmlLoader")
-_CSV = Backend("late_rag.loaders.csv", "CsvLoader")
-_JSON_LINES = Backend("late_rag.loaders.json", "JsonLinesLoader")
-_IMAGE = Backend("late_rag.loaders.image", "ImageLoader")
+_TEXT = Format("late_rag.loaders.text", "TextLoader", title="plain text")
+_MARKDOWN = Format("late_rag.loaders.markdown", "MarkdownLoader", title="Markdown", libraries=("yaml",))
+_HTML = Format("late_rag.loaders.html", "HtmlLoader", title="web pages", libraries=("bs4", "markdownify"))
+_PDF = Format("late_rag.loaders.pdf", "PdfLoader", title="PDF", libraries=("pypdfium2",))
+_DOCX = Format("late_rag.loaders.docx", "DocxLoader", "office", title="Word documents", libraries=("mammoth",))
+_CSV = Format("late_rag.loaders.csv", "CsvLoader", title="tables of records")
+_JSON = Format("late_rag.loaders.json", "JsonLoader", title="JSON records")
+_JSON_LINES = Format("late_rag.loaders.json", "JsonLinesLoader", title="JSON lines")
+_IMAGE = Format("late_rag.loaders.image", "ImageLoader", title="pictures")
 
-LOADERS: Mapping[str, Backend] = {
+LOADERS: Mapping[str, Format] = {
     **dict.fromkeys((".txt", ".text", ".log", ".rst", ".adoc", ".asciidoc", ".org", ".tex"), _TEXT),
     **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd"), _MARKDOWN),
     **dict.fromkeys((".html", ".htm", ".xhtml"), _HTML),
-    ".pdf": Backend("late_rag.loaders.pdf", "PdfLoader"),
-    ".docx": Backend("late_rag.loaders.docx", "DocxLoader", "office"),
+    ".pdf": _PDF,
+    ".docx": _DOCX,
     **dict.fromkeys((".csv", ".tsv"), _CSV),
-    ".json": Backend("late_rag.loaders.json", "JsonLoader"),
+    ".json": _JSON,
     **dict.fromkeys((".jsonl", ".ndjson"), _JSON_LINES),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"), _IMAGE),
 }

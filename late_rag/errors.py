@@ -36,6 +36,10 @@ class LoadError(LateRAGError):
     """A file that could not be read; the message starts with its path."""
 
 
+class NoTextError(LoadError):
+    """A file that can be read and has nothing to search: no text, and no pictures."""
+
+
 class MissingExtraError(LateRAGError, ImportError):
     """An optional part is not installed; the message ends in the line that installs it."""
 

@@ -1,4 +1,4 @@
-"""The seams of the library: what a loader, chunker, encoder, pooling, index and collection promise each other.
+"""The seams of the library: what a chunker, encoder, pooling, index and collection promise each other.
 
 :mod:`late_rag.testing` has a contract suite for Encoder, Index and Collection: whoever writes a new one subclasses
 the suite and is done when it passes.
@@ -19,20 +19,6 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from late_rag.types import FieldValue, TokenEmbeddings
-
-
-class Loader(Protocol):
-    """Reads one file format."""
-
-    records: ClassVar[bool]
-    """Whether each document is one record of the file."""
-
-    def __call__(self, path: Path) -> Iterator[tuple[str, Document]]:
-        """Key within the file ("" where the document is the whole file) and document, lazily; ids are set later.
-
-        Raises:
-            LoadError: the file cannot be read as this format.
-        """
 
 
 class Chunker(Protocol):
@@ -168,6 +154,7 @@ class CollectionSettings:
 
     ``model`` is what ``load_encoder`` was given; a folder also as seen from the collection (``model_relative``).
     ``storage`` is "int8" (uint8 rows and one scale a chunk) or "float16". ``index`` is a kind or "auto".
+    ``content`` and ``include`` are what is read of files (:class:`late_rag.loading.LoadOptions`).
     ``probe`` holds float embeddings of a fixed query and document, by which a changed model is noticed.
     """
 
@@ -182,15 +169,17 @@ class CollectionSettings:
     embed_metadata: tuple[str, ...] = ()
     language: str = "english"
     index: str = "auto"
+    content: Literal["all", "main"] = "all"
+    include: tuple[str, ...] = ()
     probe: Mapping[str, list[list[float]]] | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types only; :meth:`from_dict` reads it back."""
-        return asdict(self) | {"embed_metadata": list(self.embed_metadata)}
+        return asdict(self) | {name: list(getattr(self, name)) for name in ("embed_metadata", "include")}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> CollectionSettings:
-        return cls(**(dict(data) | {"embed_metadata": tuple(data.get("embed_metadata", ()))}))
+        return cls(**(dict(data) | {name: tuple(data.get(name, ())) for name in ("embed_metadata", "include")}))
 
 
 @dataclass(frozen=True)

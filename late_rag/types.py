@@ -89,12 +89,26 @@ class Media:
         return cls(content, data["mime_type"], data["page"])
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is known of the characters ``start`` to ``end`` of a document's text, such as the time they are spoken.
+
+    A chunk takes it into its metadata: of the marks that it covers the values of the first, but ``end`` of the last,
+    as is right for a span of time.
+    """
+
+    start: int
+    end: int
+    metadata: Metadata
+
+
 @dataclass(frozen=True)
 class Document:
     """A text and what is known about it.
 
     An ``id`` left empty becomes a hash of the content, so that the same content has the same id.
-    ``extra`` is a framework's private payload: stored and returned, never searched.
+    ``extra`` is a framework's private payload: stored and returned, never searched. ``marks`` are for the chunker, in
+    order and without overlap; they are not stored.
     """
 
     id: str = ""
@@ -102,6 +116,7 @@ class Document:
     metadata: Metadata = field(default_factory=dict)
     media: tuple[Media, ...] = ()
     extra: Mapping[str, Any] | None = None
+    marks: tuple[Mark, ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -163,18 +178,32 @@ class Source:
         return f"{self.root.rstrip('/')}/{self.path}"
 
 
+@dataclass(frozen=True, slots=True)
+class Omission:
+    """Something of a file that none of its documents has: a page, a record, a sheet, the headers.
+
+    ``what`` says what and why, without the file's name. ``lost`` is whether it should have been read: what is left out
+    on purpose, and could be asked for, is not lost.
+    """
+
+    what: str
+    lost: bool = True
+
+
 @dataclass(frozen=True)
 class SourceFile(Source):
     """A source and its documents, which are parsed when they are iterated.
 
     ``records`` says that each document is one record of the file (CSV, JSON, JSONL) and may be replaced alone.
     A file that cannot be read has no documents and an ``error``; what breaks while parsing sets ``error`` and ends
-    the iteration (with ``strict``, raises), so look at ``error`` after the last document.
+    the iteration (with ``strict``, raises), so look at ``error`` after the last document. ``omissions`` are what the
+    documents that were iterated last do not have.
     """
 
     documents: Iterable[Document] = ()
     records: bool = False
     problem: list[LoadError] = field(default_factory=list, repr=False, compare=False)
+    omissions: list[Omission] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def error(self) -> LoadError | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self
 
+from late_rag.chunkers.marks import Marks
 from late_rag.chunkers.options import ChunkingOptions, Limits
 from late_rag.chunkers.prefixes import SEPARATOR, Prefixes
 from late_rag.chunkers.sections import Section
@@ -26,8 +27,8 @@ class SectionChunker(ABC):
 
     A chunk's id is ``f"{document.id}#{ordinal}"``, the ordinal counting from 0. Its metadata are the document's, and
     ``heading`` (the path of headings, "A > B") and ``page`` (from 1) where they are known and the document has no
-    such key of its own. No chunk spans two sections or two pages. A document without text gives a chunk for each of
-    its pages or media, or else one empty chunk.
+    such key of its own, and those of the document's marks that it covers. No chunk spans two sections or two pages. A
+    document without text gives a chunk for each of its pages or media, or else one empty chunk.
     """
 
     def __init__(self, options: ChunkingOptions, encoder: Encoder) -> None:
@@ -57,13 +58,13 @@ class SectionChunker(ABC):
         if skip_space(document.text, 0, len(document.text)) == len(document.text):
             yield from _without_text(document)
             return
-        ordinal = 0
+        ordinal, marks = 0, Marks(document.marks)
         for section in _pages(document.text) if _is_paged(document) else self.sections(document):
-            for chunk in self._chunks(document, section, ordinal):
+            for chunk in self._chunks(document, section, ordinal, marks):
                 ordinal += 1
                 yield chunk
 
-    def _chunks(self, document: Document, section: Section, ordinal: int) -> Iterator[Chunk]:
+    def _chunks(self, document: Document, section: Section, ordinal: int, marks: Marks) -> Iterator[Chunk]:
         known = _known(section)
         metadata = known | dict(document.metadata) if known else document.metadata
         media = tuple(medium for medium in document.media if medium.page is not None and medium.page == section.page)
@@ -73,6 +74,7 @@ class SectionChunker(ABC):
         )
         for number, span in enumerate(spans, ordinal):
             text = document.text[span.start : span.end]
+            marked = marks(span.start, span.end)
             yield Chunk(
                 id=f"{document.id}#{number}",
                 document_id=document.id,
@@ -80,7 +82,7 @@ class SectionChunker(ABC):
                 embed_text=span.prefix + text if span.prefix else None,
                 start=span.start,
                 end=span.end,
-                metadata=metadata,
+                metadata={**metadata, **marked} if marked else metadata,
                 media=media,
             )
 

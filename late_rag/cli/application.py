@@ -12,6 +12,7 @@ HOMES = {
     "search": "late_rag.cli.search:search",
     "delete": "late_rag.cli.delete:delete",
     "info": "late_rag.cli.info:info",
+    "formats": "late_rag.cli.formats:formats",
     "verify": "late_rag.cli.verify:verify",
     "export": "late_rag.cli.transfer:export",
     "import": "late_rag.cli.transfer:import_",

@@ -1,5 +1,6 @@
 """``late-rag index``: files and folders into a collection."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -56,6 +57,19 @@ Overlap: TypeAlias = Annotated[
     int | None,
     typer.Option("--overlap", metavar="N", help="Tokens that a chunk shares with the last.", rich_help_panel=_NEW),
 ]
+Content: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--content", metavar="all|main", help="Of web pages: all, or the article.", rich_help_panel=_NEW),
+]
+Include: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include",
+        metavar="PART",
+        help="Read comments, headers, hidden or outputs too; may be repeated.",
+        rich_help_panel=_NEW,
+    ),
+]
 EmbedMetadata: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
@@ -90,6 +104,8 @@ def index(
     chunk_tokens: ChunkTokens = None,
     overlap: Overlap = None,
     embed_metadata: EmbedMetadata = None,
+    content: Content = None,
+    include: Include = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> Ending:
@@ -99,7 +115,7 @@ def index(
 
     An interrupted run goes on where it stopped.
     """
-    from late_rag.loaders import RecordFields
+    from late_rag.loaders import RecordFields, scopes
     from late_rag.retriever import Retriever
 
     options = _stated(
@@ -108,7 +124,10 @@ def index(
         language=language,
         chunking=_stated(max_tokens=chunk_tokens, overlap=overlap) or None,
         embed_metadata=embed_metadata,
+        content=content,
+        include=include,
     )
+    scopes(paths)  # a path that is not there leaves no empty collection behind
     fields = RecordFields(_tuple(text_field), key_field, _tuple(metadata_field))
     with Retriever.open(collection, create=True, **options) as retriever:
         if model is not None:
@@ -118,7 +137,7 @@ def index(
         write_json({"collection": collection, **_as_json(result)})
     if not quiet:
         _summarise(result)
-    return Ending.PROBLEMS if result.failed else Ending.DONE
+    return Ending.DONE if result.complete else Ending.PROBLEMS
 
 
 def _sync(retriever: "Retriever", quiet: bool, paths: Sequence[Path], **options: Any) -> "SyncResult":
@@ -151,21 +170,30 @@ def _as_json(result: "SyncResult") -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         **names,
         "failed": [{"source": failed.location, "reason": failed.reason} for failed in result.failed],
+        "left_out": [{"source": gap.location, "what": gap.what, "lost": gap.lost} for gap in result.omissions],
     }
+
+
+def _incomplete(result: "SyncResult") -> set[str]:
+    """Files that are indexed without something that should have been read."""
+    return {omission.location for omission in result.omissions if omission.lost}
 
 
 def _summarise(result: "SyncResult") -> None:
-    """What was done, in two lines; the failed files were named by the log."""
+    """What was done; the files that failed, and what could not be read of others, were named by the log."""
     counts = {
-        "added": result.added,
-        "changed": result.updated,
-        "unchanged": result.unchanged,
-        "removed": result.removed,
-        "not indexed": result.failed,
+        "added": len(result.added),
+        "changed": len(result.updated),
+        "unchanged": len(result.unchanged),
+        "removed": len(result.removed),
+        "not indexed": len(result.failed),
+        "incomplete": len(_incomplete(result)),
     }
-    files = ", ".join(f"{len(locations):,} {what}" for what, locations in counts.items() if locations) or "none found"
+    files = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "none found"
     note(f"files: {files}")
     note(
         f"chunks: {result.chunks:,} written, {result.encoded:,} encoded, {result.reused:,} reused, "
         f"in {duration(result.seconds)}"
     )
+    for what, files_without in Counter(gap.what for gap in result.omissions if not gap.lost).most_common():
+        note(f"left out: {what} ({counted(files_without, 'file')})")

@@ -9,7 +9,19 @@ from late_rag.cli.output import write_json
 if TYPE_CHECKING:
     from late_rag.protocols import CollectionInfo
 
-_SETTINGS = ("model", "model_id", "variant", "dim", "storage", "pooling", "chunking", "embed_metadata", "language")
+_SETTINGS = (
+    "model",
+    "model_id",
+    "variant",
+    "dim",
+    "storage",
+    "pooling",
+    "chunking",
+    "embed_metadata",
+    "language",
+    "content",
+    "include",
+)
 
 
 @subcommand(examples=("late-rag info -c handbook.rag", "late-rag info -c handbook.rag --json | jq .chunks"))

@@ -19,21 +19,26 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from late_rag.backends import LOADERS, resolve
-from late_rag.errors import LoadError, MissingExtraError
+from late_rag.errors import LoadError, MissingExtraError, NoTextError
 from late_rag.loaders.discovery import Found, Places, Scope, find_files, find_places, gone
 from late_rag.loaders.image import render
-from late_rag.loaders.records import RecordFields
-from late_rag.types import Document, SourceFile, digest
+from late_rag.loading import LoadOptions, RecordFields
+from late_rag.types import Document, Omission, SourceFile, digest
 
 if TYPE_CHECKING:
-    from late_rag.protocols import Loader
+    from typing import Literal
 
-__all__ = ["RecordFields", "Scope", "gone", "load", "render", "scopes"]
+    from late_rag.loading import Loader
+
+__all__ = ["LoadOptions", "RecordFields", "Scope", "gone", "load", "render", "scopes"]
 
 logger = logging.getLogger(__name__)
+
+MOST_OMISSIONS = 1000
+"""Of one file, that are named; the others are counted."""
 
 
 def load(
@@ -43,6 +48,8 @@ def load(
     strict: bool = False,
     known_roots: Sequence[str] = (),
     fields: RecordFields | None = None,
+    content: Literal["all", "main"] = "all",
+    include: Sequence[str] = (),
 ) -> Iterator[SourceFile]:
     """Finds files and parses each of them when its documents are iterated; an unchanged file need not be.
 
@@ -58,12 +65,19 @@ def load(
         known_roots: the roots that the collection has already; files inside one of them belong to it.
         fields: which fields of a record are text, key and metadata, for CSV, JSON and JSONL. Other fields give such
             a file another ``hash``, because they give it other documents.
+        content: of web pages "all" that they show, or the "main" content, without navigation, banners and footers.
+        include: parts that are left out unless they are named: "comments" and "headers" (and footers) of DOCX,
+            "hidden" sheets and slides, "outputs" of notebooks.
 
     Raises:
-        InputError: a path that is not there, before anything is loaded; ``as_`` for several roots.
+        InputError: a path that is not there, before anything is loaded; ``as_`` for several roots; an option that
+            cannot be.
         LoadError: with ``strict``, while iterating: a file that cannot be read.
     """
-    return _load(find_places(paths, as_=as_, known_roots=known_roots), fields, strict=strict)
+    options = LoadOptions(
+        content, tuple(include) if not isinstance(include, str) else include, fields or RecordFields()
+    )
+    return _load(find_places(paths, as_=as_, known_roots=known_roots), options, strict=strict)
 
 
 def scopes(
@@ -77,45 +91,45 @@ def scopes(
     return find_places(paths, as_=as_, known_roots=known_roots).scopes()
 
 
-def _load(places: Places, fields: RecordFields | None, *, strict: bool) -> Iterator[SourceFile]:
+def _load(places: Places, options: LoadOptions, *, strict: bool) -> Iterator[SourceFile]:
     for found in find_files(places):
-        file = _source_file(found, fields, strict=strict)
+        file = _source_file(found, options, strict=strict)
         if file.error and strict:
             raise file.error
         yield file
 
 
-def _source_file(found: Found, fields: RecordFields | None, *, strict: bool) -> SourceFile:
+def _source_file(found: Found, options: LoadOptions, *, strict: bool) -> SourceFile:
     problem: list[LoadError] = []
+    omissions: list[Omission] = []
     try:
         if found.error:
             raise found.error
-        loader = _loader(found.file, fields)
+        loader = _loader(found.file)
         content_hash, state = _fingerprint(found.file)
-        if loader.records and fields not in (None, RecordFields()):
-            content_hash = digest(content_hash, repr(fields))
+        if loader.records and options.fields != RecordFields():
+            content_hash = digest(content_hash, repr(options.fields))
     except LoadError as error:
         _report(problem, error)
         return SourceFile(found.root, found.path, "", *_size_and_time(found.file), problem=problem)
-    parsed = _Documents(found, loader, problem, strict) if state.st_size else ()
     return SourceFile(
         found.root,
         found.path,
         content_hash,
         state.st_size,
         state.st_mtime,
-        documents=parsed,
+        documents=_Documents(found, loader, options, problem, omissions, strict, empty=not state.st_size),
         records=loader.records,
         problem=problem,
+        omissions=omissions,
     )
 
 
-def _loader(file: Path, fields: RecordFields | None) -> Loader:
+def _loader(file: Path) -> Loader:
     suffix = file.suffix.lower()
     if suffix not in LOADERS:
         raise LoadError(f"{file}: there is no loader for {suffix or 'files without an extension'}")
-    kind: Any = resolve(LOADERS, suffix, "loader")
-    return cast("Loader", kind(fields or RecordFields()) if kind.records else kind())
+    return cast("Loader", resolve(LOADERS, suffix, "loader")())
 
 
 def _fingerprint(path: Path) -> tuple[str, os.stat_result]:
@@ -147,11 +161,15 @@ class _Documents:
 
     found: Found
     loader: Loader
+    options: LoadOptions
     problem: list[LoadError]
+    omissions: list[Omission]
     strict: bool
+    empty: bool
 
     def __iter__(self) -> Iterator[Document]:
         self.problem.clear()
+        self.omissions.clear()
         try:
             yield from self._parse()
         except LoadError as error:
@@ -160,10 +178,60 @@ class _Documents:
                 raise
 
     def _parse(self) -> Iterator[Document]:
-        try:
-            for key, document in self.loader(self.found.file):
+        if self.empty:
+            raise NoTextError(f"{self.found.file}: is empty")
+        count = omitted = 0
+        for item in self._items():
+            if isinstance(item, Omission):
+                omitted += 1
+                self._leave_out(item, omitted)
+            elif self.loader.records or item[1].media or not _blank(item[1].text):
+                count += 1
+                key, document = item
                 yield replace(document, id=digest(self.found.root, self.found.path, key))
+        if omitted > MOST_OMISSIONS:
+            self.omissions.append(Omission(f"{omitted - MOST_OMISSIONS:,} more things that cannot be read"))
+        if not count:
+            self._nothing_found()
+
+    def _items(self) -> Iterator[tuple[str, Document] | Omission]:
+        """What the loader gives; whatever it raises is the file's error, and no reason to end a run."""
+        file = self.found.file
+        try:
+            yield from self.loader(file, self.options)
+        except LoadError:
+            raise
         except OSError as error:
-            raise LoadError(f"{self.found.file}: {error.strerror or error}") from error
+            raise LoadError(f"{file}: {error.strerror or error}") from error
         except MissingExtraError as error:
-            raise LoadError(f"{self.found.file}: {error}") from error
+            raise LoadError(f"{file}: {error}") from error
+        except Exception as error:
+            logger.info("%s: what its loader raised", file, exc_info=error)
+            kind = file.suffix.lstrip(".").upper()
+            raise LoadError(f"{file}: cannot be read as {kind} ({type(error).__name__}: {error})") from error
+
+    def _leave_out(self, omission: Omission, number: int) -> None:
+        if omission.lost and self.strict:
+            raise LoadError(f"{self.found.file}: {omission.what}")
+        if number > MOST_OMISSIONS:
+            return
+        self.omissions.append(omission)
+        if omission.lost:
+            logger.warning("left out: %s: %s", self.found.file, omission.what)
+        else:
+            logger.info("left out: %s: %s", self.found.file, omission.what)
+
+    def _nothing_found(self) -> None:
+        """Says why a file has no documents, unless it is a file of no records."""
+        file, lost = self.found.file, [omission for omission in self.omissions if omission.lost]
+        self.omissions.clear()
+        if len(lost) == 1:
+            raise LoadError(f"{file}: {lost[0].what}")
+        if lost:
+            raise LoadError(f"{file}: nothing of it can be read; the first of {len(lost):,} reasons: {lost[0].what}")
+        if not self.loader.records:
+            raise NoTextError(f"{file}: has no text")
+
+
+def _blank(text: str) -> bool:
+    return not text or text.isspace()

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import open_text
-from late_rag.loaders.records import RecordFields, documents
+from late_rag.loaders.records import documents
+from late_rag.loading import LoadOptions, RecordFields
 from late_rag.types import Document
 
 _DELIMITERS = ",;\t|"
@@ -27,14 +28,11 @@ class CsvLoader:
 
     records: ClassVar[bool] = True
 
-    def __init__(self, fields: RecordFields) -> None:
-        self._fields = fields
-
-    def __call__(self, path: Path) -> Iterator[tuple[str, Document]]:
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:
         mime_type = "text/tab-separated-values" if path.suffix.lower() == ".tsv" else "text/csv"
-        yield from documents(path, self._read(path), self._fields, mime_type)
+        yield from documents(path, self._read(path, options.fields), options.fields, mime_type)
 
-    def _read(self, path: Path) -> Iterator[Mapping[str, Any]]:
+    def _read(self, path: Path, fields: RecordFields) -> Iterator[Mapping[str, Any]]:
         csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))  # documents are longer than its 131,072
         delimiter = _delimiter(path)
         with open_text(path, newline="") as file:
@@ -43,15 +41,15 @@ class CsvLoader:
                 names = _header(next(rows, []))
                 for row in rows:
                     if row:
-                        yield self._record(names, row)
+                        yield self._record(names, row, fields)
             except csv.Error as error:
                 raise LoadError(f"{path}: line {rows.line_num}: is not CSV: {error}") from error
 
-    def _record(self, names: list[str], row: list[str]) -> Mapping[str, Any]:
+    def _record(self, names: list[str], row: list[str], fields: RecordFields) -> Mapping[str, Any]:
         more = range(len(names) + 1, len(row) + 1)
         cells = (cell.replace("\r\n", "\n") for cell in row)
         record = dict(zip([*names, *(f"column_{number}" for number in more)], cells, strict=False))
-        kept = {*self._fields.text_fields(record), self._fields.key_field(record)}
+        kept = {*fields.text_fields(record), fields.key_field(record)}
         return {name: cell if name in kept else _value(cell) for name, cell in record.items()}
 
 

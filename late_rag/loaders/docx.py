@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from late_rag.errors import LoadError, MissingExtraError
 from late_rag.loaders.decoding import signature
 from late_rag.loaders.html import html_to_markdown
+from late_rag.loading import LoadOptions
 from late_rag.types import Document
 
 _ZIP = b"PK\x03\x04"
@@ -19,7 +20,7 @@ class DocxLoader:
 
     records: ClassVar[bool] = False
 
-    def __call__(self, path: Path) -> Iterator[tuple[str, Document]]:
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:  # noqa: ARG002
         text, title = html_to_markdown(_to_html(path))
         mime_type = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
         named = {"title": title} if title else {}

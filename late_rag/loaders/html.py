@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from late_rag.loaders.decoding import decode
+from late_rag.loading import LoadOptions
 from late_rag.types import Document
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class HtmlLoader:
 
     records: ClassVar[bool] = False
 
-    def __call__(self, path: Path) -> Iterator[tuple[str, Document]]:
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:  # noqa: ARG002
         data = path.read_bytes()
         text, title = html_to_markdown(decode(data, path, _declared(data)))
         named = {"title": title} if title else {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from late_rag.errors import LoadError, MissingExtraError
 from late_rag.loaders import pdf
+from late_rag.loading import LoadOptions
 from late_rag.types import Document, Media
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class ImageLoader:
 
     records: ClassVar[bool] = False
 
-    def __call__(self, path: Path) -> Iterator[tuple[str, Document]]:
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:  # noqa: ARG002
         mime_type, starts = _FORMATS[path.suffix.lower()]
         with path.open("rb") as file:
             head = file.read(8)

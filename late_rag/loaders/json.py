@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import open_text, read_text
-from late_rag.loaders.records import RecordFields, documents
+from late_rag.loaders.records import documents
+from late_rag.loading import LoadOptions
 from late_rag.types import Document
 
 
@@ -18,14 +19,11 @@ class JsonLoader:
 
     records: ClassVar[bool] = True
 
-    def __init__(self, fields: RecordFields) -> None:
-        self._fields = fields
-
-    def __call__(self, path: Path) -> Iterator[tuple[str, Document]]:
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:
         content = _parse(read_text(path), str(path))
         items = content if isinstance(content, list) else [content]
         records = (_record(item, f"{path}: record {row}") for row, item in enumerate(items, start=1))
-        yield from documents(path, records, self._fields, "application/json")
+        yield from documents(path, records, options.fields, "application/json")
 
 
 class JsonLinesLoader:
@@ -33,11 +31,8 @@ class JsonLinesLoader:
 
     records: ClassVar[bool] = True
 
-    def __init__(self, fields: RecordFields) -> None:
-        self._fields = fields
-
-    def __call__(self, path: Path) -> Iterator[tuple[str, Document]]:
-        yield from documents(path, self._read(path), self._fields, "application/jsonl")
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:
+        yield from documents(path, self._read(path), options.fields, "application/jsonl")
 
     def _read(self, path: Path) -> Iterator[Mapping[str, Any]]:
         with open_text(path) as file:

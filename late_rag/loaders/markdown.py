@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from late_rag.loaders.decoding import read_text
+from late_rag.loading import LoadOptions
 from late_rag.types import Document
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -28,7 +29,7 @@ class MarkdownLoader:
 
     records: ClassVar[bool] = False
 
-    def __call__(self, path: Path) -> Iterator[tuple[str, Document]]:
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:  # noqa: ARG002
         text = read_text(path)
         metadata: dict[str, Any] = {}
         front = _FRONT_MATTER.match(text)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from late_rag.errors import LoadError
+from late_rag.loading import LoadOptions
 from late_rag.types import Document, Media
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class PdfLoader:
 
     records: ClassVar[bool] = False
 
-    def __call__(self, path: Path) -> Iterator[tuple[str, Document]]:
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:  # noqa: ARG002
         with _open(path) as pdf:
             title = _title(pdf)
             texts = _join_divided([_page_text(pdf, number, path) for number in range(len(pdf))])

@@ -1,59 +1,19 @@
-"""Files of records: which field of a record is its text, which its key, and what becomes metadata."""
+"""Files of records: each becomes a document with a key of its own."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from late_rag.errors import InputError, LoadError
+from late_rag.errors import LoadError
+from late_rag.loading import TEXT_FIELDS, RecordFields
 from late_rag.types import Document, canonical_json, digest
 
 logger = logging.getLogger(__name__)
 
-_TEXT_FIELDS = ("text", "content", "body")
-_KEY_FIELDS = ("id", "_id", "key")
 _LARGEST_INTEGER = 2**63 - 1
-
-
-@dataclass(frozen=True)
-class RecordFields:
-    """Which fields of a record are what, for CSV, JSON and JSONL."""
-
-    text: str | tuple[str, ...] | None = None
-    """The field that is searched, or several that are joined by line breaks; None is the first of text, content, body
-    that the record has."""
-
-    key: str | None = None
-    """The field that identifies a record in its file; None is the first of id, _id, key that the record has. A record
-    without one is identified by its content."""
-
-    metadata: tuple[str, ...] | None = None
-    """The fields that become metadata; None is all but text and key."""
-
-    def __post_init__(self) -> None:
-        for name in ("text", "metadata"):
-            value = getattr(self, name)
-            if value is None or (isinstance(value, str) and name == "text"):
-                continue
-            several = isinstance(value, Iterable) and not isinstance(value, str)
-            names = tuple(value) if several else ()
-            if not several or not all(isinstance(item, str) for item in names):
-                raise InputError(f"RecordFields.{name} takes names of fields, not {value!r}")
-            object.__setattr__(self, name, names)
-
-    def text_fields(self, record: Mapping[str, Any]) -> tuple[str, ...]:
-        """The fields of this record that are its text; none where it has none of them."""
-        if self.text is None:
-            return tuple(name for name in _TEXT_FIELDS if name in record)[:1]
-        wanted = (self.text,) if isinstance(self.text, str) else self.text
-        return tuple(name for name in wanted if name in record)
-
-    def key_field(self, record: Mapping[str, Any]) -> str | None:
-        """The field of this record that is its key."""
-        return next((name for name in (_KEY_FIELDS if self.key is None else (self.key,)) if name in record), None)
 
 
 def documents(
@@ -72,7 +32,7 @@ def documents(
         record = _clean(raw)
         names = fields.text_fields(record)
         if not names:
-            wanted = " or ".join((fields.text,) if isinstance(fields.text, str) else fields.text or _TEXT_FIELDS)
+            wanted = " or ".join((fields.text,) if isinstance(fields.text, str) else fields.text or TEXT_FIELDS)
             raise LoadError(f"{path}: record {row} has no field {wanted} for its text; it has {', '.join(record)}")
         key_field = fields.key_field(record)
         text = "\n".join(_text(record[name]) for name in names if record[name] is not None)

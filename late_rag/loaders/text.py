@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from late_rag.loaders.decoding import read_text
+from late_rag.loading import LoadOptions
 from late_rag.types import Document
 
 
@@ -15,5 +16,5 @@ class TextLoader:
 
     records: ClassVar[bool] = False
 
-    def __call__(self, path: Path) -> Iterator[tuple[str, Document]]:
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:  # noqa: ARG002
         yield "", Document(text=read_text(path), metadata={"mime_type": "text/plain"})

@@ -4,6 +4,14 @@ from late_rag.retriever.options import SearchOptions
 from late_rag.retriever.retriever import Retriever
 from late_rag.retriever.settings import CollectionOptions
 from late_rag.retriever.sharing import shared_retriever
-from late_rag.retriever.syncing import FailedFile, SyncResult
+from late_rag.retriever.syncing import FailedFile, FileOmission, SyncResult
 
-__all__ = ["CollectionOptions", "FailedFile", "Retriever", "SearchOptions", "SyncResult", "shared_retriever"]
+__all__ = [
+    "CollectionOptions",
+    "FailedFile",
+    "FileOmission",
+    "Retriever",
+    "SearchOptions",
+    "SyncResult",
+    "shared_retriever",
+]

@@ -185,7 +185,11 @@ class _StagedParcel(Parcel):
 
 
 class RecordsFile(FileWork):
-    """A file whose records are replaced one by one, a group in a commit; its state is written last."""
+    """A file whose records are replaced one by one, a group in a commit; its state is written last.
+
+    A file with records that cannot be read stays as changed, and keeps what is no longer found in it: that may be in
+    one of those. So the next run names them again.
+    """
 
     _under_way = 0
     _all_read = False
@@ -243,7 +247,8 @@ class RecordsFile(FileWork):
 
     def _finish(self) -> None:
         if self._all_read and not self._under_way:
-            self._collection.finish_records(self.file.source, self._ids)
+            if not any(omission.lost for omission in self.file.omissions):
+                self._collection.finish_records(self.file.source, self._ids)
             self._end()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from late_rag.errors import InputError, ModelMismatchError
+from late_rag.loading import LoadOptions
 from late_rag.protocols import CollectionSettings
 from late_rag.types import Chunk
 
@@ -42,6 +43,12 @@ class CollectionOptions(TypedDict, total=False):
     index: str
     """The kind of candidate index, or "auto"."""
 
+    content: Literal["all", "main"]
+    """Of web pages: all that they show, or the main content; see :class:`late_rag.loaders.LoadOptions`."""
+
+    include: Sequence[str]
+    """Parts of files that are left out unless they are named: "comments", "headers", "hidden", "outputs"."""
+
 
 def check_options(options: CollectionOptions) -> None:
     """Checks what can be checked without a model.
@@ -58,6 +65,7 @@ def check_options(options: CollectionOptions) -> None:
     _embed_metadata(options)
     if options.get("storage", "int8") not in ("int8", "float16"):
         raise InputError(f'storage must be "int8" or "float16", not {options["storage"]!r}')
+    _loading(options)
 
 
 def new_settings(encoder: Encoder, location: str | Path | None, options: CollectionOptions) -> CollectionSettings:
@@ -80,6 +88,8 @@ def new_settings(encoder: Encoder, location: str | Path | None, options: Collect
         embed_metadata=_embed_metadata(options),
         language=options.get("language", "english"),
         index=options.get("index", "auto"),
+        content=_loading(options).content,
+        include=tuple(_loading(options).include),
         probe={name: rows.astype(float).round(4).tolist() for name, rows in probe_embeddings(encoder).items()},
     )
 
@@ -92,6 +102,8 @@ def check_recorded(settings: CollectionSettings, options: CollectionOptions, loc
     """
     stated: dict[str, Any] = {name: value for name, value in options.items() if name not in ("chunking", "pool_factor")}
     recorded: dict[str, Any] = {name: getattr(settings, name) for name in stated}
+    if "include" in stated:
+        stated["include"] = _loading(options).include
     if "embed_metadata" in stated:
         stated["embed_metadata"] = _embed_metadata(options)
     if "pool_factor" in options:
@@ -159,6 +171,10 @@ def _pool_factor(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InputError(f"pool_factor must be a whole number of at least 1, not {value!r}")
     return value
+
+
+def _loading(options: CollectionOptions) -> LoadOptions:
+    return LoadOptions(options.get("content", "all"), options.get("include", ()))
 
 
 def _pooling(pool_factor: int) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from late_rag.errors import CollectionError, LateRAGError, LoadError
+from late_rag.errors import CollectionError, LateRAGError, LoadError, NoTextError
 from late_rag.retriever.encoding import encode
 from late_rag.retriever.files import FileWork, RecordsFile, WholeFile
 from late_rag.retriever.progress import Meter, Report
@@ -34,11 +34,21 @@ class FailedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class FileOmission:
+    """Something of a file that is in the collection, but without it; see :class:`late_rag.types.Omission`."""
+
+    location: str
+    what: str
+    lost: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SyncResult:
     """What ``sync`` did: locations of files, in the order in which they were dealt with, and counts of chunks.
 
     Of the chunks written, ``encoded`` went through the model and ``reused`` were encoded before: their content is the
-    same, or a run that was cut off had staged them. ``seconds`` is the time all of it took.
+    same, or a run that was cut off had staged them. ``omissions`` is what is missing of files that are in: a page, a
+    record, or what the collection's options leave out. ``seconds`` is the time all of it took.
     """
 
     added: tuple[str, ...]
@@ -46,10 +56,16 @@ class SyncResult:
     unchanged: tuple[str, ...]
     removed: tuple[str, ...]
     failed: tuple[FailedFile, ...]
+    omissions: tuple[FileOmission, ...]
     chunks: int
     encoded: int
     reused: int
     seconds: float
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that is in the files is in the collection, but for what was left out on purpose."""
+        return not self.failed and not any(omission.lost for omission in self.omissions)
 
 
 class Syncing:
@@ -65,6 +81,7 @@ class Syncing:
         self._added: list[str] = []
         self._updated: list[str] = []
         self._failed: list[FailedFile] = []
+        self._omissions: list[FileOmission] = []
         self._written = self._reused = 0
 
     def run(self, paths: Paths, as_: str | None, fields: RecordFields | None, *, prune: bool) -> SyncResult:
@@ -75,7 +92,17 @@ class Syncing:
         self._known = {(source.root, source.path): source for source in self._collection.sources()}
         roots = list(dict.fromkeys(root for root, _ in self._known))
         covered = scopes(paths, as_=as_, known_roots=roots)
-        files = self._scanned(load(paths, as_=as_, strict=self._strict, known_roots=roots, fields=fields))
+        settings = self._collection.settings
+        found = load(
+            paths,
+            as_=as_,
+            strict=self._strict,
+            known_roots=roots,
+            fields=fields,
+            content=settings.content,
+            include=settings.include,
+        )
+        files = self._scanned(found)
         changed, unchanged = self._sorted(files)
         meter = Meter(self._report, sum(file.size for file in changed))
         self._encode(changed, meter)
@@ -138,9 +165,12 @@ class Syncing:
                 raise error
             if not isinstance(error, LoadError):  # those the loader has logged
                 logger.warning("%s: not indexed: %s", location, error)
+            elif isinstance(error, NoTextError):  # what it had is no longer in it
+                self._collection.delete_source(work.file.source)
             return
         known = (work.file.root, work.file.path) in self._known
         (self._updated if known else self._added).append(location)
+        self._omissions += [FileOmission(location, gap.what, gap.lost) for gap in work.file.omissions]
         self._written += work.written
         self._reused += work.reused
 
@@ -159,6 +189,7 @@ class Syncing:
             unchanged=tuple(unchanged),
             removed=tuple(source.location for source in removed),
             failed=tuple(self._failed),
+            omissions=tuple(self._omissions),
             chunks=self._written,
             encoded=meter.encoded,
             reused=self._reused,

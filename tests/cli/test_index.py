@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-KEYS = {"collection", "files", "chunks", "seconds", "added", "changed", "removed", "failed"}
+KEYS = {"left_out", "collection", "files", "chunks", "seconds", "added", "changed", "removed", "failed"}
 
 
 def test_json_has_its_shape(run, handbook, tmp_path):

@@ -124,17 +124,19 @@ def test_noise_is_never_text(tmp_path, problem_of):
         assert problem_of(file)
 
 
-def test_empty_file_has_no_documents_and_no_error(tmp_path):
+def test_a_file_of_no_bytes_is_told(tmp_path):
     for name in ("a.txt", "b.md", "c.html", "d.pdf", "e.csv", "f.json", "g.jsonl", "h.png", "i.docx"):
         (tmp_path / name).touch()
     files = list(load(tmp_path))
     assert len(files) == 9
-    assert all(list(file.documents) == [] and file.error is None and file.size == 0 for file in files)
+    for file in files:
+        assert list(file.documents) == []
+        assert str(file.error) == f"{tmp_path / file.path}: is empty"
 
 
-def test_only_spaces_is_a_document(tmp_path, one_document):
+def test_a_file_of_spaces_is_told(tmp_path, problem_of):
     (tmp_path / "blank.txt").write_text(" \n\n ")
-    assert one_document(tmp_path / "blank.txt").text == " \n\n "
+    assert problem_of(tmp_path / "blank.txt") == "has no text"
 
 
 def test_50_mb_of_text(tmp_path):

@@ -149,9 +149,10 @@ def test_an_emptied_file_has_no_text_left(retriever, files):
     folder = files({"a.txt": "one"})
     retriever.sync(folder)
     files({"a.txt": ""})
-    assert len(retriever.sync(folder).updated) == 1
+    (failed,) = retriever.sync(folder).failed
+    assert failed.reason == f"{folder / 'a.txt'}: is empty"
     assert retriever.search("one") == []
-    is_fresh(retriever, folder)
+    assert retriever.collection.sources() == []
 
 
 def test_a_file_given_alone_or_in_overlapping_folders_is_there_once(retriever, files):

@@ -1,0 +1,104 @@
+"""What a loader is asked for, and what it promises.
+
+Options say which fields of a record are read, which content of a page, and which parts that are usually left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+from late_rag.errors import InputError
+from late_rag.types import Document, Omission
+
+TEXT_FIELDS = ("text", "content", "body")
+KEY_FIELDS = ("id", "_id", "key")
+
+PARTS = {
+    "comments": "comments of DOCX",
+    "headers": "headers and footers of DOCX",
+    "hidden": "hidden sheets and slides",
+    "outputs": "outputs of notebooks",
+}
+"""What loaders leave out and say so, unless it is asked for."""
+
+
+@dataclass(frozen=True)
+class RecordFields:
+    """Which fields of a record are what, for CSV, JSON and JSONL."""
+
+    text: str | tuple[str, ...] | None = None
+    """The field that is searched, or several that are joined by line breaks; None is the first of text, content, body
+    that the record has."""
+
+    key: str | None = None
+    """The field that identifies a record in its file; None is the first of id, _id, key that the record has. A record
+    without one is identified by its content."""
+
+    metadata: tuple[str, ...] | None = None
+    """The fields that become metadata; None is all but text and key."""
+
+    def __post_init__(self) -> None:
+        for name in ("text", "metadata"):
+            value = getattr(self, name)
+            if value is None or (isinstance(value, str) and name == "text"):
+                continue
+            several = isinstance(value, Iterable) and not isinstance(value, str)
+            names = tuple(value) if several else ()
+            if not several or not all(isinstance(item, str) for item in names):
+                raise InputError(f"RecordFields.{name} takes names of fields, not {value!r}")
+            object.__setattr__(self, name, names)
+
+    def text_fields(self, record: Mapping[str, Any]) -> tuple[str, ...]:
+        """The fields of this record that are its text; none where it has none of them."""
+        if self.text is None:
+            return tuple(name for name in TEXT_FIELDS if name in record)[:1]
+        wanted = (self.text,) if isinstance(self.text, str) else self.text
+        return tuple(name for name in wanted if name in record)
+
+    def key_field(self, record: Mapping[str, Any]) -> str | None:
+        """The field of this record that is its key."""
+        return next((name for name in (KEY_FIELDS if self.key is None else (self.key,)) if name in record), None)
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What is read of a file."""
+
+    content: Literal["all", "main"] = "all"
+    """Of a web page: all that it shows, or the main content, without navigation, banners and footers."""
+
+    include: Sequence[str] = ()
+    """Parts that are left out unless they stand here: "comments", "headers" (and footers), "hidden" (sheets, slides),
+    "outputs" (of notebooks)."""
+
+    fields: RecordFields = field(default_factory=RecordFields)
+    """Which fields of a record are what."""
+
+    def __post_init__(self) -> None:
+        if self.content not in ("all", "main"):
+            raise InputError(f'content must be "all" or "main", not {self.content!r}')
+        parts = [self.include] if isinstance(self.include, str) else list(self.include)
+        unknown = [part for part in parts if part not in PARTS]
+        if unknown or isinstance(self.include, str):
+            raise InputError(f"include takes a list of {', '.join(map(repr, PARTS))}, not {self.include!r}")
+        object.__setattr__(self, "include", tuple(sorted(set(parts))))
+
+
+class Loader(Protocol):
+    """Reads one file format."""
+
+    records: ClassVar[bool]
+    """Whether each document is one record of the file."""
+
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
+        """Key within the file ("" where the document is the whole file) and document, lazily; ids are set later.
+
+        What cannot be read of a file that can be, such as a page or a record, is an omission in its place; so is what
+        the options leave out. Whatever else is raised becomes the file's error.
+
+        Raises:
+            LoadError: the file cannot be read as this format.
+        """
