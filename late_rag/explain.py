@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from late_rag.invisible import INVISIBLE
 from late_rag.spaceless import LETTER
 from late_rag.types import TextSpan, TokenMatch
 
@@ -122,10 +123,12 @@ def _word_around(text: str, span: TextSpan) -> TextSpan:
         start -= 1
     while end < len(text) and end - span.end < _LONGEST and _continues(text[end]):
         end += 1
-    return TextSpan(start, end)
+    seen = text[start:end].strip(INVISIBLE)
+    start = text.index(seen, start)
+    return TextSpan(start, start + len(seen))
 
 
 def _continues(character: str) -> bool:
-    """Whether a word goes on with this letter, digit or mark."""
-    is_part = character.isalnum() or unicodedata.category(character).startswith("M")
+    """Whether a word goes on with this letter, digit or mark, or with what is not seen in it."""
+    is_part = character.isalnum() or character in INVISIBLE or unicodedata.category(character).startswith("M")
     return is_part and not LETTER.match(character)

@@ -1,6 +1,7 @@
 """Full text: how texts and questions become terms for SQLite's FTS5, whose BM25 ranks them.
 
-A term is a run of letters, numbers and marks; everything else separates, so no text can be read as query syntax.
+A term is a run of letters, numbers and marks; soft hyphens and their like vanish from it, and everything else
+separates, so no text can be read as query syntax.
 English terms are stemmed by FTS5 itself (Porter); for the other languages of Snowball they are stemmed here, before
 they are indexed, because SQLite takes no tokenizer from Python. Scripts written without spaces (Han, Kana, Thai, Lao,
 Khmer, Burmese) are indexed as overlapping pairs of characters, each run's last character also alone; a lone character
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from late_rag import spaceless
 from late_rag.errors import InputError
+from late_rag.invisible import INVISIBLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +51,7 @@ def match_expression(question: str, language: str) -> str | None:
 
 
 class _Separators(dict[int, str | int]):
-    """For ``str.translate``: whatever is not of a term becomes a space."""
+    """For ``str.translate``: what is invisible vanishes, whatever else is not of a term becomes a space."""
 
     def __missing__(self, code: int) -> str | int:
         category = unicodedata.category(chr(code))
@@ -57,7 +59,7 @@ class _Separators(dict[int, str | int]):
         return self[code]
 
 
-_separators = _Separators()
+_separators = _Separators((ord(character), "") for character in INVISIBLE)
 
 
 def _words(text: str) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from late_rag.errors import ModelError
+from late_rag.invisible import INVISIBLE, LIGATURES
 from late_rag.types import TextSpan
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Pass:
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """The checkpoint's tokenizer, without truncation and padding.
+    """The checkpoint's tokenizer, without truncation and padding, reading words as they are meant.
 
     Raises:
         ModelError: there is no ``tokenizer.json`` or it cannot be read.
@@ -62,7 +63,18 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         raise ModelError(f"{file} cannot be read as a tokenizer: {error}") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    _read_words_as_meant(tokenizer)
     return tokenizer
+
+
+def _read_words_as_meant(tokenizer: Tokenizer) -> None:
+    """Ligatures as letters, invisible characters not at all; the tokens' offsets are those of the text as it is."""
+    from tokenizers import Regex, normalizers
+
+    steps = [normalizers.Replace(letter, letters) for letter, letters in LIGATURES.items()]
+    steps.append(normalizers.Replace(Regex(f"[{INVISIBLE}]"), ""))
+    own = tokenizer.normalizer
+    tokenizer.normalizer = normalizers.Sequence(steps if own is None else [*steps, own])
 
 
 class Sequences:
