@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from late_rag.chunkers.sections import headings, sections
+from late_rag.chunkers.sections import sections
+from late_rag.headings import headings
 
 
 @pytest.mark.parametrize(
@@ -35,8 +36,18 @@ from late_rag.chunkers.sections import headings, sections
         ("<PRE>\n# no\n</pre>\n# yes", [(1, "yes")]),
         ("---\ntitle: T\n---\n# A", [(1, "A")]),
         ("---\n# A", [(1, "A")]),
+        ("---\ntext\n\n---\n# A", [(1, "A")]),
+        ("+++\ntitle = 'T'\n+++\n# A", [(1, "A")]),
+        ("<div>\n# no\n\n# yes", [(1, "yes")]),
+        ("<DIV class='x'>\nno\n---\n\nyes\n---", [(2, "yes")]),
+        ("</table>\nno\n===\n", []),
+        ("<?php\n# no\n\n# no ?>\n# yes", [(1, "yes")]),
+        ("<divided>\n# yes", [(1, "yes")]),
+        ("> quote\n===\ntext\n===", []),
+        ("===\n===", [(1, "===")]),
         ("# A **bold** `code` [link](url) ![image][1] \\# x {#anchor}", [(1, "A bold code link image # x")]),
         ("# snake_case_name 2 * 3 * 4", [(1, "snake_case_name 2 * 3 * 4")]),
+        ("# **a *b* c** _d_ ~~e~~ ``f`` [g](h_(i)) ***j***", [(1, "a b c d e f g j")]),
         ("# 見出し\n## عنوان", [(1, "見出し"), (2, "عنوان")]),
     ],
 )
@@ -56,6 +67,8 @@ LINES = [
         "<!-- x",
         "-->",
         "<pre>\n# no\n</pre>",
+        "<div>",
+        "</p>",
         "| a |\n|---|\n| 1 |",
     ),
 ]

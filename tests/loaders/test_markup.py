@@ -9,64 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from late_rag.loaders.html import html_to_markdown
-from late_rag.loaders.markdown import first_heading, front_matter
-
-
-def test_markdown_stays_as_it_is(tmp_path, one_document):
-    text = "Intro\n\n## A *title* ##\n\n```\n# code\n```\n\n* item \\_x\\_\n"
-    (tmp_path / "a.md").write_text(text)
-    document = one_document(tmp_path / "a.md")
-    assert document.text == text
-    assert document.metadata == {"mime_type": "text/markdown", "title": "A *title*"}
-
-
-@pytest.mark.parametrize(
-    ("text", "title"),
-    [
-        ("# One\n# Two", "One"),
-        ("words\n\nUnder lined\n====\n", "Under lined"),
-        ("Second\n------\n\n# First?", "Second"),
-        ("```sh\n# comment\n```\n\n### Real", "Real"),
-        ("~~~\n# comment\n", None),
-        ("#hashtag\n\nno heading", None),
-        ("- item\n---\n", None),
-        ("", None),
-    ],
-)
-def test_first_heading(text, title):
-    assert first_heading(text) == title
-
-
-def test_front_matter(tmp_path, one_document):
-    (tmp_path / "a.md").write_text(
-        "---\ntitle: 'Trips: how to'\nyear: 2020\nrate: 1.5\ndraft: false\ndate: 2020-02-01\n"
-        "tags: [travel, 7]\nauthor:\n  name: someone\n---\n# Heading\n\nwords\n"
-    )
-    document = one_document(tmp_path / "a.md")
-    assert document.text == "# Heading\n\nwords\n"
-    assert document.metadata == {
-        "mime_type": "text/markdown",
-        "title": "Trips: how to",
-        "year": 2020,
-        "rate": 1.5,
-        "draft": False,
-        "date": "2020-02-01",
-        "tags": ["travel", 7],
-    }
-
-
-def test_front_matter_that_is_none(tmp_path, one_document):
-    for text in ("---\nwords\n", "words\n---\ntitle: x\n---\n", "----\ntitle: x\n----\n"):
-        (tmp_path / "a.md").write_text(text)
-        assert one_document(tmp_path / "a.md").text == text
-    (tmp_path / "a.md").write_text("---\n---\nwords")
-    assert one_document(tmp_path / "a.md").text == "words"
-    assert front_matter("a: 007\nb: 12345678901234567890\nc: null\nd: []\n") == {
-        "a": "007",
-        "b": "12345678901234567890",
-        "c": None,
-        "d": [],
-    }
 
 
 PAGE = """<?xml version="1.0" encoding="utf-8"?>
@@ -92,7 +34,7 @@ def test_html_becomes_markdown(tmp_path, one_document):
 @pytest.mark.parametrize(
     ("html", "text"),
     [
-        ("<p>a<p>b<div>c</p>d</div>", "a\n\nb\n\ncd\n"),
+        ("<p>a<p>b<div>c</p>d</div>", "a\n\nb\n\nc\n\nd\n"),
         ("<ul><li>a<ul><li>b<li>c</ul><li>d</ul>", "- a\n  - b\n  - c\n- d\n"),
         ("<table><tr><th>x<th>y<tr><td>1<td>2</table>", "| x | y |\n| --- | --- |\n| 1 | 2 |\n"),
         ("<table><tr><td>1<td>2<tr><td>3<td><p>4</table>", "| 1 | 2 |\n| --- | --- |\n| 3 | 4 |\n"),
