@@ -1,135 +1,201 @@
-"""HTML as Markdown: headings, lists, tables and code keep their form; scripts, styles and navigation are left out."""
+"""HTML as Markdown, read as browsers read it: the tree of the HTML standard, by Lexbor (https://lexbor.com)."""
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from late_rag.errors import LoadError
 from late_rag.loaders.decoding import decode
+from late_rag.loaders.html_bounds import check_bounds
+from late_rag.loaders.rendering import Renderer
 from late_rag.loading import LoadOptions
 from late_rag.types import Document
 
 if TYPE_CHECKING:
-    from bs4 import BeautifulSoup, Tag
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-_CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
-_BOGUS_COMMENT = re.compile(r"<(?:\?|!(?!--|doctype\b))[^>]*(?:>|\Z)", re.IGNORECASE)
-"""What HTML reads as a comment (the XML declaration, the marked sections of Word), and Python's parser refuses."""
+logger = logging.getLogger(__name__)
 
-_LINE_ENDS = re.compile(r"[ \t]+$", re.MULTILINE)
-_EMPTY_HEADINGS = re.compile(r"^#+$", re.MULTILINE)
-_BLANK_LINES = re.compile(r"\n{3,}")
-_UNREAD = "head, title, script, style, nav, noscript, template, iframe, svg, object, [hidden]"
-_OPTIONS = {
-    "heading_style": "ATX",
-    "bullets": "-",
-    "table_infer_header": True,
-    "escape_asterisks": False,
-    "escape_underscores": False,
-    "escape_misc": False,
+_SUPERSETS = {
+    "big5": "big5hkscs",
+    "euc-kr": "cp949",
+    "gb18030": "gb18030",
+    "gbk": "gb18030",
+    "iso-8859-8-i": "iso-8859-8",
+    "shift_jis": "cp932",
+    "utf-16be": "utf-8",
+    "utf-16le": "utf-8",
+    "x-user-defined": "cp1252",
 }
+"""Python's codecs for encodings whose labels mean more than they say (https://encoding.spec.whatwg.org/#names-and-labels;
+what a page that can be read as ASCII calls UTF-16 is UTF-8)."""
 
-_BLOCKS = (
-    "address article aside blockquote details div dl fieldset figure footer form h1 h2 h3 h4 h5 h6 header hr main nav "
-    "ol p pre section table ul"
-)
-_CELL, _ROW = ("td", "th"), ("td", "th", "tr")
-_IMPLIED_ENDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    **dict.fromkeys(_BLOCKS.split(), (("p",), ("button", "table", "td", "th", "li", "dd"))),
-    "li": (("p", "li"), ("ul", "ol")),
-    **dict.fromkeys(("dt", "dd"), (("p", "dt", "dd"), ("dl",))),
-    **dict.fromkeys(_CELL, (("p", *_CELL), ("tr", "table"))),
-    "tr": (("p", *_ROW), ("thead", "tbody", "tfoot", "table")),
-    **dict.fromkeys(("thead", "tbody", "tfoot"), (("p", *_ROW, "thead", "tbody", "tfoot"), ("table",))),
-    "option": (("option",), ("select",)),
-}
-"""What a start tag ends without being told, and the elements that this does not reach out of (HTML Standard,
-13.1.2.4, Optional tags). Python's own parser leaves it to us."""
+_CHARSET = re.compile(r"charset\s{0,99}=\s{0,99}[\"']?\s{0,99}([^\s\"';]{1,99})", re.IGNORECASE)
+_XML_ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([\w.:-]{1,99})")
+_XHTML = re.compile(r"<\?xml\b|xmlns=[\"']http://www\.w3\.org/1999/xhtml[\"']")
+_SUBSET = re.compile(r"(?:\s{0,99}<\?xml[^>]{0,999}>)?\s{0,99}<!doctype[^>\[]{0,999}\[", re.IGNORECASE)
+_EMPTY_ELEMENT = re.compile(r"<(?:title|script|style|iframe|textarea|noframes|xmp)\b[^<>]{0,999}/>")
+_MOST_WRONG = 0.01
+"""Of the characters, that need not be of the encoding that a page says it has."""
+
+_MAIN = "main, article, [role=main]"
+_MOST_WEIGHED = 100
+"""Elements of navigation that have no end, of which it is asked whether they are links."""
 
 
 class HtmlLoader:
-    """One document for the file; its title is that of the head, else the first heading."""
+    """One document for the file; its title is the document's, else the first heading."""
 
     records: ClassVar[bool] = False
 
-    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:  # noqa: ARG002
-        data = path.read_bytes()
-        text, title = html_to_markdown(decode(data, path, _declared(data)))
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:
+        html = html_text(path.read_bytes(), path)
+        main = _main_content(html, path) if options.content == "main" else None
+        try:
+            text, title = html_to_markdown(html)
+            if main is not None:
+                text = html_to_markdown(main)[0]
+        except ValueError as error:
+            raise LoadError(f"{path}: {error}") from error
         named = {"title": title} if title else {}
         yield "", Document(text=text, metadata={"mime_type": "text/html", **named})
 
 
-def _declared(data: bytes) -> str | None:
-    """The encoding that the head names; "iso-8859-1" means cp1252, as every browser reads it."""
-    found = _CHARSET.search(data[:4096])
-    name = found[1].decode("ascii").lower() if found else None
-    return "cp1252" if name in ("iso-8859-1", "latin1", "ascii", "us-ascii") else name
-
-
 def html_to_markdown(html: str) -> tuple[str, str | None]:
-    """The text of a page as Markdown (of links and pictures their words alone), and its title."""
+    """The text of a page as Markdown (of links and pictures their words alone), and its title.
+
+    Raises:
+        ValueError: markup that no page has, and that would take the parser hours.
+    """
     if "<" not in html:
         return html, None
-    soup = _soup_class()(_BOGUS_COMMENT.sub("", html), "html.parser")
-    title = _words(soup.find("title")) or _words(soup.find(["h1", "h2"]))
-    for element in soup.select(_UNREAD):
-        element.decompose()
-    text = _EMPTY_HEADINGS.sub("", _LINE_ENDS.sub("", _markdown(soup)))
-    return _BLANK_LINES.sub("\n\n", text).strip() + "\n", title
+    from selectolax.lexbor import LexborHTMLParser
+
+    check_bounds(html)
+    tree = LexborHTMLParser(_as_html(html))
+    title, swallowed = _title(tree)
+    if swallowed:
+        tree = LexborHTMLParser(swallowed)
+    root = tree.root
+    renderer = Renderer(_navigation(tree, html), may_hide="hidden" in html.lower())
+    text = renderer.render(root) if root is not None else ""
+    return text + "\n" if text else "", title or _first_heading(tree)
 
 
-def _words(element: Any) -> str | None:
-    return " ".join(element.get_text(" ").split()) or None if element else None
+def html_text(data: bytes, path: Path) -> str:
+    """The bytes of a page as text, in the encoding that a browser takes.
+
+    Raises:
+        LoadError: the bytes look binary, or their encoding cannot be told.
+    """
+    codec = _codec(_declared(data))
+    if codec is None or data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        return decode(data, path)
+    wrong = data.decode(codec, "replace").count("\ufffd")
+    return decode(data, path, codec) if not 0 < wrong <= _MOST_WRONG * len(data) else _replaced(data, path, codec)
 
 
-def _markdown(soup: BeautifulSoup) -> str:
-    try:
-        return str(_converter_class()(**_OPTIONS).convert_soup(soup))
-    except RecursionError:  # thousands of elements inside each other
-        return soup.get_text("\n")
+def _replaced(data: bytes, path: Path, codec: str) -> str:
+    """In the encoding that is said, though a few characters are not of it."""
+    text = decode(data, path)
+    return text if "\ufffd" not in text and codec == "utf-8" else data.decode(codec, "replace").replace("\0", " ")
 
 
-@cache
-def _soup_class() -> type[BeautifulSoup]:
-    from bs4 import BeautifulSoup
+def _declared(data: bytes) -> str | None:
+    """The label of the first ``meta`` element of the tree that has one, else that of an XML declaration."""
+    if b"charset" not in data.lower():
+        found = _XML_ENCODING.match(data[:400])
+        return found[1].decode("ascii") if found else None
+    from selectolax.lexbor import LexborHTMLParser
 
-    class Soup(BeautifulSoup):
-        """Ends elements whose end tags were left out."""
-
-        def handle_starttag(self, name: str, *args: Any, **options: Any) -> Tag | None:
-            ended, reach = _IMPLIED_ENDS.get(name, ((), ()))
-            while open_name := self._innermost(ended, reach):
-                self.handle_endtag(open_name)
-            element: Tag | None = super().handle_starttag(name, *args, **options)
-            return element
-
-        def _innermost(self, names: tuple[str, ...], reach: tuple[str, ...]) -> str | None:
-            if not any(self.open_tag_counter.get(name) for name in names):
-                return None
-            element: Tag | None = self.currentTag
-            while element is not None and element.name not in reach:
-                if element.name in names:
-                    return element.name
-                element = element.parent
-            return None
-
-    return Soup
+    for meta in LexborHTMLParser(data.decode("latin-1")).css("meta"):
+        attributes = meta.attributes
+        if attributes.get("charset"):
+            return attributes["charset"]
+        if (attributes.get("http-equiv") or "").lower() == "content-type":
+            found_label = _CHARSET.search(attributes.get("content") or "")
+            if found_label:
+                return found_label[1]
+    return None
 
 
-@cache
-def _converter_class() -> Any:
-    from markdownify import MarkdownConverter
+def _codec(label: str | None) -> str | None:
+    """Python's codec for a label of the Encoding Standard; None for what is no such label."""
+    import webencodings
 
-    class Converter(MarkdownConverter):
-        """Keeps the words of links and pictures and leaves out where they lead: addresses are no text to search."""
+    encoding = webencodings.lookup(label) if label else None
+    if encoding is None:
+        return None
+    return _SUPERSETS.get(encoding.name, str(encoding.codec_info.name))
 
-        def convert_a(self, _: Tag, text: str, **_options: Any) -> str:
-            return text
 
-        def convert_img(self, element: Tag, _: str, **_options: Any) -> str:
-            return str(element.get("alt") or "")
+def _as_html(text: str) -> str:
+    """XHTML that HTML would misread, as HTML.
 
-    return Converter
+    There ``<title/>`` would open an element that takes all the rest with it, and a document type would end at the
+    first ``>`` of its own declarations.
+    """
+    if _SUBSET.match(text):
+        text = text[max(0, text.find("]>") + 1) :]
+        text = f"<!{text}"
+    if not _XHTML.search(text[:2000]) or not _EMPTY_ELEMENT.search(text):
+        return text
+    from late_rag.loaders.xhtml import xhtml_to_html
+
+    return xhtml_to_html(text)
+
+
+def _title(tree: LexborHTMLParser) -> tuple[str | None, str | None]:
+    """The document's title, not one of a drawing; and the page that a title without an end took for its words."""
+    for element in tree.css("title"):
+        if not _is_inside(element, "svg"):
+            words = element.text()
+            if "</body" in words.lower() or "<body" in words.lower():
+                words, _, page = words.partition("<")
+                return _words(words), f"<{page}"
+            return _words(words), None
+    return None, None
+
+
+def _first_heading(tree: LexborHTMLParser) -> str | None:
+    heading = tree.css_first("h1, h2")
+    return _words(heading.text(separator=" ")) if heading is not None else None
+
+
+def _words(text: str) -> str | None:
+    return " ".join(text.split()) or None
+
+
+def _is_inside(element: LexborNode, tag: str) -> bool:
+    above = element.parent
+    while above is not None and above.tag != tag:
+        above = above.parent
+    return above is not None
+
+
+def _navigation(tree: LexborHTMLParser, html: str) -> frozenset[int]:
+    """Navigation, which is left out; not one with the page in it, because it is the whole page's or was never ended."""
+    elements = tree.css("nav")
+    if not elements:
+        return frozenset()
+    ended = len(elements) <= html.lower().count("</nav")
+    told = elements if ended else [nav for nav in elements[:_MOST_WEIGHED] if _is_links(nav)]
+    return frozenset(nav.mem_id for nav in told if nav.css_first(_MAIN) is None)
+
+
+def _is_links(nav: LexborNode) -> bool:
+    words = len(nav.text(separator=" ").split())
+    return 2 * sum(len(link.text(separator=" ").split()) for link in nav.css("a")) >= words
+
+
+def _main_content(html: str, path: Path) -> str | None:
+    from late_rag.loaders.main_content import main_content
+
+    main = main_content(html)
+    if main is None:
+        logger.info("%s: no main content was found; all of the page is taken", path)
+    return main

@@ -1,0 +1,125 @@
+"""Tables of a page as Markdown: each cell below the heading of its column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from late_rag.loaders.flow import Block, Flow
+
+MOST_COLUMNS = 100
+"""That a cell may reach over; what is wider keeps its cells, side by side."""
+
+_MOST_FILLED = 10_000
+"""Cells of a table that are there only because another one reaches over them."""
+
+_LONGEST_REPEATED = 100
+_LONGEST_CELL = 2_000
+"""Characters; a longer one is a part of the page and no cell of a table."""
+
+
+def span(value: str | None) -> int:
+    """How many rows or columns a cell reaches over: 1 where it is not said, or not in a number that can be."""
+    digits = (value or "").strip()
+    number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 8 else 1
+    return max(1, min(number, 65_534))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell with what stands in it."""
+
+    content: Flow
+    columns: int = 1
+    rows: int = 1
+
+
+class Table:
+    """Rows of cells. What is no cell of a table but a part of the page (a table inside another, a heading, code, a long
+    text) follows its row, and the table goes on after it.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: list[Block] = []
+        self._rows: list[list[str]] = []
+        self._row: list[str] = []
+        self._parts: list[Block] = []
+        self._reaching: dict[int, tuple[int, str]] = {}
+        self._begun: dict[int, tuple[int, str]] = {}
+        self._filled = 0
+
+    def add_caption(self, content: Flow) -> None:
+        """The caption stands in front."""
+        content.end_paragraph()
+        self._blocks[:0] = content.blocks
+
+    def add(self, cell: Cell) -> None:
+        """The next cell of the row."""
+        self._fill_reached()
+        text = self._cell_text(cell.content)
+        column = len(self._row)
+        self._row.append(text)
+        for _ in range(1, min(cell.columns, MOST_COLUMNS - column)):
+            self._fill("")
+        if cell.rows > 1:
+            for place in range(column, min(len(self._row), MOST_COLUMNS)):
+                self._begun[place] = (cell.rows - 1, text if place == column else "")
+
+    def end_row(self) -> None:
+        """The row is complete."""
+        if self._row:
+            self._fill_reached()
+        left = {place: (rows - 1, text) for place, (rows, text) in self._reaching.items() if rows > 1}
+        self._reaching, self._begun = left | self._begun, {}
+        while self._row and not self._row[-1]:
+            self._row.pop()
+        if self._row:
+            self._rows.append(self._row)
+        self._row = []
+        if self._parts:
+            self._end_rows()
+            self._blocks += self._parts
+            self._parts = []
+
+    def blocks(self) -> list[Block]:
+        """The table, in as many blocks as it was parted into."""
+        self.end_row()
+        self._end_rows()
+        return self._blocks
+
+    def _fill_reached(self) -> None:
+        """Cells where one of a row above reaches down to; a short text is repeated, so that each row has it."""
+        while (reaching := self._reaching.get(len(self._row))) and self._filled < _MOST_FILLED:
+            self._fill(reaching[1] if len(reaching[1]) <= _LONGEST_REPEATED else "")
+
+    def _fill(self, text: str) -> None:
+        if self._filled < _MOST_FILLED:
+            self._filled += 1
+            self._row.append(text)
+
+    def _cell_text(self, content: Flow) -> str:
+        content.end_paragraph()
+        if _is_part_of_page(content.blocks):
+            self._parts += content.blocks
+            return ""
+        words = " ".join(block.text for block in content.blocks)
+        return " ".join(words.split()).replace("|", "\\|")
+
+    def _end_rows(self) -> None:
+        rows, self._rows = self._rows, []
+        width = max(map(len, rows), default=0)
+        if width == 1:
+            self._blocks += [Block("paragraph", row[0]) for row in rows]
+        elif rows:
+            rows[0] += [""] * (width - len(rows[0]))
+            lines = [_line(rows[0]), _line(["---"] * width), *map(_line, rows[1:])]
+            self._blocks.append(Block("table", "\n".join(lines)))
+
+
+def _line(cells: list[str]) -> str:
+    return "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"
+
+
+def _is_part_of_page(blocks: list[Block]) -> bool:
+    return any(block.kind in ("table", "code") or 0 < block.level < 3 for block in blocks) or (
+        sum(len(block.text) for block in blocks) > _LONGEST_CELL
+    )
