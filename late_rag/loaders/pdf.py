@@ -1,126 +1,80 @@
-"""PDF: the text of its pages, and the pages as pictures, which are drawn when asked for.
-
-pdfium is not thread-safe (https://github.com/pypdfium2-team/pypdfium2#thread-incompatibility): one lock for all.
-"""
+"""PDF: the text of its pages, and the pages as pictures, which are drawn when asked for."""
 
 from __future__ import annotations
 
 import re
-import struct
-import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from late_rag.errors import LoadError
+from late_rag.loaders.pdf_file import name_of, open_pdf
+from late_rag.loaders.pdf_forms import field_values, form_of, is_shell
+from late_rag.loaders.pdf_metadata import describe
+from late_rag.loaders.pdf_text import page_text
+from late_rag.loaders.pdf_words import join_words
 from late_rag.loading import LoadOptions
-from late_rag.types import Document, Media
+from late_rag.types import Document, Media, Omission
 
 if TYPE_CHECKING:
     from PIL import Image
-    from pypdfium2 import PdfDocument, PdfTextPage
+    from pypdfium2 import PdfDocument
 
 MIME_TYPE = "application/pdf"
 
-_lock = threading.RLock()
-_PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
-_TAIL = 1 << 16
-_DIVIDED = re.compile(r"(\w*)\x02(\w*)")  # what pdfium makes of a hyphen and the end of the line
-_UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
-_NO_TITLES = frozenset({"untitled", "anonymous", "(anonymous)", "unspecified", "(unspecified)"})
+_UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufdd0\ufdd1\ufffe\uffff]")
+_NO_MAP = "its fonts do not say which letters they show; it needs OCR"
 
 
 class PdfLoader:
-    """One document for the file: its pages joined by form feeds, so a place's page is 1 + the form feeds before it."""
+    """One document for the file: its pages joined by form feeds, so a place's page is 1 + the form feeds before it.
+
+    A page that cannot be read is left out, with an empty page in its place.
+    """
 
     records: ClassVar[bool] = False
 
-    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:  # noqa: ARG002
-        with _open(path) as pdf:
-            title = _title(pdf)
-            texts = _join_divided([_page_text(pdf, number, path) for number in range(len(pdf))])
-        if not any(text.strip() for text in texts):
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:  # noqa: ARG002
+        with open_pdf(path) as pdf:
+            pages = list(_pages(pdf))
+            texts = join_words(["" if isinstance(page, Omission) else page for page in pages])
+            metadata = {"mime_type": MIME_TYPE, **describe(pdf)}
+            shell = is_shell(pdf, texts)
+        if shell:
+            raise LoadError(f"{path}: is an XFA form, of which the PDF holds only a notice; print it to a PDF first")
+        omissions = [page for page in pages if isinstance(page, Omission)]
+        yield from omissions
+        if any(text.strip() for text in texts):
+            text = "\f".join(_UNPRINTED.sub(" ", text) for text in texts)
+            yield "", Document(text=text, metadata=metadata, media=_media(path, len(texts)))
+        elif not omissions:
             raise LoadError(f"{path}: has no text layer on its {len(texts)} pages (scanned?); it needs OCR first")
-        pages = tuple(Media(str(path), MIME_TYPE, page=number) for number in range(1, len(texts) + 1))
-        named = {"title": title} if title else {}
-        yield "", Document(text="\f".join(texts), metadata={"mime_type": MIME_TYPE, **named}, media=pages)
 
 
-@contextmanager
-def _open(content: Path | bytes) -> Iterator[PdfDocument]:
-    """Opens a PDF while the lock is held, and closes it."""
-    import pypdfium2
-
-    path = _name(content)
-    whole = b"%%EOF" in _tail(content)
-    with _lock:
-        try:
-            pdf = pypdfium2.PdfDocument(content)
-        except pypdfium2.PdfiumError as error:
-            if error.err_code == _PASSWORD_ERROR:
-                raise LoadError(f"{path}: is protected by a password") from error
-            wrong = "is no PDF or a damaged one" if whole else "is cut off, or no PDF: it ends without %%EOF"
-            raise LoadError(f"{path}: {wrong} ({error})") from error
-        with closing(pdf):
-            if not whole:  # pdfium mends what it can, and pages would be missing
-                raise LoadError(f"{path}: is cut off: it ends without %%EOF")
-            yield pdf
+def _pages(pdf: PdfDocument) -> Iterator[str | Omission]:
+    """The text of each page, or why it cannot be read."""
+    with form_of(pdf) as form:
+        for index in range(len(pdf)):
+            yield _page(pdf, index, form)
 
 
-def _name(content: Path | bytes) -> str:
-    return "PDF in memory" if isinstance(content, bytes) else str(content)
-
-
-def _tail(content: Path | bytes) -> bytes:
-    if isinstance(content, bytes):
-        return content[-_TAIL:]
-    with content.open("rb") as file:
-        file.seek(max(0, content.stat().st_size - _TAIL))
-        return file.read()
-
-
-def _title(pdf: PdfDocument) -> str | None:
-    title = " ".join(_UNPRINTED.sub(" ", pdf.get_metadata_value("Title")).split())
-    return title if title and title.lower() not in _NO_TITLES else None
-
-
-def _page_text(pdf: PdfDocument, number: int, path: Path) -> str:
+def _page(pdf: PdfDocument, index: int, form: Any) -> str | Omission:
     import pypdfium2
 
     try:
-        with closing(pdf[number]) as page, closing(page.get_textpage()) as text:
-            raw = _with_nul(text, text.get_text_bounded())
+        with closing(pdf[index]) as page:
+            filled_in = field_values(form, page) if form else ""
+            text = page_text(page)
     except pypdfium2.PdfiumError as error:
-        raise LoadError(f"{path}: page {number + 1} cannot be read ({error})") from error
-    return raw.replace("\r\n", "\n").replace("\r", "\n")
+        return Omission(f"page {index + 1} cannot be read ({error})")
+    if text is None:
+        return Omission(f"page {index + 1} cannot be read: {_NO_MAP}")
+    return "\n".join(filter(None, (text, filled_in)))
 
 
-def _with_nul(page: PdfTextPage, text: str) -> str:
-    """The text, with the NULs that pdfium dropped where a font has them for a space."""
-    from pypdfium2 import raw
-
-    count = page.count_chars()
-    if len(text.encode("utf-16-le")) == 2 * count:
-        return text
-    units = [raw.FPDFText_GetUnicode(page, position) for position in range(count)]
-    return struct.pack(f"<{count}H", *units).decode("utf-16-le", "replace") if 0 in units else text
-
-
-def _join_divided(pages: list[str]) -> list[str]:
-    """Words whole again that were divided at the end of a line.
-
-    The hyphen stays where it belongs to the word: before a capital or a digit, or where the document has the word
-    elsewhere with it and nowhere without.
-    """
-    everything = "\n".join(pages) if any(map(_DIVIDED.search, pages)) else ""
-
-    def join(found: re.Match[str]) -> str:
-        left, right = found.groups()
-        apart = not right[:1].islower() or (f"{left}-{right}" in everything and left + right not in everything)
-        return f"{left}-{right}" if apart else left + right
-
-    return [_UNPRINTED.sub(" ", _DIVIDED.sub(join, page)) for page in pages]
+def _media(path: Path, pages: int) -> tuple[Media, ...]:
+    return tuple(Media(str(path), MIME_TYPE, page=number) for number in range(1, pages + 1))
 
 
 def draw_page(media: Media, scale: float) -> Image.Image:
@@ -135,9 +89,9 @@ def draw_page(media: Media, scale: float) -> Image.Image:
     """
     number = media.page or 1
     content = media.content if isinstance(media.content, bytes) else Path(media.content)
-    with _open(content) as pdf:
+    with open_pdf(content) as pdf:
         if not 1 <= number <= len(pdf):
-            raise LoadError(f"{_name(content)}: there is no page {number}; the PDF has {len(pdf)}")
+            raise LoadError(f"{name_of(content)}: there is no page {number}; the PDF has {len(pdf)}")
         with closing(pdf[number - 1]) as page, closing(page.render(scale=scale)) as bitmap:
             picture: Image.Image = bitmap.to_pil().copy()  # the bitmap's own memory ends here
             return picture

@@ -1,0 +1,155 @@
+"""The text of a PDF page in the order in which it is read, told from where its characters stand.
+
+pdfium gives the characters of a page in lines. What it does not tell right is mended here: text that is turned, lines
+that are cells of one row, two columns that were drawn row by row, letters outside the page, and ligatures of scripts
+that run from right to left.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from contextlib import closing
+from functools import lru_cache
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING
+
+from late_rag.loaders.pdf_characters import LEFT_OUT, Area, Characters, Line, plain
+from late_rag.loaders.pdf_columns import Row, read_by_columns
+from late_rag.loaders.pdf_gibberish import is_gibberish
+from late_rag.loaders.pdf_words import DIVIDED
+
+if TYPE_CHECKING:
+    from pypdfium2 import PdfPage
+
+_SAME_LINE = 0.12  # of the height of the letters; what stands further up or down is a superscript or another line
+_MOST_DROP = 12.0  # points: that of letters of 100 points; saves a look at each line
+_OVERLAP = 0.25  # of the height of the letters: how far letters of one line may reach into each other
+_SAMPLE = 8  # lines of an ordinary page whose direction is looked at twice
+_SPACE = 0.13  # of the height of the letters: a gap between words
+_ARABIC = re.compile("[\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff]{2,}")
+_MARKS = "".join(chr(code) for code in range(0x64B, 0x660))
+_SPACES = re.compile(r" {2,}")
+
+
+def page_text(page: PdfPage) -> str | None:
+    r"""The text that a page shows, with ``\n`` between lines, and DIVIDED where a hyphen ends one.
+
+    What runs in the direction of most of the page comes first, and several lines of another direction behind it.
+    None where the fonts do not tell which letters they show.
+    """
+    with closing(Characters(page)) as characters:
+        if is_gibberish(characters):
+            return None
+        lines = list(characters.lines())
+        main, *others = _directions(characters, lines)
+        if main == characters.turn and not others:
+            return _compose(characters, lines)
+        area = characters.area
+    every = frozenset(range(4))
+    texts = [_turned_text(page, area, main, every.intersection(others))]
+    texts += [_turned_text(page, area, turn, every - {turn}) for turn in others]
+    return "\n".join(filter(None, texts))
+
+
+def _directions(characters: Characters, lines: list[Line]) -> list[int]:
+    """The turn in which most text stands upright, and those of several other lines."""
+    turns = [characters.turn_of(line.first) for line in lines]
+    every = 1 if set(turns) - {characters.turn} else max(1, len(lines) // _SAMPLE)
+    runs = [characters.run_of(line) for line in lines[::every]]
+    if any(run not in (None, turn) for run, turn in zip(runs, turns[::every], strict=True)):
+        known = {run for run in runs if run is not None}
+        return [*known] if len(known) == 1 else [characters.turn]
+    letters = Counter({characters.turn: 0})
+    for turn, line in zip(turns, lines, strict=True):
+        letters[turn] += line.end - line.start
+    main, count = letters.most_common(1)[0][0], Counter(turns)
+    return [main, *sorted(turn for turn in count if turn != main and count[turn] > 1)]
+
+
+def _turned_text(page: PdfPage, area: Area, turn: int, without: frozenset[int]) -> str:
+    """The text of the page when it is turned so, without the characters of some directions."""
+    page.set_rotation(90 * turn)
+    with closing(Characters(page, area)) as characters:
+        if without:
+            characters.leave_out(lambda index: characters.turn_of(index) in without)
+        return _compose(characters, list(characters.lines()))
+
+
+def _compose(characters: Characters, lines: list[Line]) -> str:
+    _mend_ligatures(characters)
+    rows = read_by_columns(characters, _rows(characters, lines))
+    return "".join(_row_text(characters, row) for row in rows).rstrip("\n")
+
+
+def _rows(characters: Characters, lines: list[Line]) -> list[Row]:
+    """Lines that stand beside each other, such as the cells of a table, in one row."""
+    rows = [[line] for line in lines[:1]]
+    for line, following in pairwise(lines):
+        gap = None if line.ending == DIVIDED else _gap(characters, line, following)
+        if gap is None:
+            rows.append([following])
+        else:
+            rows[-1][-1] = line._replace(ending=" " if gap > _SPACE else "")
+            rows[-1].append(following)
+    return rows
+
+
+def _gap(characters: Characters, line: Line, following: Line) -> float | None:
+    """How far a line stands behind another on the same baseline, by the height of its letters."""
+    drop = abs(characters.origin(line.last)[1] - characters.origin(following.first)[1])
+    if drop > _MOST_DROP:
+        return None
+    box = characters.box(line.last)
+    size = box.top - box.bottom
+    if drop > _SAME_LINE * size:
+        return None
+    other = characters.box(following.first)
+    backwards = _right_to_left(characters.units[line.last]) and _right_to_left(characters.units[following.first])
+    gap = box.left - other.right if backwards else other.left - box.right
+    return gap / size if gap > -_OVERLAP * size and size else None
+
+
+def _right_to_left(unit: str) -> bool:
+    return unicodedata.bidirectional(unit) in ("R", "AL")
+
+
+def _row_text(characters: Characters, row: Row) -> str:
+    text = "".join(characters.units[line.start : line.end] + line.ending for line in row)
+    if LEFT_OUT in text:
+        ending = row[-1].ending
+        text = _SPACES.sub(" ", text.removesuffix(ending).replace(LEFT_OUT, "")).strip() + ending
+    return plain(text)
+
+
+def _mend_ligatures(characters: Characters) -> None:
+    """Turns the letters of a ligature round, where pdfium gives those of Arabic with the rest of the line reversed.
+
+    The letters of one stand at one place. Where the font names the ligature by a code point of its own, their order is
+    right.
+    """
+
+    def mended(found: re.Match[str]) -> str:
+        places = groupby(range(*found.span()), characters.origin)
+        return "".join(_in_order("".join(characters.units[index] for index in group)) for _, group in places)
+
+    if not characters.units.isascii():
+        characters.units = _ARABIC.sub(mended, characters.units)
+
+
+def _in_order(letters: str) -> str:
+    """The letters of one place in the order in which they are read."""
+    count = sum(map(str.isalpha, letters))
+    if count < 2 or (letters in _ligatures() and letters[::-1] not in _ligatures()) or letters[::-1] == letters:
+        return letters
+    backwards = letters[::-1]
+    marks = len(backwards) - len(backwards.lstrip(_MARKS))
+    return backwards[marks:] + backwards[:marks]
+
+
+@lru_cache(maxsize=1)
+def _ligatures() -> frozenset[str]:
+    """What the ligatures of Arabic that have code points of their own consist of."""
+    codes = (*range(0xFB50, 0xFDFC), *range(0xFE70, 0xFEFD))
+    return frozenset(unicodedata.normalize("NFKC", chr(code)) for code in codes)
