@@ -1,0 +1,239 @@
+"""What is drawn on a slide, as HTML: text in shapes, tables, charts, diagrams, the words that describe a picture.
+
+It walks the XML of DrawingML (ECMA-376, part 1, chapters 20 and 21), because what is in alternate content, equations
+above all, has no object in python-pptx.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from late_rag.loading import LoadOptions
+
+_RELATIONS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_TITLES = ("title", "ctrTitle")
+_NUMBERS = ("sldNum", "dt", "sldImg")
+_MARGINS = ("ftr", "hdr")
+_LISTS = (None, "obj", "body")
+_DEEPEST = 8
+_MOST_POINTS = 20_000
+_NAMED = re.compile(
+    r"(?:picture|image|grafik|bild|photo|graphic|content placeholder)?[ \d]*(?:\.\w{3,4})?", re.IGNORECASE
+)
+
+
+class Drawings:
+    """Turns the shapes of a slide, or of its notes, into HTML.
+
+    Args:
+        part: the slide, whose relations lead to charts and diagrams.
+        options: what is read.
+        left_out: counts what is not.
+        notes: whether these are the notes, whose title and picture are those of the slide.
+    """
+
+    def __init__(self, part: Any, options: LoadOptions, left_out: Counter[str], *, notes: bool = False) -> None:
+        self._part, self._options, self._left_out, self._notes = part, options, left_out, notes
+
+    def html(self, tree: Any) -> str:
+        """The shapes in the order in which they are drawn, the title first."""
+        shapes = list(_shapes(tree))
+        shapes.sort(key=lambda shape: _placeholder(shape) not in _TITLES)
+        return "".join(map(self._shape, shapes))
+
+    def _shape(self, shape: Any) -> str:
+        kind = _name(shape)
+        if kind == "graphicFrame":
+            return self._frame(shape)
+        if kind == "pic":
+            return _description(shape)
+        role = _placeholder(shape)
+        if role in _NUMBERS:
+            return ""
+        if role in _MARGINS and "headers" not in self._options.include:
+            if _text(shape).strip():
+                self._left_out['footer of a slide (include "headers" reads it)'] += 1
+            return ""
+        return self._body(shape, role)
+
+    def _body(self, shape: Any, role: str | None) -> str:
+        paragraphs = [(_level(node), words) for node in shape.iter("{*}p") if (words := _text(node).strip())]
+        if role in _TITLES and not self._notes:
+            words = " ".join(words for _, words in paragraphs)
+            return f"<h1>{escape(words)}</h1>" if words else ""
+        is_list = _is_placeholder(shape) and role in _LISTS and len(paragraphs) > 1 and not self._notes
+        if is_list or any(level for level, _ in paragraphs):
+            return _list(paragraphs)
+        return "".join(f"<p>{_lines(words)}</p>" for _, words in paragraphs)
+
+    def _frame(self, frame: Any) -> str:
+        if any(True for _ in frame.iter("{*}tbl")):
+            return _table(frame)
+        chart = next((node for node in frame.iter("{*}chart") if node.get(f"{_RELATIONS}id")), None)
+        if chart is not None:
+            return self._chart(chart.get(f"{_RELATIONS}id"))
+        diagram = next(frame.iter("{*}relIds"), None)
+        if diagram is not None:
+            return self._diagram(diagram.get(f"{_RELATIONS}dm"))
+        if any(True for _ in frame.iter("{*}oleObj")):
+            self._left_out["object of another program"] += 1
+        return ""
+
+    def _related(self, relation: str) -> Any:
+        from pptx.oxml import parse_xml
+
+        return parse_xml(self._part.related_part(relation).blob)
+
+    def _chart(self, relation: str) -> str:
+        return chart_html(self._related(relation))
+
+    def _diagram(self, relation: str) -> str:
+        points = [node for node in self._related(relation).iter("{*}pt") if node.get("type", "node") == "node"]
+        words = [_text(point).strip() for point in points]
+        return "".join(f"<li>{_lines(text)}</li>" for text in words if text).join(("<ul>", "</ul>"))
+
+
+def chart_html(root: Any) -> str:
+    """The titles of a chart, and its values as a table of categories and series."""
+    titles = [_text(node).strip() or _values_text(node) for node in root.iter("{*}title")]
+    series = [node for node in root.iter("{*}ser") if _name(node) == "ser"]
+    names = [" ".join(_points(_child(node, "tx")).values()) for node in series]
+    categories: dict[int, str] = {}
+    values = []
+    for node in series:
+        categories = categories or _points(_child(node, "cat", "xVal"))
+        values.append(_points(_child(node, "val", "yVal")))
+    rows = sorted(set(categories).union(*values))[: _MOST_POINTS // max(1, len(series))] if values else []
+    cells = [["", *names], *([categories.get(row, ""), *(column.get(row, "") for column in values)] for row in rows)]
+    head = "".join(f"<p>{escape(title)}</p>" for title in titles if title)
+    return head + (_rows(cells) if series else "")
+
+
+def _points(node: Any) -> dict[int, str]:
+    """The values that a program stored beside the formula, by their number."""
+    if node is None:
+        return {}
+    found = {}
+    for point in node.iter("{*}pt"):
+        number, value = point.get("idx", ""), _child(point, "v")
+        if number.isdecimal() and len(number) < 7 and value is not None:
+            found[int(number)] = value.text or ""
+    if not found:  # a series may be named by a value of its own
+        found = {0: "".join(value.text or "" for value in node.iter("{*}v"))}
+    return found
+
+
+def _values_text(node: Any) -> str:
+    return " ".join(value.text or "" for value in node.iter("{*}v"))
+
+
+def _shapes(tree: Any, depth: int = 0) -> Iterator[Any]:
+    """Shapes, out of their groups; of alternate content what a new program shows."""
+    for node in tree:
+        kind = _name(node)
+        if kind in ("sp", "pic", "graphicFrame", "cxnSp", "contentPart"):
+            yield node
+        elif kind in ("grpSp", "AlternateContent") and depth < 100:
+            yield from _shapes(node if kind == "grpSp" else _choice(node), depth + 1)
+
+
+def _choice(node: Any) -> Any:
+    """The first alternative; the fall-back is a picture of it, or the same words again."""
+    return next((child for child in node if _name(child) == "Choice"), node[0] if len(node) else node)
+
+
+def _text(node: Any) -> str:
+    """The words of a paragraph, or of all that are below a node, equations too."""
+    pieces: list[str] = []
+    stack = [node]
+    while stack:
+        element = stack.pop()
+        kind = _name(element)
+        if kind == "t":
+            pieces.append(element.text or "")
+        elif kind in ("br", "tab"):
+            pieces.append("\n" if kind == "br" else " ")
+        elif kind == "AlternateContent":
+            stack.extend(reversed(_choice(element)))
+        elif kind:
+            if kind == "p" and pieces:
+                pieces.append("\n")
+            stack.extend(reversed(element))
+    return "".join(pieces).replace("\v", "\n")
+
+
+def _table(frame: Any) -> str:
+    rows = []
+    for row in frame.iter("{*}tr"):
+        cells = [cell for cell in row if _name(cell) == "tc"]
+        rows.append("".join(_cell(cell) for cell in cells if not _covered(cell)))
+    return "".join(f"<tr>{row}</tr>" for row in rows).join(("<table>", "</table>"))
+
+
+def _covered(cell: Any) -> bool:
+    return any(cell.get(name) in ("1", "true") for name in ("hMerge", "vMerge"))
+
+
+def _cell(cell: Any) -> str:
+    spans = "".join(
+        f' {ours}="{cell.get(theirs)}"'
+        for ours, theirs in (("colspan", "gridSpan"), ("rowspan", "rowSpan"))
+        if cell.get(theirs, "").isdecimal()
+    )
+    return f"<td{spans}>{_lines(_text(cell).strip())}</td>"
+
+
+def _rows(rows: list[list[str]]) -> str:
+    lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+    return "".join(f"<tr>{line}</tr>" for line in lines).join(("<table>", "</table>"))
+
+
+def _list(paragraphs: list[tuple[int, str]]) -> str:
+    """Paragraphs as items, deeper ones inside those above them."""
+    html, depth = "", 0
+    for level, words in paragraphs:
+        if level >= depth:
+            html, depth = f"{html}<ul><li>", depth + 1
+        else:
+            html, depth = f"{html}{'</li></ul>' * (depth - level - 1)}</li><li>", level + 1
+        html += _lines(words)
+    return html + "</li></ul>" * depth
+
+
+def _lines(words: str) -> str:
+    return escape(words, quote=False).replace("\n", "<br>")
+
+
+def _level(paragraph: Any) -> int:
+    settings = _child(paragraph, "pPr")
+    level = settings.get("lvl", "") if settings is not None else ""
+    return min(int(level), _DEEPEST) if level.isdecimal() and len(level) < 3 else 0
+
+
+def _description(shape: Any) -> str:
+    """What was written about a picture; not the name that a program gave it."""
+    settings = next(shape.iter("{*}cNvPr"), None)
+    words = " ".join((settings.get("descr") or "").split()) if settings is not None else ""
+    return "" if _NAMED.fullmatch(words) else f"<p>{escape(words)}</p>"
+
+
+def _is_placeholder(shape: Any) -> bool:
+    return next(shape.iter("{*}ph"), None) is not None
+
+
+def _placeholder(shape: Any) -> str | None:
+    placeholder = next(shape.iter("{*}ph"), None)
+    return placeholder.get("type") if placeholder is not None else None
+
+
+def _child(node: Any, *names: str) -> Any:
+    return next((child for child in node if _name(child) in names), None)
+
+
+def _name(node: Any) -> str:
+    """The element's name without its namespace; empty for comments and the like."""
+    return node.tag.rpartition("}")[2] if isinstance(node.tag, str) else ""

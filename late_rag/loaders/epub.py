@@ -1,0 +1,144 @@
+"""E-books (EPUB 2 and 3): the chapters of the spine, in its order, as Markdown."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import unquote, urlsplit
+
+from late_rag.errors import LoadError
+from late_rag.loaders.archive import Archive, open_archive
+from late_rag.loaders.html import html_text, html_to_markdown
+from late_rag.loaders.properties import sane
+from late_rag.loading import LoadOptions
+from late_rag.types import Document, Omission
+
+MIME_TYPE = "application/epub+zip"
+MOST_CHAPTERS = 10_000
+
+_CONTAINER = "META-INF/container.xml"
+_ENCRYPTION = "META-INF/encryption.xml"
+_PAGES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document")
+_HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
+
+
+class EpubLoader:
+    """One document for the book; its chapters begin with a heading, their own or that of the table of contents."""
+
+    records: ClassVar[bool] = False
+
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:  # noqa: ARG002
+        with open_archive(path, "a book (.epub)") as archive:
+            package = _package_name(archive)
+            root = archive.xml(package)
+            parts = _spine(root, posixpath.dirname(package))
+            if not parts:
+                raise LoadError(f"{path}: is a damaged book: {package} names no chapters")
+            encrypted, headings = _encrypted(archive), _contents(archive, root, posixpath.dirname(package))
+            chapters = []
+            for part in parts:
+                chapter = _chapter(archive, part, encrypted, headings.get(part))
+                if isinstance(chapter, Omission):
+                    yield chapter
+                else:
+                    chapters.append(chapter)
+        text = "\n\n".join(filter(None, chapters))
+        yield "", Document(text=text, metadata={"mime_type": MIME_TYPE, **_metadata(root)})
+
+
+def _package_name(archive: Archive) -> str:
+    for element in archive.xml(_CONTAINER).iter():
+        if _local(element) == "rootfile" and element.get("full-path"):
+            return str(element.get("full-path"))
+    raise LoadError(f"{archive.path}: is a damaged book: {_CONTAINER} names no package")
+
+
+def _spine(root: Any, folder: str) -> list[str]:
+    """The names of the chapters in reading order, each once."""
+    items = {item.get("id"): item for item in root.iter() if _local(item) == "item"}
+    order = [items.get(place.get("idref")) for place in root.iter() if _local(place) == "itemref"]
+    pages = (item for item in order if item is not None and item.get("media-type") in _PAGES)
+    return list(dict.fromkeys(_member(folder, item.get("href") or "") for item in pages))[:MOST_CHAPTERS]
+
+
+def _member(folder: str, address: str) -> str:
+    """The name of the member that an address leads to; only names of members are ever looked up."""
+    try:
+        way = urlsplit(address).path
+    except ValueError:
+        way = address
+    return posixpath.normpath(posixpath.join(folder, unquote(way)))
+
+
+def _encrypted(archive: Archive) -> frozenset[str]:
+    """The members that only a reader with a key can read."""
+    if _ENCRYPTION not in archive.names:
+        return frozenset()
+    references = (node for node in archive.xml(_ENCRYPTION).iter() if _local(node) == "CipherReference")
+    return frozenset(_member("", reference.get("URI") or "") for reference in references)
+
+
+def _chapter(archive: Archive, part: str, encrypted: frozenset[str], heading: str | None) -> str | Omission:
+    if part in encrypted:
+        return Omission(f"the chapter {part} is encrypted (digital rights management)")
+    try:
+        text, _ = html_to_markdown(html_text(archive.read(part), Path(part)))
+    except (LoadError, ValueError) as error:
+        reason = str(error).removeprefix(f"{archive.path}: ")
+        return Omission(f"the chapter {part} cannot be read: {reason}")
+    text = text.strip()
+    return f"# {heading}\n\n{text}" if text and heading and not _HEADING.search(text) else text
+
+
+def _contents(archive: Archive, root: Any, folder: str) -> dict[str, str]:
+    """What the table of contents calls each chapter."""
+    headings: dict[str, str] = {}
+    for item in (item for item in root.iter() if _local(item) == "item"):
+        is_table = "nav" in (item.get("properties") or "").split() or item.get("media-type", "").endswith("dtbncx+xml")
+        name = _member(folder, item.get("href") or "")
+        if is_table and name in archive.names:
+            for target, words in _entries(archive, name):
+                headings.setdefault(_member(posixpath.dirname(name), target), words)
+    return headings
+
+
+def _entries(archive: Archive, name: str) -> Iterator[tuple[str, str]]:
+    """Addresses and words of a table of contents: links of a page, or the points of EPUB 2."""
+    try:
+        root = archive.xml(name)
+    except LoadError:  # the chapters do without
+        return
+    words = ""
+    for element in root.iter():
+        kind = _local(element)
+        if kind == "a" and element.get("href"):
+            yield element.get("href"), " ".join("".join(element.itertext()).split())
+        elif kind == "text":
+            words = " ".join((element.text or "").split())
+        elif kind == "content" and element.get("src"):
+            yield element.get("src"), words
+
+
+def _metadata(root: Any) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for element in root.iter():
+        name = element.get("property") if _local(element) == "meta" else _local(element)
+        if name in ("title", "creator", "language", "date", "dcterms:modified") and element.text:
+            found.setdefault(name, []).append(element.text.strip())
+    first = {name: texts[0] for name, texts in found.items()}
+    values = sane(
+        (
+            ("title", first.get("title", "")),
+            ("author", ", ".join(dict.fromkeys(found.get("creator", [])))),
+            ("language", first.get("language", "")),
+            ("modified", first.get("dcterms:modified", "")),
+        )
+    )
+    return values | ({"date": first["date"][:40]} if first.get("date") else {})
+
+
+def _local(element: Any) -> str:
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""

@@ -1,0 +1,126 @@
+"""OpenDocument texts and presentations (ODF 1.3, part 3): a stream of XML to HTML to Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from late_rag.errors import LoadError
+from late_rag.loaders.archive import Archive, open_archive
+from late_rag.loaders.html import html_to_markdown
+from late_rag.loaders.odf_content import Content
+from late_rag.loaders.properties import properties
+from late_rag.loading import LoadOptions
+from late_rag.types import Document, Omission
+
+MIME_TYPE = "application/vnd.oasis.opendocument."
+
+
+class OdtLoader:
+    """One document for the file, as Markdown."""
+
+    records: ClassVar[bool] = False
+
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
+        with open_archive(path, "a text document (.odt)") as archive:
+            check_password(archive)
+            content = _read(archive, "content.xml", options)
+            margins = _read(archive, "styles.xml", options, margins=True) if "styles.xml" in archive.names else None
+            formulas, omissions = _objects(archive, content)
+            named = properties(archive, "meta.xml")
+        html = "".join(content.pages)
+        if margins is not None and any(margins.pages):
+            if "headers" in options.include:
+                html = "".join(margins.pages) + html
+            else:
+                content.left_out['header or footer (include "headers" reads them)'] += 1
+        yield from omissions
+        yield from _left_out(content)
+        text, title = _markdown(html, formulas, path)
+        yield "", Document(text=text, metadata={"mime_type": f"{MIME_TYPE}text", **title, **named})
+
+
+class OdpLoader:
+    """One document for the file: its slides joined by form feeds, so a place's page is 1 + the form feeds before it.
+
+    A slide that is left out is an empty page, so that the numbers of the others stay.
+    """
+
+    records: ClassVar[bool] = False
+
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
+        with open_archive(path, "a presentation (.odp)") as archive:
+            check_password(archive)
+            content = _read(archive, "content.xml", options)
+            formulas, omissions = _objects(archive, content)
+            named = properties(archive, "meta.xml")
+        yield from omissions
+        yield from _left_out(content)
+        pages = [_markdown(html, formulas, path) for html in content.pages[1:]]
+        text = "\f".join(page.replace("\f", " ").strip() for page, _ in pages)
+        title = next((title for _, title in pages if title), {})
+        yield "", Document(text=text, metadata={"mime_type": f"{MIME_TYPE}presentation", **title, **named})
+
+
+def check_password(archive: Archive) -> None:
+    """Refuses a file whose parts are encrypted.
+
+    Raises:
+        LoadError: it is protected by a password.
+    """
+    manifest = archive.read("META-INF/manifest.xml") if "META-INF/manifest.xml" in archive.names else b""
+    if b"encryption-data" in manifest or "encrypted-package" in archive.names:
+        raise LoadError(f"{archive.path}: is protected by a password; save it without one")
+
+
+def _read(archive: Archive, part: str, options: LoadOptions, *, margins: bool = False) -> Content:
+    from xml.sax import SAXException
+
+    from defusedxml import DefusedXmlException, sax
+
+    content = Content(options, margins=margins)
+    try:
+        sax.parseString(archive.read(part), content)
+    except (SAXException, DefusedXmlException, ValueError, LookupError) as error:
+        raise LoadError(f"{archive.path}: its part {part} is no XML that can be read ({error})") from error
+    return content
+
+
+def _objects(archive: Archive, content: Content) -> tuple[dict[str, str], list[Omission]]:
+    """The formulas that the document refers to, by name; charts and the like are told."""
+    formulas, omissions = {}, []
+    for name in content.objects:
+        part = f"{name}/content.xml"
+        if part not in archive.names:
+            continue
+        try:
+            root = archive.xml(part)
+        except LoadError as error:
+            omissions.append(Omission(str(error).removeprefix(f"{archive.path}: ")))
+            continue
+        if root.tag.endswith("}math"):
+            tokens = (node.text or "" for node in root.iter() if node.tag.endswith(("}mi", "}mn", "}mo", "}mtext")))
+            formulas[name] = " ".join(token.strip() for token in tokens)
+        else:
+            content.left_out["embedded object (a chart or another document)"] += 1
+    return formulas, omissions
+
+
+def _left_out(content: Content) -> Iterator[Omission]:
+    for what, count in content.left_out.items():
+        yield Omission(f"{count:,} × {what}", lost=False)
+
+
+def _markdown(html: str, formulas: dict[str, str], path: Path) -> tuple[str, dict[str, str]]:
+    """The text, and the title if the first heading is one."""
+    from html import escape
+
+    pieces = html.split(Content.MARK)
+    for position in range(1, len(pieces), 2):  # between two marks stands the name of an object
+        pieces[position] = escape(formulas.get(pieces[position], ""), quote=False)
+    try:
+        text, title = html_to_markdown("".join(pieces))
+    except ValueError as error:
+        raise LoadError(f"{path}: {error}") from error
+    return text, {"title": title} if title else {}

@@ -1,0 +1,101 @@
+"""PowerPoint files, by python-pptx (https://github.com/scanny/python-pptx): each slide is a page of Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any, ClassVar
+
+from late_rag.errors import LoadError, MissingExtraError
+from late_rag.loaders.archive import open_archive
+from late_rag.loaders.drawings import Drawings
+from late_rag.loaders.html import html_to_markdown
+from late_rag.loaders.properties import properties
+from late_rag.loading import LoadOptions
+from late_rag.types import Document, Omission
+
+MIME_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+
+
+class PptxLoader:
+    """One document for the file: its slides joined by form feeds, so a place's page is 1 + the form feeds before it.
+
+    A slide that is left out is an empty page, so that the numbers of the others stay.
+    """
+
+    records: ClassVar[bool] = False
+
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
+        with open_archive(path, "a PowerPoint file (.pptx)") as archive:
+            named = properties(archive, "docProps/core.xml")
+            content = archive.without_media()
+        pages, title, left_out = [], "", Counter[str]()
+        for number, slide in enumerate(_slides(path, content), start=1):
+            try:
+                text, heading = _page(slide, options, left_out)
+                pages.append(text)
+                title = title or heading or ""
+            except Exception as error:  # noqa: BLE001 - a broken slide raises whatever its parts meet
+                pages.append("")
+                yield Omission(f"slide {number} cannot be read ({type(error).__name__}: {error})")
+        for what, count in left_out.items():
+            yield Omission(f"{count:,} × {what}", lost=False)
+        titled = {"title": title} if title else {}
+        yield "", Document(text="\f".join(pages), metadata={"mime_type": MIME_TYPE, **titled, **named})
+
+
+def _slides(path: Path, content: Any) -> Iterator[Any]:
+    try:
+        from pptx import Presentation
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("python-pptx, which reads PPTX,", "office") from error
+    try:
+        slides = Presentation(content).slides
+        count = len(slides)
+    except Exception as error:  # a broken archive or XML raises whatever its parser meets
+        raise LoadError(f"{path}: is a damaged PowerPoint file ({type(error).__name__}: {error})") from error
+    for position in range(count):
+        yield _Lazy(slides, position)
+
+
+class _Lazy:
+    """A slide that is looked up where it is read, so that a broken one costs itself alone."""
+
+    def __init__(self, slides: Any, position: int) -> None:
+        self._slides, self._position = slides, position
+
+    def get(self) -> Any:
+        return self._slides[self._position]
+
+
+def _page(lazy: _Lazy, options: LoadOptions, left_out: Counter[str]) -> tuple[str, str | None]:
+    slide = lazy.get()
+    if slide.element.get("show") in ("0", "false") and "hidden" not in options.include:
+        left_out['hidden slide (include "hidden" reads it)'] += 1
+        return "", None
+    drawings = Drawings(slide.part, options, left_out)
+    html = drawings.html(slide.shapes._spTree)  # noqa: SLF001 - python-pptx passes over alternate content
+    if slide.has_notes_slide:
+        notes = slide.notes_slide
+        html += Drawings(notes.part, options, left_out, notes=True).html(notes.shapes._spTree)  # noqa: SLF001
+    html += _comments(slide.part, options, left_out)
+    text, title = html_to_markdown(html)
+    return text.replace("\f", " ").strip(), title
+
+
+def _comments(part: Any, options: LoadOptions, left_out: Counter[str]) -> str:
+    """Remarks of those who worked on the slide."""
+    from pptx.oxml import parse_xml
+
+    html = ""
+    for relation in part.rels.values():
+        if relation.is_external or not relation.reltype.endswith("/comments"):
+            continue
+        if "comments" not in options.include:
+            left_out['comments of a slide (include "comments" reads them)'] += 1
+            continue
+        root = parse_xml(relation.target_part.blob)
+        html += "".join(f"<p>{escape(node.text)}</p>" for node in root.iter("{*}text", "{*}t") if node.text)
+    return html

@@ -1,0 +1,151 @@
+"""Workbooks that are small enough to be opened: which format a file is in, its sheets, and what is too large."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from late_rag.errors import LoadError, MissingExtraError
+from late_rag.loaders import sheet_sizes
+from late_rag.loaders.archive import Archive, old_office, open_archive
+from late_rag.loaders.odf import check_password
+from late_rag.loaders.properties import properties, sane
+
+_EXCEL, _BINARY, _OPEN = "an Excel file (.xlsx)", "an Excel file (.xlsb)", "a spreadsheet (.ods)"
+_MIME_TYPES = {
+    _EXCEL: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    _BINARY: "application/vnd.ms-excel",
+    _OPEN: "application/vnd.oasis.opendocument.spreadsheet",
+}
+_STRINGS = "xl/sharedStrings.xml"
+_ERROR = re.compile(rb"(<(?:[\w.-]{1,40}:)?c\s[^<>]*?\st=\")e\"")
+_COMMENTS = re.compile(r"xl/(?:comments|threadedComments)")
+
+
+@dataclass
+class Workbook:
+    """What is to be opened, and what is known of it already."""
+
+    content: Any
+    mime_type: str
+    metadata: dict[str, str] = field(default_factory=dict)
+    too_large: dict[str, str] = field(default_factory=dict)
+    """By the name of a sheet, why it cannot be read."""
+
+    has_comments: bool = False
+
+
+def open_workbook(path: Path) -> Workbook:
+    """A workbook by its content: programs give old names to new files.
+
+    Raises:
+        LoadError: it is no workbook, is protected, or larger than the limits.
+    """
+    old = old_office(path)
+    if old is not None:
+        if "(.xls)" not in old:
+            raise LoadError(f"{path}: is not an Excel file, but {old}")
+        return _old(path)
+    wanted = _OPEN if path.suffix.lower() == ".ods" else _EXCEL
+    with open_archive(path, wanted, _EXCEL, _BINARY, _OPEN) as archive:
+        kind = archive.kind or wanted
+        read = {_EXCEL: _excel, _BINARY: _excel_binary}.get(kind, _open_document)
+        workbook = read(archive)
+    workbook.mime_type = _MIME_TYPES[kind]
+    return workbook
+
+
+def _excel(archive: Archive) -> Workbook:
+    for name in archive.names:
+        if name.endswith((".xml", ".rels")) and not name.startswith("xl/worksheets/"):
+            archive.read(name)  # a part that is longer than it claims is found here
+    lengths = sheet_sizes.string_lengths(archive.read(_STRINGS)) if _STRINGS in archive.names else []
+    changed, too_large = {}, {}
+    for name, part in _sheet_parts(archive).items():
+        if part not in archive.names:
+            continue
+        data = archive.read(part)
+        problem = sheet_sizes.xlsx_extent(data, lengths).problem()
+        if problem:
+            too_large[name] = problem
+        elif _ERROR.search(data):  # which the library leaves empty
+            changed[part] = _ERROR.sub(rb'\1str"', data)
+    content = archive.without_media(changed) if changed else archive.path
+    has_comments = any(map(_COMMENTS.match, archive.names))
+    return Workbook(content, "", properties(archive, "docProps/core.xml"), too_large, has_comments)
+
+
+def _sheet_parts(archive: Archive) -> dict[str, str]:
+    """The member that holds each sheet."""
+    targets = {
+        relation.get("Id"): posixpath.normpath(posixpath.join("/xl", relation.get("Target") or "")).lstrip("/")
+        for relation in archive.xml("xl/_rels/workbook.xml.rels").iter()
+        if relation.get("Id")
+    }
+    sheets = [node for node in archive.xml("xl/workbook.xml").iter() if node.tag.endswith("}sheet")]
+    parts = {}
+    for sheet in sheets:
+        relation = next((value for name, value in sheet.items() if name.endswith("}id")), None)
+        parts[sheet.get("name", "")] = targets.get(relation, "")
+    return parts
+
+
+def _excel_binary(archive: Archive) -> Workbook:
+    strings = archive.read("xl/sharedStrings.bin") if "xl/sharedStrings.bin" in archive.names else b""
+    lengths = [len(content) // 2 for kind, content in sheet_sizes.biff12_records(strings) if kind == 19]
+    for name in sorted(archive.names):
+        if name.startswith("xl/") and name.endswith(".bin"):
+            problem = sheet_sizes.xlsb_extent(archive.read(name), lengths).problem()
+            if problem:
+                raise LoadError(f"{archive.path}: its part {name} {problem}")
+    return Workbook(archive.path, "", properties(archive, "docProps/core.xml"))
+
+
+def _open_document(archive: Archive) -> Workbook:
+    check_password(archive)
+    archive.xml("content.xml")
+    for number, extent in enumerate(sheet_sizes.ods_extents(archive.read("content.xml")), start=1):
+        if extent.problem():
+            raise LoadError(f"{archive.path}: its table {number} {extent.problem()}")
+    return Workbook(archive.path, "", properties(archive, "meta.xml"))
+
+
+def _old(path: Path) -> Workbook:
+    try:
+        import olefile  # type: ignore[import-untyped]
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("olefile, which reads XLS,", "office") from error
+    try:
+        with olefile.OleFileIO(path) as container:
+            stream = next((name for name in ("Workbook", "Book") if container.exists(name)), "Workbook")
+            extents = sheet_sizes.xls_extents(container.openstream(stream).read())
+            metadata = _old_properties(container)
+    except Exception as error:  # a broken container raises whatever its parser meets
+        raise LoadError(f"{path}: is a damaged Excel file ({type(error).__name__}: {error})") from error
+    if sum(extent.cells for extent in extents) > sheet_sizes.MOST_CELLS:
+        problem = max(extents, key=lambda extent: extent.cells).problem() or "is larger than the limit with the others"
+        raise LoadError(f"{path}: a sheet {problem}")
+    return Workbook(path, "application/vnd.ms-excel", metadata)
+
+
+def _old_properties(container: Any) -> dict[str, str]:
+    values = container.get_metadata()
+    encoding = f"cp{values.codepage}" if values.codepage not in (None, 65001) else "utf-8"
+    texts = {}
+    for name, value in (("title", values.title), ("author", values.author)):
+        with suppress(LookupError, AttributeError):
+            texts[name] = value.decode(encoding, "replace").rstrip("\0")
+    for name, value in (("created", values.create_time), ("modified", values.last_saved_time)):
+        with suppress(AttributeError):
+            texts[name] = value.isoformat()
+    return sane(texts.items())
+
+
+def as_file(content: Any) -> Any:
+    """An open file for what :attr:`Workbook.content` is."""
+    return content if isinstance(content, io.BytesIO) else Path(content).open("rb")
