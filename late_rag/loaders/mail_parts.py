@@ -1,0 +1,131 @@
+"""The parts of a mail: which are its text, and which are attached to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+from pathlib import Path
+
+from late_rag.errors import LoadError
+from late_rag.loaders.decoding import decode
+from late_rag.loaders.mail_headers import codec_of
+from late_rag.types import Omission
+
+DEEPEST = 50
+"""Parts of a mail inside each other."""
+
+_SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature")
+_ENCRYPTED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
+_MAILS = ("message/rfc822", "message/global")
+_TEXTS = ("text/plain", "text/html")
+
+
+@dataclass(slots=True)
+class Contents:
+    """What a mail holds; ``room`` is how many parts more are looked at."""
+
+    path: Path
+    room: int
+    texts: list[str] = field(default_factory=list)
+    mails: list[Message] = field(default_factory=list)
+    files: list[Message] = field(default_factory=list)
+    omissions: list[Omission] = field(default_factory=list)
+
+    def add(self, part: Message, depth: int = 0) -> None:
+        """Puts a part, and the parts in it, where they belong."""
+        self.room -= 1
+        kind = part.get_content_type()
+        if self.room < 0:
+            self._leave_out("the mail has too many parts; those behind are not read")
+        elif depth > DEEPEST:
+            self._leave_out(f"more than {DEEPEST} parts of the mail stand inside each other")
+        elif kind in _ENCRYPTED:
+            self._leave_out("the mail is encrypted")
+        elif part.is_multipart():
+            self._add_parts(part, kind, depth)
+        elif kind not in _SIGNATURES:
+            self._add_leaf(part, kind)
+
+    def _add_parts(self, part: Message, kind: str, depth: int) -> None:
+        parts = inner_parts(part)
+        if kind in _MAILS:
+            self.mails += parts
+        elif kind.startswith("message/"):
+            self.texts += ["\n".join(f"{name}: {value}" for inner in parts for name, value in inner.items())]
+        elif kind == "multipart/alternative" and parts:
+            self._add_alternatives(parts, depth)
+        else:
+            for inner in parts:
+                self.add(inner, depth + 1)
+
+    def _add_alternatives(self, parts: list[Message], depth: int) -> None:
+        """The plain text, else the last that can be read; of the others only what is attached to them."""
+        plain = [part for part in parts if part.get_content_type() == "text/plain" and payload(part).strip()]
+        rich = [part for part in parts if part.is_multipart() or part.get_content_type() == "text/html"]
+        chosen = (plain or rich[::-1] or parts[::-1])[0]
+        self.add(chosen, depth + 1)
+        others = Contents(self.path, self.room)
+        for part in parts:
+            if part is not chosen and part.is_multipart():
+                others.add(part, depth + 1)
+        self.room = others.room
+        self.mails += others.mails
+        self.files += others.files
+        self.omissions += others.omissions
+
+    def _add_leaf(self, part: Message, kind: str) -> None:
+        placed = part.get_content_disposition()
+        is_text = kind in _TEXTS or kind.startswith(("multipart/", "message/"))  # these where they have no parts
+        if placed == "attachment" or not is_text or (part.get_filename() and self.texts):
+            if kind.startswith("image/") and placed != "attachment" and part.get("content-id"):
+                self._leave_out("pictures in the text of the mail", lost=False)
+            else:
+                self.files.append(part)
+            return
+        try:
+            text = text_of(part, self.path)
+            self.texts.append(_from_html(text) if kind == "text/html" else text.strip("\n"))
+        except (LoadError, ValueError) as error:  # binary; markup that no page has
+            self._leave_out(f"text of the mail: {str(error).removeprefix(f'{self.path}: ')}")
+
+    def _leave_out(self, what: str, *, lost: bool = True) -> None:
+        omission = Omission(what, lost)
+        if omission not in self.omissions:
+            self.omissions.append(omission)
+
+
+def inner_parts(part: Message) -> list[Message]:
+    """The parts of a part that has some."""
+    return [inner for inner in part.get_payload() if isinstance(inner, Message)]
+
+
+def walk(message: Message) -> Iterator[Message]:
+    """A part and all parts in it, in order, however deep."""
+    waiting = [message]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        if part.is_multipart():
+            waiting += inner_parts(part)[::-1]
+
+
+def payload(part: Message) -> bytes:
+    """The bytes of a part without its transfer encoding."""
+    data = part.get_payload(decode=True)
+    return data if isinstance(data, bytes) else b""
+
+
+def text_of(part: Message, path: Path) -> str:
+    """The text of a part in the encoding that it names, else the one that its bytes show.
+
+    Raises:
+        LoadError: the part looks binary, or its encoding cannot be told.
+    """
+    return decode(payload(part), path, codec_of(part.get_content_charset()))
+
+
+def _from_html(html: str) -> str:
+    from late_rag.loaders.html import html_to_markdown
+
+    return html_to_markdown(html)[0].strip("\n")
