@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import read_text
+from late_rag.loaders.markdown import first_heading
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
 
@@ -17,8 +18,6 @@ _LANGUAGE = re.compile(r"[\w+#.-]{1,40}")
 _FENCES = re.compile(r"`{3,}")
 _TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 """What colours the text of a traceback."""
-
-_HEADING = re.compile(r"#{1,6}[ \t]+(\S.*)")
 
 
 class NotebookLoader:
@@ -41,7 +40,7 @@ class NotebookLoader:
                 yield Omission(f"cell {number} has {_kind(_source(cell))} where its text should be")
                 continue
             if not title and cell.get("cell_type") in ("markdown", "heading"):
-                title = _first_heading(source)
+                title = first_heading(source)
             outputs = [text for text in map(_output_text, _outputs(cell)) if text]
             left_out = left_out or (bool(outputs) and not with_outputs)
             parts += [part for part in (source, *(outputs if with_outputs else ())) if part.strip()]
@@ -135,7 +134,10 @@ def _output_text(output: Any) -> str:
 def _page(html: str) -> str:
     from late_rag.loaders.html import html_to_markdown
 
-    return html_to_markdown(html)[0].strip()
+    try:
+        return html_to_markdown(html)[0].strip()
+    except ValueError:  # markup that no page has
+        return _fenced(html)
 
 
 def _first_text(data: Mapping[str, Any], *names: str) -> str:
@@ -150,16 +152,6 @@ def _text(value: Any) -> str | None:
         return None
     text = value.replace("\r\n", "\n").replace("\r", "\n").replace("\0", " ")
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _first_heading(text: str) -> str | None:
-    fenced = False
-    for line in text.split("\n"):
-        fenced ^= line.lstrip().startswith(("```", "~~~"))
-        found = None if fenced else _HEADING.match(line)
-        if found:
-            return found[1].rstrip("# \t") or None
-    return None
 
 
 def _mapping(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
