@@ -67,7 +67,33 @@ _DOCX = Format("late_rag.loaders.docx", "DocxLoader", "office", title="Word docu
 _CSV = Format("late_rag.loaders.csv", "CsvLoader", title="tables of records")
 _JSON = Format("late_rag.loaders.json", "JsonLoader", title="JSON records")
 _JSON_LINES = Format("late_rag.loaders.json", "JsonLinesLoader", title="JSON lines")
+_PPTX = Format("late_rag.loaders.pptx", "PptxLoader", "office", title="PowerPoint files", libraries=("pptx",))
+_SPREADSHEET = Format(
+    "late_rag.loaders.spreadsheet",
+    "SpreadsheetLoader",
+    "office",
+    title="spreadsheets",
+    libraries=("python_calamine", "xlrd"),
+)
+_ODT = Format("late_rag.loaders.odf", "OdtLoader", title="OpenDocument texts", libraries=("defusedxml",))
+_ODP = Format("late_rag.loaders.odf", "OdpLoader", title="OpenDocument presentations", libraries=("defusedxml",))
+_RTF = Format("late_rag.loaders.rtf", "RtfLoader", title="Rich Text Format", libraries=("striprtf",))
+_EPUB = Format("late_rag.loaders.epub", "EpubLoader", title="e-books", libraries=("defusedxml", "selectolax"))
 _IMAGE = Format("late_rag.loaders.image", "ImageLoader", title="pictures")
+_MAIL = Format("late_rag.loaders.mail", "MailLoader", title="e-mail")
+_MAILBOX = Format("late_rag.loaders.mail", "MailboxLoader", title="mail folders")
+_WEB_ARCHIVE = Format("late_rag.loaders.mail", "WebArchiveLoader", title="saved web pages", libraries=_HTML.libraries)
+_XML = Format("late_rag.loaders.xml", "XmlLoader", title="XML", libraries=("defusedxml",))
+_NOTEBOOK = Format("late_rag.loaders.notebook", "NotebookLoader", title="Jupyter notebooks")
+_SUBTITLES = Format("late_rag.loaders.subtitles", "SubtitleLoader", title="subtitles and transcripts")
+_SUBSTATION = Format("late_rag.loaders.subtitles", "SubStationLoader", title="SubStation subtitles")
+_CODE = Format("late_rag.loaders.code", "CodeLoader", title="source code, configuration")
+
+_CODE_EXTENSIONS = (
+    "py pyi pyw js mjs cjs jsx ts mts cts tsx vue svelte css scss sass less java kt kts scala groovy gradle go rs c h "
+    "cc cpp cxx hh hpp hxx cu cs fs fsx rb php swift m mm dart sh bash zsh fish ps1 psm1 bat sql r jl lua pl pm ex exs "
+    "erl clj cljs hs ml f90 sol zig nim proto graphql gql tf hcl cmake diff patch yaml yml toml ini cfg conf properties"
+)
 
 LOADERS: Mapping[str, Format] = {
     **dict.fromkeys((".txt", ".text", ".log", ".rst", ".adoc", ".asciidoc", ".org", ".tex"), _TEXT),
@@ -75,10 +101,24 @@ LOADERS: Mapping[str, Format] = {
     **dict.fromkeys((".html", ".htm", ".xhtml"), _HTML),
     ".pdf": _PDF,
     ".docx": _DOCX,
+    **dict.fromkeys((".pptx", ".pptm"), _PPTX),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), _SPREADSHEET),
+    ".odt": _ODT,
+    ".odp": _ODP,
+    ".rtf": _RTF,
+    ".epub": _EPUB,
     **dict.fromkeys((".csv", ".tsv"), _CSV),
     ".json": _JSON,
     **dict.fromkeys((".jsonl", ".ndjson"), _JSON_LINES),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"), _IMAGE),
+    ".eml": _MAIL,
+    ".mbox": _MAILBOX,
+    **dict.fromkeys((".mht", ".mhtml"), _WEB_ARCHIVE),
+    ".xml": _XML,
+    ".ipynb": _NOTEBOOK,
+    **dict.fromkeys((".srt", ".vtt", ".sbv"), _SUBTITLES),
+    **dict.fromkeys((".ass", ".ssa"), _SUBSTATION),
+    **dict.fromkeys((f".{extension}" for extension in _CODE_EXTENSIONS.split()), _CODE),
 }
 """By the extension of a file, in lower case."""
 
