@@ -19,6 +19,7 @@ from haystack_integrations.components.rankers.late_rag import LateInteractionRan
 from haystack_integrations.components.retrievers.late_rag import LateInteractionRetriever
 from haystack_integrations.document_stores.late_rag import LateInteractionDocumentStore
 from late_rag.loaders.text import TextLoader
+from late_rag.loading import LoadOptions
 from tests.frameworks import done_here, watch_work
 
 Store = LateInteractionDocumentStore
@@ -113,9 +114,9 @@ async def test_files_are_parsed_in_threads(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "a.txt").write_text("First.")
     seen, parse = set(), TextLoader.__call__
 
-    def watched(self: TextLoader, path: Path) -> object:
+    def watched(self: TextLoader, path: Path, options: LoadOptions) -> object:
         seen.add(threading.get_ident())
-        return parse(self, path)
+        return parse(self, path, options)
 
     monkeypatch.setattr(TextLoader, "__call__", watched)
     found = await LateInteractionConverter().run_async([tmp_path])

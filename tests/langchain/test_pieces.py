@@ -114,13 +114,14 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
 
 async def test_files_are_parsed_in_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from late_rag.loaders.text import TextLoader
+    from late_rag.loading import LoadOptions
 
     (tmp_path / "a.txt").write_text("First.")
     threads, parse = set(), TextLoader.__call__
 
-    def watched(self: TextLoader, path: Path) -> object:
+    def watched(self: TextLoader, path: Path, options: LoadOptions) -> object:
         threads.add(threading.get_ident())
-        return parse(self, path)
+        return parse(self, path, options)
 
     monkeypatch.setattr(TextLoader, "__call__", watched)
     assert [document.page_content async for document in LateInteractionLoader(tmp_path).alazy_load()] == ["First."]

@@ -187,13 +187,14 @@ def test_the_reader_where_llama_index_takes_readers(tmp_path: Path) -> None:
 
 async def test_files_are_parsed_in_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from late_rag.loaders.text import TextLoader
+    from late_rag.loading import LoadOptions
 
     (tmp_path / "a.txt").write_text("First.")
     threads, read = set(), TextLoader.__call__
 
-    def watched(self: TextLoader, path: Path) -> object:
+    def watched(self: TextLoader, path: Path, options: LoadOptions) -> object:
         threads.add(threading.get_ident())
-        return read(self, path)
+        return read(self, path, options)
 
     monkeypatch.setattr(TextLoader, "__call__", watched)
     assert [document.text for document in await LateInteractionReader().alazy_load_data(tmp_path)] == ["First."]

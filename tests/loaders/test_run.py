@@ -79,7 +79,7 @@ def test_every_exception_of_a_parser_is_its_files_reason(tmp_path, kind):
     assert ("StopIteration" if kind is StopIteration else "odd") in message
     if not issubclass(kind, OSError):
         assert kind.__name__ in message
-    with pytest.raises(LoadError, match="odd|StopIteration"):
+    with pytest.raises(LoadError, match=r"odd|StopIteration"):
         list(next(load(path, strict=True)).documents)
 
 

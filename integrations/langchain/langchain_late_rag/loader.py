@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LateInteractionLoader(BaseLoader):
-    """Loads files and folders: text, Markdown, HTML, PDF, DOCX, CSV, JSON, pictures.
+    """Loads files and folders, of every format that late_rag reads (``late-rag formats``).
 
     ``metadata["source"]`` is the file's location. A document of a picture alone has it as a content block under
     ``metadata["content_blocks"]``. ``load`` and ``lazy_load`` have the async twins ``aload`` and ``alazy_load``, which
@@ -30,6 +30,8 @@ class LateInteractionLoader(BaseLoader):
         as_: the name of their root, in place of its resolved path.
         strict: whether a file that cannot be read raises; else it is logged, and the rest goes on.
         fields: which fields of a record are text, key and metadata, for CSV, JSON and JSONL.
+        content: of web pages "all" that they show, or the "main" content.
+        include: parts that are left out unless they are named; see :class:`late_rag.loading.LoadOptions`.
         content_blocks: whether documents with text have their pictures and pages as content blocks too.
     """
 
@@ -40,12 +42,16 @@ class LateInteractionLoader(BaseLoader):
         as_: str | None = None,
         strict: bool = False,
         fields: RecordFields | None = None,
+        content: Literal["all", "main"] = "all",
+        include: Sequence[str] = (),
         content_blocks: bool = False,
     ) -> None:
         self._paths = list(paths) if isinstance(paths, Iterable) and not isinstance(paths, str) else paths
         self._as = as_
         self._strict = strict
         self._fields = fields
+        self._content: Literal["all", "main"] = content
+        self._include = include
         self._content_blocks = content_blocks
 
     def lazy_load(self) -> Iterator[Document]:
@@ -55,7 +61,15 @@ class LateInteractionLoader(BaseLoader):
             InputError: a path that is not there.
             LoadError: with ``strict``, a file that cannot be read.
         """
-        for file in load(self._paths, as_=self._as, strict=self._strict, fields=self._fields):
+        files = load(
+            self._paths,
+            as_=self._as,
+            strict=self._strict,
+            fields=self._fields,
+            content=self._content,
+            include=self._include,
+        )
+        for file in files:
             for document in file.documents:
                 yield self._converted(document, file.location)
 

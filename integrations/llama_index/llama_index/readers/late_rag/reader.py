@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document, ImageDocument, MediaResource
@@ -23,7 +23,7 @@ _FOR_PROGRAMS = ("source", "mime_type")
 
 
 class LateInteractionReader(BasePydanticReader):
-    """Loads files and folders: text, Markdown, HTML, PDF, DOCX, CSV, JSON, pictures.
+    """Loads files and folders, of every format that late_rag reads (``late-rag formats``).
 
     A document's id follows from its file, and stays the same whenever that is read. ``metadata["source"]`` is the
     file's location. A picture becomes an image document. It serves in the ``file_extractor`` of a
@@ -40,6 +40,12 @@ class LateInteractionReader(BasePydanticReader):
 
     fields: RecordFields | None = None
     """Which fields of a record are text, key and metadata, for CSV, JSON and JSONL."""
+
+    content: Literal["all", "main"] = "all"
+    """Of web pages all that they show, or the main content."""
+
+    include: tuple[str, ...] = ()
+    """Parts that are left out unless they are named; see :class:`late_rag.loading.LoadOptions`."""
 
     @classmethod
     def class_name(cls) -> str:
@@ -59,7 +65,15 @@ class LateInteractionReader(BasePydanticReader):
             InputError: a path that is not there.
             LoadError: with ``strict``, a file that cannot be read.
         """
-        for file in load(paths, as_=self.as_, strict=self.strict, fields=self.fields):
+        files = load(
+            paths,
+            as_=self.as_,
+            strict=self.strict,
+            fields=self.fields,
+            content=self.content,
+            include=self.include,
+        )
+        for file in files:
             for document in file.documents:
                 yield _converted(document, extra_info or {}, file.location)
 

@@ -11,24 +11,36 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from haystack import Document, component, default_from_dict, default_to_dict
 from haystack.dataclasses import ByteStream
 
 from haystack_integrations.document_stores.late_rag.inputs import copied_meta, made_of
 from late_rag.errors import InputError, LateRAGError, LoadError
-from late_rag.loaders import RecordFields, load
+from late_rag.loaders import LoadOptions, RecordFields, load
 
 if TYPE_CHECKING:
     from late_rag.types import Document as CoreDocument
     from late_rag.types import SourceFile
 
 _SUFFIXES = {
+    "application/epub+zip": ".epub",
     "application/jsonl": ".jsonl",
+    "application/rtf": ".rtf",
+    "application/toml": ".toml",
+    "application/vnd.oasis.opendocument.presentation": ".odp",
+    "application/vnd.oasis.opendocument.spreadsheet": ".ods",
+    "application/vnd.oasis.opendocument.text": ".odt",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/x-ipynb+json": ".ipynb",
     "application/x-ndjson": ".jsonl",
+    "application/x-subrip": ".srt",
+    "application/yaml": ".yaml",
     "text/markdown": ".md",
+    "text/vtt": ".vtt",
 }
 """Of kinds that not every system's table has."""
 
@@ -37,7 +49,7 @@ logger = logging.getLogger(__name__)
 
 @component
 class LateInteractionConverter:
-    """Converts files and folders: text, Markdown, HTML, PDF, DOCX, CSV, JSON, pictures.
+    """Converts files and folders, of every format that late_rag reads (``late-rag formats``).
 
     A file becomes a document, or one for each of its records. Pages of a PDF are joined by form feeds. A picture has
     no content but a blob. A document's id is that of its place in its file, so that a file that changed replaces what
@@ -48,9 +60,11 @@ class LateInteractionConverter:
         raise_on_failure: whether what cannot be read raises; else it is logged, and the rest goes on.
         record_fields: which fields of a record are ``text``, ``key`` and ``metadata``, for CSV, JSON and JSONL; see
             :class:`late_rag.loaders.RecordFields`.
+        content: of web pages "all" that they show, or the "main" content.
+        include: parts that are left out unless they are named; see :class:`late_rag.loading.LoadOptions`.
 
     Raises:
-        InputError: ``record_fields`` that cannot be.
+        InputError: an option that cannot be.
     """
 
     def __init__(
@@ -59,11 +73,15 @@ class LateInteractionConverter:
         store_full_path: bool = False,
         raise_on_failure: bool = False,
         record_fields: dict[str, Any] | None = None,
+        content: Literal["all", "main"] = "all",
+        include: list[str] | None = None,
     ) -> None:
         self.store_full_path = store_full_path
         self.raise_on_failure = raise_on_failure
         self.record_fields = record_fields
-        self._fields()
+        self.content: Literal["all", "main"] = content
+        self.include = include
+        LoadOptions(content, include or (), self._fields())
 
     @component.output_types(documents=list[Document])
     def run(
@@ -130,7 +148,13 @@ class LateInteractionConverter:
                 yield partial(_document, each, known, each.id)
 
     def _load(self, path: str | Path) -> Iterator[SourceFile]:
-        return load(path, strict=self.raise_on_failure, fields=self._fields())
+        return load(
+            path,
+            strict=self.raise_on_failure,
+            fields=self._fields(),
+            content=self.content,
+            include=self.include or (),
+        )
 
     def _named(self, meta: dict[str, Any]) -> dict[str, Any]:
         """The metadata of a source, with the path of its file as it is wanted."""
@@ -148,6 +172,8 @@ class LateInteractionConverter:
             store_full_path=self.store_full_path,
             raise_on_failure=self.raise_on_failure,
             record_fields=copy.deepcopy(self.record_fields),
+            content=self.content,
+            include=copy.copy(self.include),
         )
 
     @classmethod
