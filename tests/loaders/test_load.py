@@ -11,6 +11,7 @@ import pytest
 from late_rag.backends import LOADERS, resolve
 from late_rag.errors import LoadError
 from late_rag.loaders import load
+from late_rag.loading import LoadOptions
 
 
 def test_a_folder_goes_on_past_broken_files(tmp_path, make_pdf, caplog):
@@ -90,7 +91,7 @@ def test_the_documentation_names_every_extension_and_runs(repository, tmp_path, 
     for snippet in re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
         exec(compile(snippet, "docs/loading.md", "exec"), names)
     assert "history/normans.md Normans" in capsys.readouterr().out
-    message = tmp_path / "a.eml"
-    message.write_bytes(b"Subject: Trips\nContent-Type: text/plain; charset=utf-8\n\nna\xc3\xafve words\n")
-    ((key, document),) = names["EmailLoader"]()(message)
-    assert (key, document.text, document.metadata["title"]) == ("", "naïve words\n", "Trips")
+    card = tmp_path / "a.vcf"
+    card.write_text("BEGIN:VCARD\nFN:Zoë Day\nEMAIL;TYPE=home:z@example.org\nEND:VCARD\n", encoding="utf-8")
+    ((key, document),) = names["ContactLoader"]()(card, LoadOptions())
+    assert (key, document.text, document.metadata["title"]) == ("", "Zoë Day\nz@example.org", "Zoë Day")
