@@ -1,8 +1,6 @@
-"""Markdown, HTML and DOCX: all of them become Markdown text."""
+"""HTML, which becomes Markdown text."""
 
 from __future__ import annotations
-
-import sys
 
 import pytest
 from hypothesis import given
@@ -87,48 +85,3 @@ def test_html_encodings(tmp_path, one_document, content, text):
 def test_binary_named_html(tmp_path, problem_of):
     (tmp_path / "a.html").write_bytes(bytes(range(256)) * 10)
     assert "looks binary" in problem_of(tmp_path / "a.html")
-
-
-@pytest.fixture
-def word_file(tmp_path, png):
-    import io
-
-    import docx
-
-    document = docx.Document()
-    document.add_heading("Travel policy", level=1)
-    document.add_paragraph("Who approves <travel> & “trips”?")
-    document.add_heading("Limits", level=2)
-    document.add_paragraph("one", style="List Bullet")
-    document.add_picture(io.BytesIO(png))
-    table = document.add_table(rows=1, cols=2)
-    table.cell(0, 0).text, table.cell(0, 1).text = "left", "right"
-    path = tmp_path / "policy.docx"
-    document.save(path)
-    return path
-
-
-def test_docx(word_file, one_document):
-    document = one_document(word_file)
-    assert document.text == (
-        "# Travel policy\n\nWho approves <travel> & “trips”?\n\n## Limits\n\n- one\n\n| left | right |\n| --- | --- |\n"
-    )
-    assert document.metadata == {
-        "mime_type": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        "title": "Travel policy",
-    }
-
-
-def test_docx_that_is_none(word_file, problem_of):
-    content = word_file.read_bytes()
-    word_file.write_bytes(content[: len(content) // 2])
-    assert problem_of(word_file).startswith("is a damaged DOCX file (BadZipFile")
-    word_file.write_text("words")
-    assert problem_of(word_file) == "is no DOCX file"
-    word_file.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100))
-    assert problem_of(word_file) == "is no DOCX file: it begins like an old or encrypted Office file"
-
-
-def test_docx_without_mammoth_says_how_to_install_it(word_file, problem_of, monkeypatch):
-    monkeypatch.setitem(sys.modules, "mammoth", None)
-    assert problem_of(word_file).endswith('is not installed. Install it with: pip install "late-rag[office]"')
