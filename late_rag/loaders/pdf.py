@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MIME_TYPE = "application/pdf"
 
 _UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufdd0\ufdd1\ufffe\uffff]")
+_MOST_PAGES = 100_000
 _NO_MAP = "its fonts do not say which letters they show; it needs OCR"
 
 
@@ -37,6 +38,8 @@ class PdfLoader:
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:  # noqa: ARG002
         with open_pdf(path) as pdf:
+            if len(pdf) > _MOST_PAGES:
+                raise LoadError(f"{path}: has {len(pdf):,} pages; at most {_MOST_PAGES:,} are read. Split it")
             pages = list(_pages(pdf))
             texts = join_words(["" if isinstance(page, Omission) else page for page in pages])
             metadata = {"mime_type": MIME_TYPE, **describe(pdf)}

@@ -22,6 +22,7 @@ LEFT_OUT = "\ufdd0"
 
 _HYPHEN = "\ufffe"  # what pdfium makes of a hyphen and the end of the line; a font can claim it as well
 _HYPHEN_CODE = 2  # the same, asked for alone
+_STRAIGHT = 0.03  # quarters of a circle
 _HYPHENS = re.compile(_HYPHEN)
 _LINES = re.compile(rf"([^\r\n{DIVIDED}]+)([\r\n{DIVIDED}]*)")
 _NO_LETTERS = re.compile(rf"[\s\x00-\x1f\ufffe{DIVIDED}]+")
@@ -95,8 +96,16 @@ class Characters:
 
     def turn_of(self, index: int) -> int:
         """How many quarters to the right the page must be turned for this character to stand upright."""
+        return round(self._quarters(index)) % 4
+
+    def is_straight(self, index: int) -> bool:
+        """Whether a character stands along an edge of the page."""
+        quarters = self._quarters(index)
+        return abs(quarters - round(quarters)) < _STRAIGHT
+
+    def _quarters(self, index: int) -> float:
         angle: float = self._raw.FPDFText_GetCharAngle(self._text, index)
-        return round(-angle / (math.pi / 2)) % 4
+        return -angle / (math.pi / 2)
 
     def run_of(self, line: Line) -> int | None:
         """The turn for the first two letters of a line to follow each other to the right, where that can be told.

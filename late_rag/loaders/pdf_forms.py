@@ -47,7 +47,13 @@ def is_shell(pdf: PdfDocument, texts: list[str]) -> bool:
 
 def field_values(form: Any, page: PdfPage) -> str:
     """What is filled in on a page, a field a line, with its description where it has one."""
-    lines = (line for annotation in _widgets(page) for line in _filled_in(form, annotation))
+    from pypdfium2 import raw
+
+    raw.FORM_OnAfterLoadPage(page, form)  # before this, no box is checked
+    try:
+        lines = [line for annotation in _widgets(page) for line in _filled_in(form, annotation)]
+    finally:
+        raw.FORM_OnBeforeClosePage(page, form)
     return "\n".join(dict.fromkeys(lines))
 
 

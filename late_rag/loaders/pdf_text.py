@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
 from functools import lru_cache
 from itertools import groupby, pairwise
@@ -23,13 +24,17 @@ from late_rag.loaders.pdf_words import DIVIDED
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage
 
-_SAME_LINE = 0.12  # of the height of the letters; what stands further up or down is a superscript or another line
+_SAME_LINE = 0.12  # of the height of the letters; how far two baselines may be apart
+_RAISED = 0.4  # of the height of the letters that stand at one height where a superscript ends or begins
 _MOST_DROP = 12.0  # points: that of letters of 100 points; saves a look at each line
+_LEAST_DROP = 1.0  # points: saves a look at each line
+_LOWERED = 0.6  # of the height of the letters: more is another line
 _OVERLAP = 0.25  # of the height of the letters: how far letters of one line may reach into each other
 _SAMPLE = 8  # lines of an ordinary page whose direction is looked at twice
 _SPACE = 0.13  # of the height of the letters: a gap between words
 _ARABIC = re.compile("[\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff]{2,}")
 _MARKS = "".join(chr(code) for code in range(0x64B, 0x660))
+_BLANKS = re.compile(" +")
 _SPACES = re.compile(r" {2,}")
 
 
@@ -79,8 +84,29 @@ def _turned_text(page: PdfPage, area: Area, turn: int, without: frozenset[int]) 
 
 def _compose(characters: Characters, lines: list[Line]) -> str:
     _mend_ligatures(characters)
+    lines = [part for line in lines for part in _parted(characters, line)]
     rows = read_by_columns(characters, _rows(characters, lines))
     return "".join(_row_text(characters, row) for row in rows).rstrip("\n")
+
+
+def _parted(characters: Characters, line: Line) -> Iterator[Line]:
+    """The lines in what pdfium takes for one line, as it does with rows of cells that have one letter."""
+    if _is_below(characters, line.first, line.last):
+        for found in _BLANKS.finditer(characters.units, line.first, line.last):
+            before, after = found.start() - 1, found.end()
+            if _is_below(characters, before, after) and characters.origin(after) < characters.origin(before):
+                yield line._replace(end=found.start(), ending="\n", last=before)
+                line = line._replace(start=after, first=after)
+    yield line
+
+
+def _is_below(characters: Characters, index: int, other: int) -> bool:
+    """Whether a character stands lower than another, by more than a subscript."""
+    drop = characters.origin(index)[1] - characters.origin(other)[1]
+    if drop <= _LEAST_DROP:
+        return False
+    box = characters.box(index)
+    return drop > _LOWERED * (box.top - box.bottom)
 
 
 def _rows(characters: Characters, lines: list[Line]) -> list[Row]:
@@ -91,24 +117,30 @@ def _rows(characters: Characters, lines: list[Line]) -> list[Row]:
         if gap is None:
             rows.append([following])
         else:
-            rows[-1][-1] = line._replace(ending=" " if gap > _SPACE else "")
+            rows[-1][-1] = line._replace(ending=_between(characters, line, following, gap))
             rows[-1].append(following)
     return rows
 
 
+def _between(characters: Characters, line: Line, following: Line, gap: float) -> str:
+    spaced = line.last + 1 < line.end or following.start < following.first
+    mark = unicodedata.category(characters.units[following.first]) == "Mn"
+    return "" if spaced or mark or gap <= _SPACE else " "
+
+
 def _gap(characters: Characters, line: Line, following: Line) -> float | None:
-    """How far a line stands behind another on the same baseline, by the height of its letters."""
+    """How far a line stands behind another that it goes on, by the height of its letters; None where it does not."""
     drop = abs(characters.origin(line.last)[1] - characters.origin(following.first)[1])
     if drop > _MOST_DROP:
         return None
-    box = characters.box(line.last)
+    box, other = characters.box(line.last), characters.box(following.first)
     size = box.top - box.bottom
-    if drop > _SAME_LINE * size:
-        return None
-    other = characters.box(following.first)
     backwards = _right_to_left(characters.units[line.last]) and _right_to_left(characters.units[following.first])
     gap = box.left - other.right if backwards else other.left - box.right
-    return gap / size if gap > -_OVERLAP * size and size else None
+    overlap = min(box.top, other.top) - max(box.bottom, other.bottom)
+    raised = gap <= size and overlap >= _RAISED * min(size, other.top - other.bottom)
+    beside = drop <= _SAME_LINE * size or (raised and characters.is_straight(line.last))
+    return gap / size if size and beside and gap >= -_OVERLAP * size else None
 
 
 def _right_to_left(unit: str) -> bool:
@@ -131,6 +163,8 @@ def _mend_ligatures(characters: Characters) -> None:
     """
 
     def mended(found: re.Match[str]) -> str:
+        if characters.origin(found.start()) < characters.origin(found.end() - 1):  # drawn and read from the left
+            return found.group()
         places = groupby(range(*found.span()), characters.origin)
         return "".join(_in_order("".join(characters.units[index] for index in group)) for _, group in places)
 

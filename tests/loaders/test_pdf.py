@@ -18,7 +18,11 @@ def test_pages_are_joined_by_form_feeds(make_pdf, one_document):
     document = one_document(file)
     assert document.text == "first line\nsecond line\f\flast page"
     assert document.text.count("\f", 0, document.text.index("last")) == 2
-    assert document.metadata == {"mime_type": "application/pdf", "title": "A title"}
+    assert document.metadata == {
+        "mime_type": "application/pdf",
+        "title": "A title",
+        "created": "2000-01-01T00:00:00+00:00",
+    }
     assert document.media == tuple(Media(str(file), "application/pdf", page=page) for page in (1, 2, 3))
 
 
