@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from itertools import groupby
+from dataclasses import replace
+from functools import lru_cache
+from itertools import count, groupby
 from typing import TYPE_CHECKING, Any, Self
 
+from late_rag.chunkers.forms import Form, form_of, is_paged
+from late_rag.chunkers.layout import Layout
 from late_rag.chunkers.marks import Marks
 from late_rag.chunkers.options import ChunkingOptions, Limits
+from late_rag.chunkers.outline import Outline
 from late_rag.chunkers.prefixes import SEPARATOR, Prefixes
-from late_rag.chunkers.sections import Section
-from late_rag.chunkers.spans import Splitter, skip_space
+from late_rag.chunkers.sections import Section, readable_sections
+from late_rag.chunkers.spans import Span, Splitter, skip_space
 from late_rag.chunkers.tokens import TokenCounter
-from late_rag.types import Chunk, Document, Media
+from late_rag.types import Chunk, Document, Media, Metadata
 
 if TYPE_CHECKING:
     from late_rag.protocols import Encoder
-
-PAGED = "application/pdf"
-"""The mime type of documents whose pages are separated by form feeds."""
 
 
 class SectionChunker(ABC):
     """Splits a document section by section; what a section is, is a subclass's to say.
 
     A chunk's id is ``f"{document.id}#{ordinal}"``, the ordinal counting from 0. Its metadata are the document's, and
-    ``heading`` (the path of headings, "A > B") and ``page`` (from 1) where they are known and the document has no
-    such key of its own, and those of the document's marks that it covers. No chunk spans two sections or two pages. A
-    document without text gives a chunk for each of its pages or media, or else one empty chunk.
+    ``heading`` (the path of headings, or of the definitions of source code, "A > B") and ``page`` (from 1) where they
+    are known and the document has no such key of its own, and those of the document's marks that it covers. No chunk
+    spans two sections or two pages. A document without text gives a chunk for each of its pages or media, or else one
+    empty chunk.
     """
 
     def __init__(self, options: ChunkingOptions, encoder: Encoder) -> None:
@@ -54,37 +57,52 @@ class SectionChunker(ABC):
     def sections(self, document: Document) -> Iterator[Section]:
         """The sections of a document without pages: in order, and together the whole text."""
 
+    def form(self, document: Document) -> Form:
+        """The form of the document's text, which says where it may be broken: by its mime type."""
+        return form_of(document)
+
     def __call__(self, document: Document) -> Iterator[Chunk]:
         if skip_space(document.text, 0, len(document.text)) == len(document.text):
             yield from _without_text(document)
             return
-        ordinal, marks = 0, Marks(document.marks)
-        for section in _pages(document.text) if _is_paged(document) else self.sections(document):
-            for chunk in self._chunks(document, section, ordinal, marks):
-                ordinal += 1
-                yield chunk
+        form, marks, ordinals = self.form(document), Marks(document.marks), count()
+        outline = Outline(document.text, document.metadata.get("mime_type") if form is Form.CODE else None)
+        for section in _pages(document.text, form) if is_paged(document) else self.sections(document):
+            layout, media = Layout.of(document.text, section, form), _media(document, section)
+            for span, metadata in self._spans(document, section, layout, outline):
+                text = document.text[span.start : span.end]
+                yield Chunk(
+                    id=f"{document.id}#{next(ordinals)}",
+                    document_id=document.id,
+                    text=text,
+                    embed_text=span.prefix + text if span.prefix else None,
+                    start=span.start,
+                    end=span.end,
+                    metadata={**metadata, **marks(span.start, span.end)},
+                    media=media,
+                )
 
-    def _chunks(self, document: Document, section: Section, ordinal: int, marks: Marks) -> Iterator[Chunk]:
-        known = _known(section)
-        metadata = known | dict(document.metadata) if known else document.metadata
-        media = tuple(medium for medium in document.media if medium.page is not None and medium.page == section.page)
+    def _spans(
+        self, document: Document, section: Section, layout: Layout, outline: Outline
+    ) -> Iterator[tuple[Span, Metadata]]:
+        """The spans of a section, and the metadata of each but for the marks."""
         first, rest = self._headings_above(document, section)
-        spans = self._split(
-            document.text, section.start, section.end, self._prefixes(metadata, first), self._prefixes(metadata, rest)
-        )
-        for number, span in enumerate(spans, ordinal):
-            text = document.text[span.start : span.end]
-            marked = marks(span.start, span.end)
-            yield Chunk(
-                id=f"{document.id}#{number}",
-                document_id=document.id,
-                text=text,
-                embed_text=span.prefix + text if span.prefix else None,
-                start=span.start,
-                end=span.end,
-                metadata={**metadata, **marked} if marked else metadata,
-                media=media,
+        begin = skip_space(document.text, section.start, section.end)
+
+        @lru_cache(maxsize=8)
+        def lines(path: tuple[str, ...], above: tuple[str, ...]) -> str:
+            return self._prefixes(_metadata(document, section, path), above)
+
+        def front(start: int) -> str:
+            definitions = outline.path(start)
+            above = tuple(name for place, name in definitions if place < start)
+            path = tuple(name for _, name in definitions)
+            return lines(path, above or (first if start <= begin else rest)) + self._prefixes.table(
+                layout.header(start)
             )
+
+        for span in self._split(layout, section.start, section.end, front):
+            yield span, _metadata(document, section, tuple(name for _, name in outline.path(span.start)))
 
     def _headings_above(self, document: Document, section: Section) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Headings to put in front of a section's first chunk and of its others."""
@@ -97,21 +115,31 @@ class SectionChunker(ABC):
         return () if document.text.startswith(title, begins) else (title,), (title,)
 
 
-def _known(section: Section) -> dict[str, Any]:
-    heading = {"heading": SEPARATOR.join(section.headings)} if section.headings else {}
-    return heading if section.page is None else heading | {"page": section.page}
+def _metadata(document: Document, section: Section, definitions: tuple[str, ...]) -> Metadata:
+    """The document's metadata, and what is known of a place in a section that these definitions are around."""
+    path = section.headings or definitions
+    known: dict[str, Any] = {"heading": SEPARATOR.join(path)} if path else {}
+    if section.page is not None:
+        known["page"] = section.page
+    return known | dict(document.metadata) if known else document.metadata
 
 
-def _is_paged(document: Document) -> bool:
-    return document.metadata.get("mime_type") == PAGED
+def _media(document: Document, section: Section) -> tuple[Media, ...]:
+    return tuple(medium for medium in document.media if medium.page is not None and medium.page == section.page)
 
 
-def _pages(text: str) -> Iterator[Section]:
+def _pages(text: str, form: Form) -> Iterator[Section]:
+    """A section for each page, or for each heading of each page."""
     start, page = 0, 1
-    while (end := text.find("\f", start)) >= 0:
-        yield Section(start, end, page=page)
+    while start <= len(text):
+        end = text.find("\f", start)
+        end = len(text) if end < 0 else end
+        if form is Form.MARKDOWN:
+            for part in readable_sections(text[start:end]):
+                yield replace(part, start=part.start + start, end=part.end + start, body=part.body + start, page=page)
+        else:
+            yield Section(start, end, page=page)
         start, page = end + 1, page + 1
-    yield Section(start, len(text), page=page)
 
 
 def _without_text(document: Document) -> Iterator[Chunk]:

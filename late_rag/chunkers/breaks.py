@@ -4,52 +4,65 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Literal
+from typing import Literal, TypeAlias
 
 _LOOKAHEAD = 64
 """Characters after a place that decide of which kind it is."""
 
 _LOWERCASE = "a-zß-öø-ÿα-ωа-яё"
 
-_KINDS: tuple[tuple[re.Pattern[str], Literal["start", "end"]], ...] = (
-    # paragraphs
-    (re.compile(r"\n\s*\n"), "start"),
-    # items of a list
-    (re.compile(r"\n(?=[^\S\n]*(?:[-*+•‣–]|\d{1,3}[.)])\s)"), "start"),
-    # sentences; not after an initial or short title ("J.", "Dr."), not before a small letter
-    (
-        re.compile(
-            rf"(?<!\b[A-Z])(?<!\b[A-Z][a-z])[.!?…]+[\"'”’»)\]]*(?=\s++(?![{_LOWERCASE}]))"
-            r"|[。！？｡．।॥؟۔።፧]+[\"'”’」』）》】]*"
-        ),
-        "end",
+_Kind: TypeAlias = tuple[re.Pattern[str], Literal["start", "end"]]
+
+_PARAGRAPHS: _Kind = (re.compile(r"\n\s*\n"), "start")
+_ITEMS: _Kind = (re.compile(r"\n(?=[^\S\n]*+(?:[-*+•‣–]|\d{1,3}[.)])\s)"), "start")
+_SENTENCES: _Kind = (
+    # not after an initial or short title ("J.", "Dr."), not before a small letter
+    re.compile(
+        r"(?<![.!?…])(?:[.!?…]{2,}+|(?<!\b[A-Z])(?<!\b[A-Z][a-z])[.!?…])[\"'”’»)\]]*+"
+        rf"(?=\s++(?![{_LOWERCASE}]))"
+        r"|[。！？｡．।॥؟۔።፧]++[\"'”’」』）》】]*+"
     ),
-    # lines: after sentences, because plain text and PDF break lines anywhere
-    (re.compile(r"\n"), "start"),
-    # clauses
-    (re.compile(r"[,;:](?=\s)|[،؛、，；：]"), "end"),
-    # words
-    (re.compile(r"\s+"), "start"),
+    "end",
 )
+_LINES: _Kind = (re.compile(r"\n"), "start")
+_CLAUSES: _Kind = (re.compile(r"[,;:](?=\s)|[،؛、，；：]"), "end")
+_WORDS: _Kind = (re.compile(r"\s++"), "start")
+
+_IN_PROSE = (_ITEMS, _SENTENCES, _LINES, _CLAUSES, _WORDS)
+"""Below paragraphs; lines come after sentences, because plain text and PDF break lines anywhere."""
+
+_CELLS: _Kind = (re.compile(r"(?<!\\)\|(?=\s)"), "end")
+_SPACES: _Kind = (re.compile(r"[^\S\n]++"), "start")
+_IN_LINE = (_SENTENCES, _CLAUSES, _SPACES)
 
 
-def nearest_break(text: str, low: int, high: int, target: int) -> int:
+def paragraphs(text: str, low: int, high: int) -> Iterator[int]:
+    """The places in ``low … high`` between paragraphs."""
+    return _places(text, *_PARAGRAPHS, low, high)
+
+
+def break_in_prose(text: str, low: int, high: int, target: int) -> int:
     """The place in ``low … high`` of the strongest kind there is; of several of that kind, the nearest to ``target``.
 
-    A place is where a chunk may end; white space after it belongs to no chunk.
+    A place is where a chunk may end; white space after it belongs to no chunk. Paragraphs are looked for by
+    :func:`paragraphs`.
     """
-    for pattern, side in _KINDS:
+    return _strongest(_IN_PROSE, text, low, high, target)
+
+
+def break_in_line(text: str, low: int, high: int, target: int, *, in_table: bool) -> int:
+    """The like inside of one line of a block that is too long for a chunk: between cells, after sentences, …"""
+    return _strongest((_CELLS, *_IN_LINE) if in_table else _IN_LINE, text, low, high, target)
+
+
+def _strongest(kinds: Sequence[_Kind], text: str, low: int, high: int, target: int) -> int:
+    for pattern, side in kinds:
         places = list(_places(text, pattern, side, low, high))
         if places:
             return min(places, key=lambda place: (abs(place - target), -place))
     return _between_characters(text, low, high, target)
-
-
-def first_break(text: str, low: int, high: int) -> int:
-    """The first place in ``low … high`` of the strongest kind there is."""
-    return nearest_break(text, low, high, low)
 
 
 def _places(text: str, pattern: re.Pattern[str], side: Literal["start", "end"], low: int, high: int) -> Iterator[int]:

@@ -1,10 +1,11 @@
-"""Which metadata of a chunk stand in front of its text where it is encoded."""
+"""What stands in front of a chunk's text where it is encoded: metadata, headings, the header of a table."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from late_rag.chunkers.prefixes import SEPARATOR
+from late_rag.chunkers.tables import is_header
 
 if TYPE_CHECKING:
     from late_rag.protocols import CollectionSettings
@@ -25,13 +26,19 @@ def possible_keys(settings: CollectionSettings) -> frozenset[str]:
     return frozenset(settings.embed_metadata) | (frozenset(HEADING_KEYS) if _has_headings(settings) else frozenset())
 
 
+def table_in_front(chunk: Chunk) -> str:
+    """The header and delimiter row of a table that stand right in front of the text; "" where none do."""
+    lines = _front(chunk).splitlines(keepends=True)[-2:]
+    return "".join(lines) if len(lines) == 2 and is_header(*map(str.rstrip, lines)) else ""
+
+
 def heading_in_front(chunk: Chunk, settings: CollectionSettings) -> tuple[str, str] | None:
-    """The key whose value is the last line in front of the text, and that line, ended; None where none is.
+    """The key whose value is the last line in front of the text and its table's header, and that line; None if none.
 
     A line is a value's as :class:`late_rag.chunkers.prefixes.Prefixes` writes it: the whole value or its beginning; of
     a path of headings also one without the outermost or the nearest.
     """
-    front = _front(chunk) if _has_headings(settings) else ""
+    front = _front(chunk).removesuffix(table_in_front(chunk)) if _has_headings(settings) else ""
     if front:
         for key in HEADING_KEYS:
             value = chunk.metadata.get(key)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from late_rag.chunkers.options import MOST_CHARACTERS_PER_TOKEN, ChunkingOptions, Limits
+from late_rag.chunkers.tables import cells, narrow_header
 from late_rag.chunkers.tokens import TokenCounter
 
 SEPARATOR = " > "
@@ -13,12 +16,15 @@ SEPARATOR = " > "
 
 
 class Prefixes:
-    """Writes prefixes of at most half a chunk: a quarter for the metadata, a quarter for the headings."""
+    """Writes prefixes of a quarter of a chunk at most each: the metadata, the headings, the header of a table."""
 
     def __init__(self, options: ChunkingOptions, counter: TokenCounter, limits: Limits) -> None:
         self._options = options
         self._counter = counter
         self._quarter = limits.tokens // 4
+        self._longest = MOST_CHARACTERS_PER_TOKEN * self._quarter
+        self.table = lru_cache(maxsize=16)(self._table)
+        """Lines to put in front of rows of a table with this header, as :meth:`_table` writes them."""
 
     def __call__(self, metadata: Mapping[str, Any], headings: Sequence[str]) -> str:
         """Lines to put in front of a chunk's text, each ended; "" where there are none."""
@@ -29,9 +35,24 @@ class Prefixes:
         """The headings in a line; the outermost are left out until the rest fits, the nearest is shortened."""
         for first in range(len(headings)):
             line = f"{SEPARATOR.join(headings[first:])}\n"
-            if self._counter.count_short(line) <= self._quarter:
+            if len(line) <= self._longest and self._counter.count_short(line) <= self._quarter:
                 return line
         return self._line(headings[-1], self._quarter) if headings else ""
+
+    def _table(self, header: str) -> str:
+        """The header and delimiter row as they are if they fit, else of as many columns as do, from the first."""
+        if not header or not self._options.headings:
+            return ""
+        whole = "".join(f"{line.strip()}\n" for line in header.splitlines())
+        if len(whole) <= self._longest and self._counter.count(whole) <= self._quarter:
+            return whole
+        names = cells(header[: self._longest].splitlines()[0])
+        fitting = bisect_right(range(1, len(names) + 1), self._quarter, key=lambda count: self._columns(names, count))
+        return narrow_header(names[:fitting]) if fitting else ""
+
+    def _columns(self, names: list[str], count: int) -> int:
+        """How many tokens the header has for the first columns."""
+        return self._counter.count(narrow_header(names[:count]))
 
     def _metadata(self, metadata: Mapping[str, Any]) -> Iterator[str]:
         left = self._quarter
@@ -43,7 +64,7 @@ class Prefixes:
 
     def _line(self, content: str, tokens: int) -> str:
         """The content in a line of up to so many tokens, cut between words where it has any; "" if nothing fits."""
-        content = " ".join(content[: MOST_CHARACTERS_PER_TOKEN * self._quarter].split())
+        content = " ".join(content[: self._longest].split())
         while content:
             excess = self._counter.count_short(f"{content}\n") - tokens
             if excess <= 0:

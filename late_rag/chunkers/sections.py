@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from late_rag.chunkers.spans import skip_space
 from late_rag.headings import Heading, headings
 
+LONGEST_TITLE = 1000
+"""Characters of a heading that are kept of it: every chunk below has them in its metadata."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -56,5 +59,5 @@ def sections(text: str) -> Iterator[Section]:
 
 def _section(start: int, end: int, path: list[Heading], body: int) -> Section:
     named = [heading for heading in path if heading.title]
-    above = tuple(heading.title for heading in named if heading.start < start)
-    return Section(start, end, tuple(heading.title for heading in named), above, body=body)
+    titles = tuple(heading.title[:LONGEST_TITLE] for heading in named)
+    return Section(start, end, titles, titles[: sum(heading.start < start for heading in named)], body=body)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
-from late_rag.chunkers.breaks import first_break, nearest_break
+from late_rag.chunkers.layout import Layout
 from late_rag.chunkers.options import Limits
 from late_rag.chunkers.tokens import Ruler, TokenCounter
 
@@ -32,31 +32,36 @@ class Splitter:
         self._counter = counter
         self._limits = limits
 
-    def __call__(self, text: str, start: int, stop: int, first: str = "", rest: str = "") -> Iterator[Span]:
-        """Spans of ``text[start:stop]`` in order, without white space at their ends; none if there is nothing else.
+    def __call__(self, layout: Layout, start: int, stop: int, front: Callable[[int], str]) -> Iterator[Span]:
+        """Spans of ``layout.text[start:stop]`` in order, none if there is nothing but white space.
+
+        There is no white space at their ends but the indentation of code.
 
         Args:
-            text: the whole text, into which the spans point.
+            layout: the whole text, into which the spans point, and where it may be broken.
             start: where the stretch begins.
             stop: where it ends.
-            first: prefix of the first span, counted as part of it.
-            rest: prefix of the others.
+            front: the prefix of a span that begins at a place, counted as part of it.
         """
-        start, stop, prefix = skip_space(text, start, stop), strip_end(text, start, stop), first
-        if start >= stop:
+        text, earliest = layout.text, start
+        fresh, stop = skip_space(text, start, stop), strip_end(text, start, stop)
+        if fresh >= stop:
             return
-        ruler, fresh = self._ruler(text, start, stop), start
+        start = layout.begin(fresh, earliest)
+        ruler = self._ruler(text, start, stop)
         while fresh < stop:
             if ruler.stop < stop and ruler.stop - start < 2 * self._limits.characters:
                 ruler = self._ruler(text, start, stop)
-            stretch = _Stretch(text, stop, ruler, self._counter, self._limits, prefix)
+            stretch = _Stretch(layout, stop, ruler, self._counter, self._limits, front(start))
             end = stretch.end_of_chunk(start, fresh)
-            if end is None:  # what the chunk repeats leaves no room for anything new
-                start, end = fresh, stretch.end_of_chunk(fresh, fresh)
+            if end is None and start != fresh:  # what the chunk repeats leaves no room for anything new
+                start, stretch = fresh, replace(stretch, prefix=front(fresh))
+                end = stretch.end_of_chunk(fresh, fresh)
             if end is None:  # nor does the prefix for a character of many tokens
-                end, prefix = fresh + 1, ""
-            yield Span(start, end, prefix)
-            start, fresh, prefix = stretch.next_start(start, end), skip_space(text, end, stop), rest
+                end, stretch = fresh + 1, replace(stretch, prefix="")
+            yield Span(start, end, stretch.prefix)
+            fresh = skip_space(text, end, stop)
+            start = stretch.next_start(start, end, fresh)
 
     def _ruler(self, text: str, start: int, stop: int) -> Ruler:
         return Ruler(self._counter, text, start, min(stop, start + _BLOCK * self._limits.characters))
@@ -66,7 +71,7 @@ class Splitter:
 class _Stretch:
     """What is left of a text up to ``stop``, seen with one ruler and one prefix."""
 
-    text: str
+    layout: Layout
     stop: int
     ruler: Ruler
     counter: TokenCounter
@@ -94,12 +99,15 @@ class _Stretch:
             tokens -= excess
         return None
 
-    def next_start(self, start: int, end: int) -> int:
-        """Where the next chunk begins: after the white space, or earlier by the overlap."""
+    def next_start(self, start: int, end: int, fresh: int) -> int:
+        """Where the next chunk begins: at ``fresh``, which follows ``end``, or earlier by the overlap."""
+        text = self.layout.text
         earliest = max(start + 1, end - self.limits.characters // 2, self.ruler.reach_back(end, self.overlap))
         if earliest < end:
-            end = first_break(self.text, strip_end(self.text, start, earliest), end - 1)
-        return skip_space(self.text, end, self.stop)
+            place = self.layout.first_break(strip_end(text, start, earliest), end - 1)
+            if place is not None:
+                return self.layout.begin(skip_space(text, place, self.stop), max(place, start + 1))
+        return self.layout.begin(fresh, end)
 
     def _cut(self, start: int, least: int, tokens: int) -> int:
         """The best place at or after ``least`` within so many tokens."""
@@ -110,7 +118,7 @@ class _Stretch:
         low, target = (least + high) // 2, high
         if (halves := self._halves(start, tokens)) and least <= halves[0] <= halves[1] <= high:
             low, target = halves
-        return strip_end(self.text, start, nearest_break(self.text, low, high, target))
+        return strip_end(self.layout.text, start, self.layout.nearest_break(least, low, high, target))
 
     def _halves(self, start: int, tokens: int) -> tuple[int, int] | None:
         """If one and a half chunks hold all that is left: the earliest place to part it in two, and its middle."""
@@ -126,10 +134,11 @@ class _Stretch:
         """By how many tokens prefix and span are too long; counted, where the ruler cannot be sure."""
         if self.counter.additive and self._at_space(start) and self._at_space(end):
             return 0
-        return self.counter.count(self.prefix + self.text[start:end]) - self.limits.tokens
+        return self.counter.count(self.prefix + self.layout.text[start:end]) - self.limits.tokens
 
     def _at_space(self, place: int) -> bool:
-        return place in (0, len(self.text)) or self.text[place].isspace() or self.text[place - 1].isspace()
+        text = self.layout.text
+        return place in (0, len(text)) or text[place].isspace() or text[place - 1].isspace()
 
 
 def skip_space(text: str, start: int, stop: int) -> int:

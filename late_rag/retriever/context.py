@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from late_rag.chunkers.encoded import table_in_front
 from late_rag.types import Selection
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def with_context(collection: Collection, lists: Sequence[list[Hit]], expand: Exp
 
     Chunks are neighbours in the order of their spans, else in that in which they were written. Where the document's
     text is stored and the spans are known, the context is a passage of it; else the chunks' texts, a line break
-    between them.
+    between them. In front of a passage that begins inside of a table stands the table's header.
     """
     owners = tuple(dict.fromkeys(hit.chunk.document_id for hits in lists for hit in hits))
     if not owners:
@@ -35,7 +36,7 @@ def with_context(collection: Collection, lists: Sequence[list[Hit]], expand: Exp
         if isinstance(expand, int):
             place = next((number for number, other in enumerate(siblings) if other.id == chunk.id), None)
             siblings = [chunk] if place is None else siblings[max(0, place - expand) : place + expand + 1]
-        return _joined(siblings, texts.get(chunk.document_id))
+        return table_in_front(siblings[0]) + _joined(siblings, texts.get(chunk.document_id))
 
     return [[replace(hit, context=context(hit.chunk)) for hit in hits] for hits in lists]
 

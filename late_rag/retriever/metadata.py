@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from late_rag.chunkers.encoded import encoded_keys, heading_in_front, possible_keys
+from late_rag.chunkers.encoded import encoded_keys, heading_in_front, possible_keys, table_in_front
 from late_rag.chunkers.prefixes import SEPARATOR
 from late_rag.metadata import same as same_value
 from late_rag.retriever.encoding import Parcel, encode
@@ -85,8 +85,9 @@ class MetadataUpdate:
         old, new = _headings(key, chunk.metadata), _headings(key, metadata)
         # the first chunk below a heading has that in its text, so only those above it stand in front
         inside = next((count for count in range(len(old)) if self._prefixes({}, old[: len(old) - count]) == line), 0)
-        start = len(text) - len(chunk.text) - len(line)
-        return text[:start] + self._prefixes({}, new[: max(len(new) - inside, 0)]) + chunk.text
+        rest = table_in_front(chunk) + chunk.text
+        start = len(text) - len(rest) - len(line)
+        return text[:start] + self._prefixes({}, new[: max(len(new) - inside, 0)]) + rest
 
     @cached_property
     def _prefixes(self) -> Prefixes:

@@ -33,6 +33,11 @@ def texts(script: str) -> st.SearchStrategy[str]:
     return st.lists(pieces, max_size=25).map("".join)
 
 
+def is_indented_code(text: str, place: int) -> bool:
+    """Whether a line begins at the place, below a fence."""
+    return "```" in text[:place] and text[place - 1] == "\n" and text[place] != "\n"
+
+
 @pytest.mark.parametrize("tokenizer", ["word_piece", "byte_level", "unigram", "function"])
 @pytest.mark.parametrize("script", sorted(SCRIPTS))
 @settings(max_examples=25, deadline=None)
@@ -60,7 +65,8 @@ def test_every_chunk(measures_of, script, tokenizer, data):
     assert all(measures.count(chunk.encoded_text) <= capacity for chunk in chunks)
     if text.strip():
         assert all(len(chunk.text) <= (characters or 8 * capacity) for chunk in chunks)
-        assert all(chunk.text == chunk.text.strip() != "" for chunk in chunks)
+        assert all(chunk.text.strip() and chunk.text == chunk.text.rstrip() for chunk in chunks)
+        assert all(chunk.text == chunk.text.lstrip() or is_indented_code(text, chunk.start) for chunk in chunks)
     assert all(chunk.encoded_text.endswith(chunk.text) for chunk in chunks)
     for before, after in pairwise(chunks):
         assert before.start < after.start
