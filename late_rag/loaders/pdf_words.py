@@ -66,8 +66,9 @@ def _join(page: str, vocabulary: _Vocabulary) -> str:
     pieces = page.split(DIVIDED)
     joined = [pieces[0]]
     for left, right in pairwise(pieces):
-        left_word, right_word = _last_word(left), _first_word(right)
-        joined.append(_between(left_word, right_word, vocabulary) + right)
+        word = _last_word(left)
+        linked = left.removesuffix(word).endswith("-")
+        joined.append(_between(word, _first_word(right), vocabulary, linked=linked) + right)
     return "".join(joined)
 
 
@@ -81,8 +82,8 @@ def _first_word(text: str) -> str:
     return found.group() if found else ""
 
 
-def _between(left: str, right: str, vocabulary: _Vocabulary) -> str:
-    """What stands between the parts of a divided word: nothing, a hyphen, or more."""
+def _between(left: str, right: str, vocabulary: _Vocabulary, *, linked: bool) -> str:
+    """What stands between the parts of a divided word: nothing, a hyphen, or more; some are linked to one before."""
     if not left or not right or left[-1].isdigit() or right[0].isdigit():
         return "-"
     capitals = len(left) > 1 and left.isupper() and right.isupper()
@@ -97,7 +98,7 @@ def _between(left: str, right: str, vocabulary: _Vocabulary) -> str:
         return "- "
     if len(left) == 1 or capitals:
         return "-"
-    return "-" if vocabulary.compound(left, right) else ""
+    return "-" if vocabulary.compound(left, right, linked=linked) else ""
 
 
 class _Vocabulary:
@@ -130,13 +131,12 @@ class _Vocabulary:
         """Whether it is an English word, in an English document."""
         return word.lower() in self._english
 
-    def compound(self, left: str, right: str) -> bool:
+    def compound(self, left: str, right: str, *, linked: bool) -> bool:
         """Whether two words stand here that English writes with a hyphen, and no word that is divided."""
         left, right = left.lower(), right.lower()
-        free = (
-            left not in _PREFIXES.split() and right not in _ENDINGS.split() and (len(right) > 2 or right in _PARTICLES)
-        )
-        return free and left in self._english and right in self._english
+        if (left in _PREFIXES.split() and not linked) or right in _ENDINGS.split():
+            return False
+        return (len(right) > 2 or right in _PARTICLES) and left in self._english and right in self._english
 
 
 @lru_cache(maxsize=1)

@@ -30,7 +30,8 @@ def pdf(
         resources = "/Resources << /Font << /F1 3 0 R >> >>"
         objects.append(f"<< /Type /Page /Parent 2 0 R {page} /Contents {number + 1} 0 R {resources} >>")
         objects.append(f"<< /Length {len(content.encode('latin-1'))} >>\nstream\n{content}\nendstream")
-    return written(objects, f"/Info << {info} >>" if info else "")
+    objects.append(f"<< {info} >>")
+    return written(objects, f"/Info {len(objects)} 0 R")
 
 
 def written(objects: list[str], trailer: str = "") -> bytes:
