@@ -69,12 +69,16 @@ class _Open:
 
 @dataclass(slots=True)
 class _Child:
-    """An element that has ended: where the line breaks before and behind it are, and the text of its attributes."""
+    """An element that has ended: where the line breaks before and behind it are, and the text of its attributes.
+
+    ``inner`` are the lines in it, where nothing in it must be one.
+    """
 
     before: int
     behind: int
     block: bool
     told: int | None
+    inner: list[_Child]
 
 
 class Lines:
@@ -133,17 +137,17 @@ class Lines:
     def end(self, _: str = "") -> None:
         """The innermost element ends."""
         opened = self._open.pop()
-        flows = opened.worded or len(opened.children) < 2
+        flows = opened.worded or (len(opened.children) < 2 and not any(child.inner for child in opened.children))
         if flows:
             self._join(opened)
         if self._feed and not opened.children and opened.name in _FEED_TEXTS:
             self._unwrap(opened)
-        if opened.name == "title" and not self.title:
-            self.title = " ".join("".join(self._parts[opened.start :]).translate(_GIVE_BACK).split()) or None
-        block = opened.name in _BLOCKS or not flows or any(child.block for child in opened.children)
+        if opened.name == "title" and self.title is None:
+            self.title = " ".join("".join(self._parts[opened.start :]).translate(_GIVE_BACK).split())
         if self._open:
-            child = _Child(opened.start - 1, len(self._parts), block, opened.told)
-            self._open[-1].children.append(child)
+            block = opened.name in _BLOCKS or any(child.block for child in opened.children)
+            inner = [] if flows or block else opened.children
+            self._open[-1].children.append(_Child(opened.start - 1, len(self._parts), block, opened.told, inner))
         self._parts.append("\n")
 
     def skip_entity(self, name: str, _: bool = False) -> None:
@@ -167,11 +171,20 @@ class Lines:
         last = -1
         for child in opened.children:
             if not child.block:
-                self._parts[child.before] = " " if child.before == last + 1 else ""
-                self._parts[child.behind] = ""
+                self._parts[child.before] = " " if child.inner or child.before == last + 1 else ""
+                self._parts[child.behind] = " " if child.inner else ""
+                self._space(child.inner)
                 if child.told is not None and opened.worded:
                     self._parts[child.told] = ""
             last = child.behind
+
+    def _space(self, children: list[_Child]) -> None:
+        """Puts elements that were lines into one line, and so those in them."""
+        waiting = list(children)
+        while waiting:
+            child = waiting.pop()
+            self._parts[child.before] = self._parts[child.behind] = " "
+            waiting += child.inner
 
     def _unwrap(self, opened: _Open) -> None:
         """The text of a feed's element, which often is a page."""

@@ -76,6 +76,16 @@ def test_records_are_lines_and_attributes_that_read_like_text_are_told(tmp_path,
     assert text.split("\n") == ["Ann", "Brest", "Bo", "width 80", "app My App", "Reads like text"]
 
 
+def test_names_and_variants_between_words_stay_in_their_line(tmp_path, one_document):
+    xml = (
+        "<body><cite><name><last>Doe</last><first>J</first></name>, <year>2001</year></cite>"
+        "<p>It is <choice><sic>teh</sic><corr><b>the</b></corr></choice> end.<lb/>Next<note><p>own</p></note></p>"
+        "<rows><row><name>Ann</name><city>Brest</city></row></rows></body>"
+    )
+    text = one_document(write(tmp_path, xml)).text
+    assert text.split("\n") == ["Doe J , 2001", "It is teh the end.", "Next", "own", "Ann", "Brest"]
+
+
 def test_feeds_have_the_text_of_their_pages(tmp_path, one_document):
     document = one_document(write(tmp_path, FEED))
     lines = document.text.replace("*", "").replace("_", "").split("\n")
