@@ -15,7 +15,7 @@ from late_rag.errors import LoadError
 from late_rag.loaders.attachments import attached_documents
 from late_rag.loaders.decoding import signature
 from late_rag.loaders.mail_headers import RawHeaders, file_name, header, message_metadata
-from late_rag.loaders.mail_parts import Contents, payload, text_of, walk
+from late_rag.loaders.mail_parts import Contents, page_of, payload, walk
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
 
@@ -24,6 +24,9 @@ LARGEST_MAIL = 100 << 20
 
 MOST_PARTS = 10_000
 """Parts of a mail and of the mails in it."""
+
+MOST_MAILS = 500
+"""Mails in a mail."""
 
 MOST_NESTED = 20
 """Mails inside each other."""
@@ -66,8 +69,6 @@ class WebArchiveLoader:
     records: ClassVar[bool] = False
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:  # noqa: ARG002
-        from late_rag.loaders.html import html_to_markdown
-
         with path.open("rb") as file:
             message = _parse(file.read(LARGEST_MAIL + 1), path, "saved page")
         pages = (part for part in walk(message) if part.get_content_type() in ("text/html", "application/xhtml+xml"))
@@ -75,7 +76,7 @@ class WebArchiveLoader:
         if page is None:
             raise LoadError(f"{path}: is no saved page: none of its parts is HTML")
         try:
-            text, title = html_to_markdown(text_of(page, path))
+            text, title = page_of(page, path)
         except ValueError as error:  # markup that no page has
             raise LoadError(f"{path}: {error}") from error
         title = title or header(message, "subject", path)
@@ -129,6 +130,7 @@ class _Reading:
         self._options = options
         self._names: Counter[str] = Counter()
         self._room = MOST_PARTS
+        self._mails = MOST_MAILS
         self._waiting: deque[_Nested] = deque()
 
     def documents(self, message: Message) -> Iterator[tuple[str, Document] | Omission]:
@@ -176,7 +178,10 @@ class _Reading:
     def _later(self, message: Message, name: str, mail: _Nested) -> Iterator[Omission]:
         if mail.depth == MOST_NESTED:
             yield Omission(f"attachment {name!r}: more than {MOST_NESTED} mails stand inside each other")
+        elif not self._mails:
+            yield Omission(f"attachment {name!r}: more than {MOST_MAILS} mails stand in this one")
         else:
+            self._mails -= 1
             self._waiting.append(_Nested(message, self._key(name), mail.depth + 1, {"attachment": name}))
 
     def _key(self, name: str) -> str:

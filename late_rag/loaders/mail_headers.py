@@ -20,7 +20,7 @@ from late_rag.errors import LoadError
 from late_rag.loaders.decoding import decode
 
 _LONGEST = 5_000
-_LONGEST_OF_ADDRESSES = 50_000
+_LONGEST_OF_ADDRESSES = 10_000
 _ADDRESSES = frozenset({"to", "cc", "bcc", "from", "reply-to"})
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 _KINDS = mimetypes.MimeTypes()
@@ -107,7 +107,7 @@ def _word(word: str | bytes, label: str | None, path: Path) -> str:
 
 
 def _people(message: Message, name: str, path: Path) -> list[str]:
-    raw = [str(value) for value in message.get_all(name, [])[:100]]
+    raw = [str(value) for value in message.get_all(name, [])[:10]]
     try:
         pairs = getaddresses(raw)
     except RecursionError:  # thousands of comments inside each other

@@ -84,8 +84,8 @@ class Contents:
                 self.files.append(part)
             return
         try:
-            text = text_of(part, self.path)
-            self.texts.append(_from_html(text) if kind == "text/html" else text.strip("\n"))
+            text = page_of(part, self.path)[0] if kind == "text/html" else text_of(part, self.path)
+            self.texts.append(text.strip("\n"))
         except (LoadError, ValueError) as error:  # binary; markup that no page has
             self._leave_out(f"text of the mail: {str(error).removeprefix(f'{self.path}: ')}")
 
@@ -125,7 +125,13 @@ def text_of(part: Message, path: Path) -> str:
     return decode(payload(part), path, codec_of(part.get_content_charset()))
 
 
-def _from_html(html: str) -> str:
-    from late_rag.loaders.html import html_to_markdown
+def page_of(part: Message, path: Path) -> tuple[str, str | None]:
+    """Markdown and title of a part that is HTML, which says its encoding itself where the mail does not.
 
-    return html_to_markdown(html)[0].strip("\n")
+    Raises:
+        LoadError: the part looks binary, or its encoding cannot be told.
+        ValueError: markup that no page has.
+    """
+    from late_rag.loaders.html import html_text, html_to_markdown
+
+    return html_to_markdown(text_of(part, path) if part.get_content_charset() else html_text(payload(part), path))

@@ -71,6 +71,11 @@ def test_pages_in_mails_are_markdown(tmp_path, one_document):
     assert one_document(write(tmp_path, f"{html}<h1>Caf=E9</h1><p>open</p>")).text == "# Café\n\nopen"
 
 
+def test_a_page_in_a_mail_may_say_its_encoding_itself(tmp_path, one_document):
+    page = "<meta charset=koi8-r><p>Привет, как дела?</p>".encode("koi8-r")
+    assert one_document(write(tmp_path, b"Subject: s\nContent-Type: text/html\n\n" + page)).text == "Привет, как дела?"
+
+
 def test_a_mail_without_text_is_found_by_its_subject(tmp_path, one_document):
     assert one_document(write(tmp_path, "Subject: only this\n\n")).text == "only this"
 
@@ -257,6 +262,10 @@ def test_nesting_has_limits_that_are_named(tmp_path, problem_of):
     documents, omissions = parts(write(tmp_path, nested))
     assert len(documents) == 21
     assert omissions == ["attachment 'y': more than 20 mails stand inside each other"]
+    digest = "--b\nContent-Type: message/rfc822\n\nSubject: y\n\nz\n" * 502
+    documents, omissions = parts(write(tmp_path, "Subject: x\nContent-Type: multipart/digest; boundary=b\n\n" + digest))
+    assert len(documents) == 501
+    assert omissions == ["attachment 'y': more than 500 mails stand in this one"] * 2
     many = "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n" + "--b\n\nt\n" * 10_050
     assert parts(write(tmp_path, many))[1] == ["the mail has too many parts; those behind are not read"]
 
