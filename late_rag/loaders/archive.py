@@ -27,12 +27,14 @@ _RATIO_MATTERS = 32 << 20
 _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)|<\0!\0D\0O\0C\0T")
+OLD_EXCEL = "an old Excel file (.xls)"
+UNKNOWN_OLD = "an old Office file; save it in a newer format"
 _OLD_FORMATS = (  # the stream that each has
     ("EncryptedPackage", "an Office file protected by a password; save it without one"),
     ("PowerPoint Document", "an old PowerPoint file (.ppt); save it as .pptx"),
     ("WordDocument", "an old Word file (.doc); save it as .docx"),
-    ("Workbook", "an old Excel file (.xls)"),
-    ("Book", "an old Excel file (.xls)"),
+    ("Workbook", OLD_EXCEL),
+    ("Book", OLD_EXCEL),
 )
 _MARKS = (  # a member that only this format has
     ("word/document.xml", "a Word document (.docx)"),
@@ -167,7 +169,7 @@ def old_office(path: Path) -> str | None:
         file.seek(0)
         directory = file.read(64 << 20)  # names of streams are UTF-16, wherever the directory stands
     names = [words for stream, words in _OLD_FORMATS if f"{stream}\0".encode("utf-16-le") in directory]
-    return names[0] if names else "an old Office file; save it in a newer format"
+    return names[0] if names else UNKNOWN_OLD
 
 
 def parse_xml(data: bytes, where: str) -> Any:
@@ -199,5 +201,6 @@ def _kind(archive: Archive) -> str | None:
 
 
 def _instead(path: Path, head: bytes) -> str:
-    kind = old_office(path) or signature(head)
+    text = "a text, HTML or XML by its first letter" if head.lstrip().startswith(b"<") else None
+    kind = old_office(path) or signature(head) or text
     return f", but {kind}" if kind else f": it begins with {head[:8]!r}"

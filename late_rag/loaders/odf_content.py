@@ -28,6 +28,7 @@ _UNREAD = frozenset(
             "presentation:header-decl",
             "presentation:date-time-decl",
             "office:event-listeners",
+            *("dc:date", "meta:date-string", "meta:creator-initials", "loext:sender-initials"),
         ),
     )
 )

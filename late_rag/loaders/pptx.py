@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from late_rag.errors import LoadError, MissingExtraError
-from late_rag.loaders.archive import open_archive
+from late_rag.loaders.archive import Archive, open_archive
 from late_rag.loaders.drawings import Drawings
 from late_rag.loaders.html import html_to_markdown
 from late_rag.loaders.properties import properties
@@ -17,6 +17,14 @@ from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
 
 MIME_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+
+
+_PRESENTATION = b'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main"'
+_EMPTY = {
+    "ppt/slides/": b"<p:sld %s><p:cSld><p:spTree/></p:cSld></p:sld>" % _PRESENTATION,
+    "ppt/notesSlides/": b"<p:notes %s><p:cSld><p:spTree/></p:cSld></p:notes>" % _PRESENTATION,
+    "ppt/charts/": b'<c:chartSpace xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart"/>',
+}
 
 
 class PptxLoader:
@@ -30,7 +38,10 @@ class PptxLoader:
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
         with open_archive(path, "a PowerPoint file (.pptx)") as archive:
             named = properties(archive, "docProps/core.xml")
-            content = archive.without_media()
+            broken = _broken(archive)
+            content = archive.without_media(broken)
+        for name in broken:
+            yield Omission(f"{name} is no XML that can be read")
         pages, title, left_out = [], "", Counter[str]()
         for number, slide in enumerate(_slides(path, content), start=1):
             try:
@@ -44,6 +55,24 @@ class PptxLoader:
             yield Omission(f"{count:,} × {what}", lost=False)
         titled = {"title": title} if title else {}
         yield "", Document(text="\f".join(pages), metadata={"mime_type": MIME_TYPE, **titled, **named})
+
+
+def _broken(archive: Archive) -> dict[str, bytes]:
+    """Slides, notes and charts that are no XML, each as an empty one: one of them would cost the whole file."""
+    broken = {}
+    for name in sorted(archive.names):
+        empty = next((data for folder, data in _EMPTY.items() if _is_part(name, folder)), None)
+        if empty is None:
+            continue
+        try:
+            archive.xml(name)
+        except LoadError:
+            broken[name] = empty
+    return broken
+
+
+def _is_part(name: str, folder: str) -> bool:
+    return name.startswith(folder) and name.endswith(".xml") and "/" not in name.removeprefix(folder)
 
 
 def _slides(path: Path, content: Any) -> Iterator[Any]:

@@ -14,16 +14,14 @@ from typing import Any
 from xml.sax.handler import ContentHandler
 
 MOST_CELLS = 5_000_000
-MOST_TEXT = 1 << 29
+MOST_TEXT = 1 << 28
 """Characters of all cells together: a long text may be referred to by many."""
 
-_CELL = re.compile(rb"<(?:[\w.-]{1,40}:)?c(?=[\s/>])(?:[^<>']*?\sr=\"([A-Z]{1,3})([0-9]{1,7})\")?")
-_REFERENCE = re.compile(r"([A-Za-z]{1,3})(\d{1,7})")
+_CELL = re.compile(rb"<(?:[\w.-]{1,40}:)?c(?=[\s/>])(?:[^<>']*?\sr=\"([A-Za-z]{1,9})([0-9]{1,19})\")?")
+_REFERENCE = re.compile(r"([A-Za-z]{1,9})([0-9]{1,19})")
 _STRING_END = re.compile(rb"</(?:[\w.-]{1,40}:)?si>")
 _BLOCK = 1 << 22
 _BIFF12_CELLS = range(2, 12)
-_BIFF8_CELLS = {0x0006, 0x00D6, 0x00FD, 0x0203, 0x0204, 0x0205, 0x027E}
-_BIFF8_MANY, _BIFF8_BEGIN = 0x00BD, 0x0809
 
 
 @dataclass
@@ -68,7 +66,11 @@ def string_lengths(data: bytes) -> list[int]:
 
 
 def xlsx_extent(data: bytes, lengths: list[int]) -> Extent:
-    """The extent of a sheet of XLSX: at first from the references alone, more exactly where that is too much."""
+    """The extent of a sheet of XLSX: at first from the references alone, more exactly where that is too much.
+
+    Raises:
+        ValueError, SAXException: it has references that are none, or is no XML.
+    """
     from defusedxml import sax
 
     columns, rows, count = set[bytes](), set[bytes](), 0
@@ -130,22 +132,23 @@ class _XlsxHandler(ContentHandler):
     def startElement(self, name: str, attrs: Any) -> None:  # noqa: N802 - the parser's own name
         name = name.rpartition(":")[2]
         if name == "row":
-            number = attrs.get("r", "").strip()
-            self._row = int(number) - 1 if number.isdecimal() and len(number) < 8 else self._row + 1
+            self._row = _number(attrs["r"]) - 1 if "r" in attrs else self._row + 1
             self._column = -1
         elif name == "c":
-            self._place(attrs.get("r", "").strip())
+            self._place(attrs.get("r"))
             self._shared = attrs.get("t") == "s"
         elif name in ("v", "is"):
             self.extents[0].add(max(0, self._row), self._column)
             self._value = []
 
-    def _place(self, reference: str) -> None:
-        found = _REFERENCE.fullmatch(reference)
-        if found:
-            self._row, self._column = int(found[2]) - 1, _column(found[1])
-        else:
+    def _place(self, reference: str | None) -> None:
+        if reference is None:
             self._column += 1
+            return
+        found = _REFERENCE.fullmatch(reference)
+        if found is None:
+            raise ValueError(f"{reference[:40]!r} is no reference of a cell")
+        self._row, self._column = int(found[2]) - 1, _column(found[1])
 
     def characters(self, content: str) -> None:
         if self._value is not None:
@@ -195,6 +198,12 @@ class _OdsHandler(ContentHandler):
             self.extents[-1].characters += len(content) * max(1, self._rows * self._columns)
 
 
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 19:
+        raise ValueError(f"{text[:40]!r} is no number of a row")
+    return int(text)
+
+
 def _count(text: str | None) -> int:
     return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) < 10 else 1
 
@@ -233,19 +242,3 @@ def _variable(data: bytes, place: int, most: int) -> tuple[int, int]:
         if byte < 0x80:
             break
     return number, place
-
-
-def xls_extents(data: bytes) -> list[Extent]:
-    """The extents of the parts of a workbook of XLS ([MS-XLS] 2.1.4)."""
-    extents, place = [Extent()], 0
-    while place + 4 <= len(data):
-        kind, size = struct.unpack_from("<HH", data, place)
-        place += 4
-        if kind == _BIFF8_BEGIN:
-            extents.append(Extent())
-        elif size >= 4 and place + size <= len(data) and (kind in _BIFF8_CELLS or kind == _BIFF8_MANY):
-            row, column = struct.unpack_from("<HH", data, place)
-            last = struct.unpack_from("<H", data, place + size - 2)[0] if kind == _BIFF8_MANY else column
-            extents[-1].add(row, column, 1, max(1, last - column + 1))
-        place += size
-    return extents

@@ -1,20 +1,24 @@
-"""Spreadsheets, by python-calamine (https://github.com/dimastbk/python-calamine): each sheet is a Markdown table."""
+"""Spreadsheets, by python-calamine (https://github.com/dimastbk/python-calamine): each sheet is a Markdown table.
+
+Those of the old format (XLS) are read by xlrd (https://github.com/python-excel/xlrd): it is slower, and a damaged file
+cannot end the process.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
-from itertools import chain, islice
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 from late_rag.errors import LoadError, MissingExtraError
+from late_rag.loaders.archive import old_office
+from late_rag.loaders.sheet_table import sheet_table
 from late_rag.loaders.workbook import Workbook, as_file, open_workbook
+from late_rag.loaders.xls import xls_sheets
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
 
-_MOST_LINES_IN_FRONT = 10
-_LARGEST_WHOLE = 10**15
 _FAR_DOWN = 1000
 
 
@@ -24,6 +28,9 @@ class SpreadsheetLoader:
     records: ClassVar[bool] = False
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
+        if old_office(path) is not None:  # by its content: programs give old names to new files
+            yield from xls_sheets(path, options)
+            return
         try:
             import python_calamine
         except ModuleNotFoundError as error:
@@ -33,10 +40,11 @@ class SpreadsheetLoader:
             yield Omission("comments of cells", lost=False)
         with as_file(workbook.content) as file:
             try:
-                sheets = python_calamine.CalamineWorkbook.from_filelike(file)
+                with _panics():
+                    sheets = python_calamine.CalamineWorkbook.from_filelike(file)
             except python_calamine.PasswordError as error:
                 raise LoadError(f"{path}: is protected by a password; save it without one") from error
-            except python_calamine.CalamineError as error:
+            except (python_calamine.CalamineError, ValueError, OSError) as error:
                 raise LoadError(f"{path}: is a damaged spreadsheet ({error})") from error
             for sheet in sheets.sheets_metadata:
                 yield _sheet(sheets, sheet, workbook, options)
@@ -53,46 +61,25 @@ def _sheet(sheets: Any, sheet: Any, workbook: Workbook, options: LoadOptions) ->
     if name in workbook.too_large:
         return Omission(f"sheet {name!r} {workbook.too_large[name]}")
     try:
-        text = _table(_rows(sheets.get_sheet_by_name(name)))
-    except CalamineError as error:
+        with _panics():
+            text = sheet_table(_rows(sheets.get_sheet_by_name(name)))
+    except (CalamineError, ValueError, OSError) as error:
         return Omission(f"sheet {name!r} cannot be read ({error})")
     metadata = {"mime_type": workbook.mime_type, "sheet": name, **workbook.metadata}
     return name, Document(text=text, metadata=metadata)
 
 
-def _rows(sheet: Any) -> Iterator[list[str]]:
-    """The rows that have text, without line ends in it."""
+def _rows(sheet: Any) -> Any:
     far_down = (sheet.start or (0, 0))[0] > _FAR_DOWN  # iter_rows makes the empty rows above as well
-    for row in sheet.to_python() if far_down else sheet.iter_rows():
-        cells = [" ".join(_text(cell).split()) for cell in row]
-        if any(cells):
-            yield cells
+    return sheet.to_python() if far_down else sheet.iter_rows()
 
 
-def _table(rows: Iterator[list[str]]) -> str:
-    begun = list(islice(rows, _MOST_LINES_IN_FRONT + 1))
-    alone = next((place for place, row in enumerate(begun) if sum(map(bool, row)) > 1), 0)
-    lines = ["".join(row) + "\n" for row in begun[:alone]]
-    for number, row in enumerate(chain(begun[alone:], rows)):
-        lines.append(_line(row))
-        if number == 0:
-            lines.append(_line(["---"] * len(row)))
-    return "\n".join(lines) + "\n" if lines else ""
-
-
-def _line(row: list[str]) -> str:
-    return "|" + "|".join(f" {cell.replace('|', chr(92) + '|')} " if cell else " " for cell in row) + "|"
-
-
-def _text(cell: Any) -> str:
-    """A value as a reader would write it, dates in ISO 8601."""
-    if isinstance(cell, bool):
-        return str(cell).upper()
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < _LARGEST_WHOLE else repr(cell)
-    if isinstance(cell, dt.datetime):
-        return cell.isoformat(timespec="seconds")
-    if isinstance(cell, dt.timedelta):
-        minutes, seconds = divmod(round(cell.total_seconds()), 60)
-        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
-    return cell.isoformat() if isinstance(cell, (dt.date, dt.time)) else str(cell)
+@contextmanager
+def _panics() -> Iterator[None]:
+    """What the library did not expect is no Exception of Python, and would end the run."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError(f"not as the format has it: {error}") from error

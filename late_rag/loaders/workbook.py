@@ -5,16 +5,15 @@ from __future__ import annotations
 import io
 import posixpath
 import re
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from late_rag.errors import LoadError, MissingExtraError
+from late_rag.errors import LoadError
 from late_rag.loaders import sheet_sizes
-from late_rag.loaders.archive import Archive, old_office, open_archive
+from late_rag.loaders.archive import Archive, open_archive
 from late_rag.loaders.odf import check_password
-from late_rag.loaders.properties import properties, sane
+from late_rag.loaders.properties import properties
 
 _EXCEL, _BINARY, _OPEN = "an Excel file (.xlsx)", "an Excel file (.xlsb)", "a spreadsheet (.ods)"
 _MIME_TYPES = {
@@ -46,11 +45,6 @@ def open_workbook(path: Path) -> Workbook:
     Raises:
         LoadError: it is no workbook, is protected, or larger than the limits.
     """
-    old = old_office(path)
-    if old is not None:
-        if "(.xls)" not in old:
-            raise LoadError(f"{path}: is not an Excel file, but {old}")
-        return _old(path)
     wanted = _OPEN if path.suffix.lower() == ".ods" else _EXCEL
     with open_archive(path, wanted, _EXCEL, _BINARY, _OPEN) as archive:
         kind = archive.kind or wanted
@@ -70,7 +64,7 @@ def _excel(archive: Archive) -> Workbook:
         if part not in archive.names:
             continue
         data = archive.read(part)
-        problem = sheet_sizes.xlsx_extent(data, lengths).problem()
+        problem = _problem(data, lengths)
         if problem:
             too_large[name] = problem
         elif _ERROR.search(data):  # which the library leaves empty
@@ -78,6 +72,15 @@ def _excel(archive: Archive) -> Workbook:
     content = archive.without_media(changed) if changed else archive.path
     has_comments = any(map(_COMMENTS.match, archive.names))
     return Workbook(content, "", properties(archive, "docProps/core.xml"), too_large, has_comments)
+
+
+def _problem(data: bytes, lengths: list[int]) -> str | None:
+    from xml.sax import SAXException
+
+    try:
+        return sheet_sizes.xlsx_extent(data, lengths).problem()
+    except (SAXException, ValueError) as error:
+        return f"cannot be read ({error})"
 
 
 def _sheet_parts(archive: Archive) -> dict[str, str]:
@@ -108,42 +111,11 @@ def _excel_binary(archive: Archive) -> Workbook:
 
 def _open_document(archive: Archive) -> Workbook:
     check_password(archive)
-    archive.xml("content.xml")
+    archive.xml("content.xml")  # refuses entities, and what is no XML
     for number, extent in enumerate(sheet_sizes.ods_extents(archive.read("content.xml")), start=1):
         if extent.problem():
             raise LoadError(f"{archive.path}: its table {number} {extent.problem()}")
     return Workbook(archive.path, "", properties(archive, "meta.xml"))
-
-
-def _old(path: Path) -> Workbook:
-    try:
-        import olefile  # type: ignore[import-untyped]
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("olefile, which reads XLS,", "office") from error
-    try:
-        with olefile.OleFileIO(path) as container:
-            stream = next((name for name in ("Workbook", "Book") if container.exists(name)), "Workbook")
-            extents = sheet_sizes.xls_extents(container.openstream(stream).read())
-            metadata = _old_properties(container)
-    except Exception as error:  # a broken container raises whatever its parser meets
-        raise LoadError(f"{path}: is a damaged Excel file ({type(error).__name__}: {error})") from error
-    if sum(extent.cells for extent in extents) > sheet_sizes.MOST_CELLS:
-        problem = max(extents, key=lambda extent: extent.cells).problem() or "is larger than the limit with the others"
-        raise LoadError(f"{path}: a sheet {problem}")
-    return Workbook(path, "application/vnd.ms-excel", metadata)
-
-
-def _old_properties(container: Any) -> dict[str, str]:
-    values = container.get_metadata()
-    encoding = f"cp{values.codepage}" if values.codepage not in (None, 65001) else "utf-8"
-    texts = {}
-    for name, value in (("title", values.title), ("author", values.author)):
-        with suppress(LookupError, AttributeError):
-            texts[name] = value.decode(encoding, "replace").rstrip("\0")
-    for name, value in (("created", values.create_time), ("modified", values.last_saved_time)):
-        with suppress(AttributeError):
-            texts[name] = value.isoformat()
-    return sane(texts.items())
 
 
 def as_file(content: Any) -> Any:
