@@ -39,16 +39,24 @@ _SIGNATURES = (
     (b"\x7fELF", "a program"),
     (b"SQLite format 3\x00", "an SQLite database"),
 )
+_LEAST_WIDE = 12
 _HIGH = re.compile(rb"[\x80-\xff]+")
+_C1 = re.compile(rb"[\x80-\x9f]")
+_SIGN_IN_WORD = re.compile(r"\w[^\w\s\x00-\x7f]\w")
 _CONTROL = re.compile(rb"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
-_CANDIDATES = (
-    *(f"cp{number}" for number in range(1250, 1259)),
-    *("iso8859_2", "iso8859_5", "iso8859_7", "koi8_r", "koi8_u", "cp866", "cp874", "mac_cyrillic"),
-    *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
+_LATIN = ("cp1250", "cp1252", "cp1254", "cp1257", "cp1258", "iso8859-2")
+_OTHERS = (
+    *("cp1251", "cp1253", "cp1255", "cp1256", "iso8859-5", "iso8859-7", "koi8-r", "koi8-u", "cp866", "cp874"),
+    *("cp932", "euc_jis_2004", "gb18030", "big5hkscs", "cp949"),
 )
-_WESTERN = frozenset(
-    "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœ«»‹›“”„‘’‚–—…€£¥§©®™°·•¡¿ªº½¼¾²³µ×±´¨\xa0\xad"
+"""Encodings without those that others contain: what is in iso8859-1 is read as cp1252."""
+
+_ESCAPES = (
+    (re.compile(rb"\x1b\$(?:[@B]|\(D)|\x1b\(I"), "iso2022_jp_ext"),
+    (re.compile(rb"\x1b\$\)C"), "iso2022_kr"),
 )
+_SCRIPTS = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1255", "cp1256", "cp874", "euc_jp", "gb2312", "euc_kr", "big5")
+"""Encodings that have the letters of one language or a few: text in UTF-16 has hardly any others."""
 
 
 @contextmanager
@@ -97,8 +105,8 @@ def detect_encoding(path: Path) -> str:
         if kind:
             raise LoadError(f"{path}: looks binary: it begins like {kind}")
         file.seek(0)
-        valid, sample = _scan(file)
-    return _judge(path, head, valid=valid, sample=sample)
+        valid, sample, escaped = _scan(file)
+    return escaped or _judge(path, head, valid=valid, sample=sample)
 
 
 def decode(data: bytes, path: Path, declared: str | None = None) -> str:
@@ -117,7 +125,8 @@ def decode(data: bytes, path: Path, declared: str | None = None) -> str:
             logger.info("%s: is not in the encoding that it declares, %s", path, declared)
     if marked is None:
         sample = b"".join(_telling_lines(data))[:_SAMPLE]
-        marked = _judge(path, data[:_SAMPLE], valid=_is_utf8(data), sample=sample)
+        escaped = _escaped(data) if data.isascii() else None
+        marked = escaped or _judge(path, data[:_SAMPLE], valid=_is_utf8(data), sample=sample)
     return _tidy(data.decode(marked, errors="replace"))
 
 
@@ -133,18 +142,27 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _scan(file: IO[bytes]) -> tuple[bool, bytes]:
-    """Whether all of the file is valid UTF-8, and some lines that are not ASCII."""
+def _scan(file: IO[bytes]) -> tuple[bool, bytes, str | None]:
+    """Whether all of the file is valid UTF-8, some lines that are not ASCII, and the encoding by escapes, if any."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    valid, sample = True, bytearray()
+    valid, sample, escaped = True, bytearray(), None
     while block := file.read(_BLOCK):
-        if len(sample) < _SAMPLE and not block.isascii():
+        if block.isascii():
+            escaped = escaped or _escaped(block)
+        elif len(sample) < _SAMPLE:
             sample += b"".join(_telling_lines(block))
         if valid:
             valid = _feed(decoder, block)
         elif len(sample) >= _SAMPLE:
             break
-    return valid and _feed(decoder, b"", final=True), bytes(sample[:_SAMPLE])
+    return valid and _feed(decoder, b"", final=True), bytes(sample[:_SAMPLE]), None if sample else escaped
+
+
+def _escaped(block: bytes) -> str | None:
+    """Which encoding of seven bits, where escapes change the letters, a block is in."""
+    if b"\x1b" not in block:
+        return None
+    return next((encoding for escape, encoding in _ESCAPES if escape.search(block)), None)
 
 
 def _feed(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bool:
@@ -171,7 +189,7 @@ def _judge(path: Path, head: bytes, *, valid: bool, sample: bytes) -> str:
     controls = len(_CONTROL.findall(head))
     if valid and controls <= max(1, 0.1 * len(head)):
         return "utf-8"
-    wide = _wide_encoding(head) if b"\0" in head else None
+    wide = (_wide_encoding(head) if b"\0" in head else None) or _wide_script(head)
     if wide:
         return wide
     if valid or b"\0" in head or controls > 0.02 * len(head):
@@ -206,28 +224,48 @@ def _is_text(data: bytes, encoding: str) -> bool:
     return strange <= len(text) * 0.02
 
 
+def _wide_script(head: bytes) -> str | None:
+    """UTF-16 without a mark in a script whose letters have few zeros, such as Chinese.
+
+    Other bytes become rare letters of many scripts when they are read in pairs.
+    """
+    if len(head) % 2 or len(head) < _LEAST_WIDE:
+        return None
+    for encoding in ("utf-16-le", "utf-16-be"):
+        try:
+            text = codecs.getincrementaldecoder(encoding)().decode(head)
+        except UnicodeDecodeError:
+            continue
+        rare = min(text.encode(script, "replace").count(b"?") for script in _SCRIPTS) - text.count("?")
+        if rare <= len(text) * 0.03 and _is_text(head, encoding):
+            return encoding
+    return None
+
+
 def _guess(sample: bytes) -> str | None:
     """The likeliest encoding of lines that are not valid UTF-8.
 
-    Broken characters do not make UTF-8 another encoding: text in others is hardly ever valid in passing. Western text
-    is settled here, because statistics over a few accents mistake it for its neighbours; everything else is left to
-    charset-normalizer.
+    Broken characters do not make UTF-8 another encoding: text in others is hardly ever valid in passing.
     """
     text = sample.decode("utf-8", errors="replace")
     if 2 * text.count("\ufffd") <= sum(char > "\x7f" for char in text):
         return "utf-8"
-    if _looks_western(sample):
-        return "cp1252"
-    from charset_normalizer import from_bytes
+    from chardet import detect
 
-    best = from_bytes(sample, cp_isolation=list(_CANDIDATES), preemptive_behaviour=False).best()
-    return best.encoding if best else None
+    candidates = _LATIN if _letters_stand_alone(sample) else (*_LATIN, *_OTHERS)
+    found = detect(sample, include_encodings=candidates, compat_names=False, no_match_encoding="ascii")["encoding"]
+    if found == "cp1250" and _is_latin2(sample):
+        found = "iso8859-2"
+    return found if found and found != "ascii" and _is_text(sample, found) else None
 
 
-def _looks_western(sample: bytes) -> bool:
-    """Letters with accents stand alone among plain ones, and in cp1252 nearly all are those of a Western language."""
-    high = _HIGH.findall(sample)
-    count = sum(map(len, high))
-    in_runs = sum(len(run) for run in high if len(run) > 2)
-    text = b"".join(high).decode("cp1252", errors="replace")
-    return in_runs <= 0.2 * count and sum(char in _WESTERN for char in text) >= 0.95 * count
+def _is_latin2(sample: bytes) -> bool:
+    """Whether letters of iso8859-2 stand where cp1250 has signs in the middle of words."""
+    inside = (len(_SIGN_IN_WORD.findall(sample.decode(name, "replace"))) for name in ("cp1250", "iso8859-2"))
+    return _C1.search(sample) is None and next(inside) > next(inside)
+
+
+def _letters_stand_alone(sample: bytes) -> bool:
+    """Whether what is not ASCII stands among letters that are, as in languages written with Latin letters."""
+    runs = list(map(len, _HIGH.findall(sample)))
+    return sum(run for run in runs if run > 2) <= 0.2 * sum(runs)

@@ -170,8 +170,8 @@ def test_a_pipe_is_never_opened(tmp_path, problem_of):
 
 def test_unreadable_bytes_in_no_known_encoding(tmp_path, problem_of):
     file = tmp_path / "odd.txt"
-    file.write_bytes(b"\x81\x8d\x8f\x90\x9d\xff\xfe\x81\x8d" * 50)
-    assert "save it as UTF-8" in problem_of(file) or "looks binary" in problem_of(file)
+    file.write_bytes(b"a\x81b c\x8dd e\x8f" * 50)
+    assert "save it as UTF-8" in problem_of(file)
 
 
 @pytest.mark.parametrize("name", ["naïve.txt", "граница.txt", "边界层.txt", "حدود.txt", "🙂.txt", "a b'c\"d.txt"])
