@@ -58,9 +58,8 @@ class Blocks:
 
     def edges(self, low: int, high: int) -> Iterator[int]:
         """Where in ``low … high`` blocks begin and end."""
-        for block in self._blocks[max(0, bisect_right(self._starts, low) - 1) :]:
-            if block.start > high:
-                return
+        for number in range(max(0, bisect_right(self._starts, low) - 1), bisect_right(self._starts, high)):
+            block = self._blocks[number]
             yield from (place for place in (block.start, block.end) if low <= place <= high)
 
 

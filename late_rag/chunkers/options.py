@@ -23,7 +23,7 @@ class ChunkingOptions:
     """How documents are split; recorded in the collection as :meth:`to_json` gives it."""
 
     kind: str = "auto"
-    """"auto" (Markdown sections for Markdown, HTML and DOCX, else recursive), "recursive", "markdown" or "whole"."""
+    """"auto" (Markdown sections where the text is Markdown, else recursive), "recursive", "markdown" or "whole"."""
 
     max_tokens: int | None = None
     """Tokens of a chunk with what stands in front of it; None is all that the encoder takes in one pass."""
@@ -35,7 +35,7 @@ class ChunkingOptions:
     """Tokens at the end of a chunk that the next of the same section repeats, at most half of what fits."""
 
     headings: bool = True
-    """Whether the headings above a chunk (else the document's title) are encoded in front of it."""
+    """Whether the headings above a chunk (else the title), and the header of its table, are encoded in front of it."""
 
     embed_metadata: tuple[str, ...] = ()
     """Keys of metadata that are encoded in front of the chunk, each as a line ``key: value``."""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from late_rag.chunkers.sections import sections
+from late_rag.chunkers.sections import LONGEST_TITLE, readable_sections, sections
 from late_rag.headings import headings
 
 
@@ -120,3 +120,28 @@ def test_a_skipped_level_is_no_gap_in_the_path():
 
 def test_an_empty_heading_is_left_out_of_the_path():
     assert [part.headings for part in sections("#\n## B\ntext")] == [("B",)]
+
+
+def test_readable_sections_leave_no_heading_alone():
+    text = "before\n# A\n## B\ntext\n### C\n## D\n### E\n# F\ntext\n# G"
+    found = [(text[part.start : part.end], part.headings, part.above) for part in readable_sections(text)]
+    assert found == [
+        ("before\n", (), ()),
+        ("# A\n## B\ntext\n", ("A", "B"), ()),
+        ("### C\n## D\n### E\n# F\ntext\n", ("F",), ()),
+        ("# G", ("G",), ()),
+    ]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(LINES), max_size=12).map("\n".join))
+def test_readable_sections_are_the_whole_text_and_have_text_below_their_headings(text):
+    parts = list(readable_sections(text))
+    assert "".join(text[part.start : part.end] for part in parts) == text
+    assert all(part.headings[: len(part.above)] == part.above for part in parts)
+    assert all(text[part.body : part.end].strip() for part in parts[:-1] if part.headings)
+
+
+def test_a_heading_of_any_length_costs_no_more_than_a_long_one():
+    (section,) = sections("# " + "a" * 100_000)
+    assert section.headings == ("a" * LONGEST_TITLE,)
