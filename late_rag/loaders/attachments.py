@@ -26,7 +26,7 @@ def attached_documents(
         data: the bytes of the attachment.
         name: what it is called; kept as ``metadata["attachment"]``.
         key: of its document in the file that holds it.
-        metadata: more of it, for each document.
+        metadata: more of it, for each document that does not have it itself.
         options: as for the file that holds it.
         extension: the loader's, where the name has none that is known.
     """
@@ -43,7 +43,7 @@ def attached_documents(
         elif item[1].text and not item[1].text.isspace():
             found = True
             inner, document = item
-            kept = replace(document, metadata={**document.metadata, "attachment": name, **metadata}, media=())
+            kept = replace(document, metadata={"attachment": name, **metadata, **document.metadata}, media=())
             yield f"{key}/{inner}".rstrip("/"), kept
     if not found:
         yield Omission(f"attachment {name!r}: has no text", lost=LOADERS[suffix].name != "ImageLoader")

@@ -14,7 +14,7 @@ from typing import ClassVar
 from late_rag.errors import LoadError
 from late_rag.loaders.attachments import attached_documents
 from late_rag.loaders.decoding import signature
-from late_rag.loaders.mail_headers import RawHeaders, file_name, header, message_metadata
+from late_rag.loaders.mail_headers import RawHeaders, file_name, header, known_extension, message_metadata
 from late_rag.loaders.mail_parts import Contents, page_of, payload, walk
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
@@ -163,7 +163,7 @@ class _Reading:
         elif name.lower().endswith(".mbox"):
             yield Omission(f"attachment {name!r}: a mail folder inside a mail is not read")
         else:
-            extension = ".txt" if part.get_content_maintype() == "text" else ""
+            extension = known_extension(part)
             key = self._key(name)
             yield from attached_documents(payload(part), name, key, metadata, self._options, extension=extension)
 

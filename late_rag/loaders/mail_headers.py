@@ -16,6 +16,7 @@ from email.utils import getaddresses, parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
+from late_rag.backends import LOADERS
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import decode
 
@@ -87,6 +88,12 @@ def file_name(part: Message, path: Path) -> str:
         return f"{stem[:150]}{dot}{extension[:20]}"
     kind = part.get_content_type()
     return f"{kind.partition('/')[0]}{_KINDS.guess_extension(kind) or ''}"
+
+
+def known_extension(part: Message) -> str:
+    """The extension of a part's type, where a loader reads it; empty where none does."""
+    extension = _KINDS.guess_extension(part.get_content_type()) or ""
+    return extension if extension in LOADERS else ".txt" if part.get_content_maintype() == "text" else ""
 
 
 def _decoded(data: bytes, path: Path) -> str:

@@ -115,6 +115,14 @@ def test_attachments_are_documents_by_their_loaders(tmp_path):
     assert [document.id for document in parts(write(tmp_path, message))[0]] == [document.id for document in documents]
 
 
+def test_a_type_stands_in_for_an_extension_and_own_values_for_those_of_the_mail(tmp_path):
+    message = mail(Date="Mon, 02 Jan 2023 10:00:00 +0000")
+    message.add_attachment(b"text,date\nrow one,1999-01-01\n", maintype="text", subtype="csv", filename="table")
+    documents, omissions = parts(write(tmp_path, message))
+    assert omissions == []
+    assert (documents[1].text, documents[1].metadata["date"]) == ("row one", "1999-01-01")
+
+
 def test_keys_name_the_attachment(tmp_path):
     message = mail()
     for words in ("one", "two"):
