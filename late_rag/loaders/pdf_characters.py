@@ -62,6 +62,8 @@ class Characters:
         self.area: Area = area or page.get_bbox()
         self._text = page.get_textpage()
         self._numbers = [ctypes.c_double() for _ in range(4)]
+        self._places = [ctypes.byref(number) for number in self._numbers]
+        self._origins: dict[int, tuple[float, float]] = {}
         self._rectangle = raw.FS_RECTF()
         self.turn = page.get_rotation() // 90 % 4
         self.units = self._units()
@@ -104,7 +106,7 @@ class Characters:
         return abs(quarters - round(quarters)) < _STRAIGHT
 
     def _quarters(self, index: int) -> float:
-        angle: float = self._raw.FPDFText_GetCharAngle(self._text, index)
+        angle: float = self._raw.FPDFText_GetCharAngle(self._text.raw, index)
         return -angle / (math.pi / 2)
 
     def run_of(self, line: Line) -> int | None:
@@ -120,14 +122,16 @@ class Characters:
 
     def origin(self, index: int) -> tuple[float, float]:
         """Where a character begins on its baseline."""
-        x, y = self._numbers[:2]
-        self._raw.FPDFText_GetCharOrigin(self._text, index, x, y)
-        return _turned(x.value, y.value, self.turn)
+        found = self._origins.get(index)
+        if found is None:
+            self._raw.FPDFText_GetCharOrigin(self._text.raw, index, *self._places[:2])
+            found = self._origins[index] = _turned(self._numbers[0].value, self._numbers[1].value, self.turn)
+        return found
 
     def box(self, index: int) -> Box:
         """The place of a character by its font, whatever its form."""
         found = self._rectangle
-        self._raw.FPDFText_GetLooseCharBox(self._text, index, found)
+        self._raw.FPDFText_GetLooseCharBox(self._text.raw, index, found)
         return _box(found.left, found.right, found.bottom, found.top, self.turn)
 
     def count_runs(self) -> int:
@@ -137,17 +141,16 @@ class Characters:
 
     def runs(self) -> list[Box]:
         """Where these pieces stand, in the order of the characters."""
-        numbers, text, place = self._numbers, self._text.raw, self._raw.FPDFText_GetRect
+        (left, top, right, bottom), text, rectangle = self._numbers, self._text.raw, self._raw.FPDFText_GetRect
         boxes = []
         for number in range(self.count_runs()):
-            place(text, number, *numbers)
-            left, top, right, bottom = (number.value for number in numbers)
-            boxes.append(_box(left, right, bottom, top, self.turn))
+            rectangle(text, number, *self._places)
+            boxes.append(_box(left.value, right.value, bottom.value, top.value, self.turn))
         return boxes
 
     def share_without_map(self, indexes: Sequence[int]) -> float:
         """Of these characters, how many have no Unicode character that the font tells."""
-        unknown = sum(self._raw.FPDFText_HasUnicodeMapError(self._text, index) == 1 for index in indexes)
+        unknown = sum(self._raw.FPDFText_HasUnicodeMapError(self._text.raw, index) == 1 for index in indexes)
         return unknown / len(indexes) if indexes else 0.0
 
     def _units(self) -> str:
@@ -158,13 +161,13 @@ class Characters:
         return _HYPHENS.sub(lambda found: self._hyphen(found.start()), text) if _HYPHEN in text else text
 
     def _unit(self, index: int) -> str:
-        code = self._raw.FPDFText_GetUnicode(self._text, index)
+        code = self._raw.FPDFText_GetUnicode(self._text.raw, index)
         if code in (_HYPHEN_CODE, ord(_HYPHEN)):
             return self._hyphen(index)
         return " " if code > 0x10FFFF or chr(code) in (LEFT_OUT, DIVIDED) else chr(code)
 
     def _hyphen(self, index: int) -> str:
-        return DIVIDED if self._raw.FPDFText_IsHyphen(self._text, index) == 1 else " "
+        return DIVIDED if self._raw.FPDFText_IsHyphen(self._text.raw, index) == 1 else " "
 
     def _keep_to_page(self) -> None:
         """Leaves out what stands outside the part of the page that is shown."""
@@ -182,9 +185,8 @@ class Characters:
 
     def _inside(self, index: int) -> bool:
         left, bottom, right, top = self.area
-        found = self._numbers
-        self._raw.FPDFText_GetCharBox(self._text, index, *found)
-        box_left, box_right, box_bottom, box_top = (number.value for number in found)
+        self._raw.FPDFText_GetCharBox(self._text.raw, index, *self._places)
+        box_left, box_right, box_bottom, box_top = (number.value for number in self._numbers)
         return box_left <= right and box_right >= left and box_bottom <= top and box_top >= bottom
 
 

@@ -123,9 +123,17 @@ def _rows(characters: Characters, lines: list[Line]) -> list[Row]:
 
 
 def _between(characters: Characters, line: Line, following: Line, gap: float) -> str:
-    spaced = line.last + 1 < line.end or following.start < following.first
-    mark = unicodedata.category(characters.units[following.first]) == "Mn"
-    return "" if spaced or mark or gap <= _SPACE else " "
+    """What stands between a line and the rest of it: no blank where one stands already, or letters touch.
+
+    A superscript that touches a letter or number is apart from it all the same: 10² is not 102.
+    """
+    units = characters.units
+    before, after = units[line.last], units[following.first]
+    if line.last + 1 < line.end or following.start < following.first or unicodedata.category(after) == "Mn":
+        return ""
+    drop = abs(characters.origin(line.last)[1] - characters.origin(following.first)[1])
+    raised = drop > _LEAST_DROP and before.isalnum() and after.isalnum()
+    return " " if raised or gap > _SPACE else ""
 
 
 def _gap(characters: Characters, line: Line, following: Line) -> float | None:

@@ -107,15 +107,17 @@ class _Vocabulary:
     def __init__(self, pages: Iterable[str]) -> None:
         self._words: set[str] = set()
         for page in pages:
-            for found in _WORDS.finditer(page):
-                self._add(found.group().lower())
+            for word in set(_WORDS.findall(page.lower())):
+                self._add(word)
 
     def _add(self, word: str) -> None:
         if DIVIDED in word:
             return
-        parts = word.split("-")
-        self._words.update(parts)
-        self._words.update(f"{left}-{right}" for left, right in pairwise(parts))
+        self._words.add(word)
+        if "-" in word:
+            parts = word.split("-")
+            self._words.update(parts)
+            self._words.update(f"{left}-{right}" for left, right in pairwise(parts))
 
     @cached_property
     def _english(self) -> Mapping[str, int]:
