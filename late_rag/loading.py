@@ -27,7 +27,7 @@ PARTS = {
 
 @dataclass(frozen=True)
 class RecordFields:
-    """Which fields of a record are what, for CSV, JSON and JSONL."""
+    """Which fields of a record are what, for CSV, JSON and JSONL; a name stands for itself, else in any case."""
 
     text: str | tuple[str, ...] | None = None
     """The field that is searched, or several that are joined by line breaks; None is the first of text, content, body
@@ -52,15 +52,32 @@ class RecordFields:
             object.__setattr__(self, name, names)
 
     def text_fields(self, record: Mapping[str, Any]) -> tuple[str, ...]:
-        """The fields of this record that are its text; none where it has none of them."""
+        """The fields of this record that are its text, as they are called in it; none where it has none of them."""
         if self.text is None:
-            return tuple(name for name in TEXT_FIELDS if name in record)[:1]
-        wanted = (self.text,) if isinstance(self.text, str) else self.text
-        return tuple(name for name in wanted if name in record)
+            first = next(_found(TEXT_FIELDS, record), None)
+            return () if first is None else (first,)
+        return tuple(dict.fromkeys(_found((self.text,) if isinstance(self.text, str) else self.text, record)))
 
     def key_field(self, record: Mapping[str, Any]) -> str | None:
         """The field of this record that is its key."""
-        return next((name for name in (KEY_FIELDS if self.key is None else (self.key,)) if name in record), None)
+        return next(_found(KEY_FIELDS if self.key is None else (self.key,), record), None)
+
+    def metadata_fields(self, record: Mapping[str, Any]) -> tuple[str, ...]:
+        """The fields of this record that become metadata, unless they are its text or key."""
+        return tuple(record) if self.metadata is None else tuple(dict.fromkeys(_found(self.metadata, record)))
+
+
+def _found(wanted: Iterable[str], record: Mapping[str, Any]) -> Iterator[str]:
+    """The names of this record that are meant: the very name, or else the first of the same letters."""
+    same: dict[str, str] | None = None
+    for name in wanted:
+        if name in record:
+            yield name
+            continue
+        if same is None:
+            same = {other.casefold(): other for other in reversed(list(record))}
+        if name.casefold() in same:
+            yield same[name.casefold()]
 
 
 @dataclass(frozen=True)

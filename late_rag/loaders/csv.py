@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 from late_rag.errors import LoadError
+from late_rag.loaders.csv_rows import Rows, Style
 from late_rag.loaders.decoding import open_text
-from late_rag.loaders.records import documents
+from late_rag.loaders.records import Record, documents, without_text
 from late_rag.loading import LoadOptions, RecordFields
-from late_rag.types import Document
+from late_rag.types import Document, Omission
 
 _DELIMITERS = ",;\t|"
+_ONE_COLUMN = "\uffff"
+"""The delimiter of tables of one column: a character that no text has."""
+
 _SAMPLE_ROWS = 50
-_LONGEST_CELL = 2**31 - 1
+_SAMPLE_CHARACTERS = 1 << 18
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\r\n])"?[\r\n]*', re.IGNORECASE)
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9]\d{0,14})\.\d{1,15}")
 
@@ -28,55 +31,87 @@ class CsvLoader:
 
     records: ClassVar[bool] = True
 
-    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
         mime_type = "text/tab-separated-values" if path.suffix.lower() == ".tsv" else "text/csv"
         yield from documents(path, self._read(path, options.fields), options.fields, mime_type)
 
-    def _read(self, path: Path, fields: RecordFields) -> Iterator[Mapping[str, Any]]:
-        csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))  # documents are longer than its 131,072
-        delimiter = _delimiter(path)
+    def _read(self, path: Path, fields: RecordFields) -> Iterator[Record]:
         with open_text(path, newline="") as file:
-            rows = csv.reader(file, delimiter=delimiter)
-            try:
-                names = _header(next(rows, []))
-                for row in rows:
-                    if row:
-                        yield self._record(names, row, fields)
-            except csv.Error as error:
-                raise LoadError(f"{path}: line {rows.line_num}: is not CSV: {error}") from error
-
-    def _record(self, names: list[str], row: list[str], fields: RecordFields) -> Mapping[str, Any]:
-        more = range(len(names) + 1, len(row) + 1)
-        cells = (cell.replace("\r\n", "\n") for cell in row)
-        record = dict(zip([*names, *(f"column_{number}" for number in more)], cells, strict=False))
-        kept = {*fields.text_fields(record), fields.key_field(record)}
-        return {name: cell if name in kept else _value(cell) for name, cell in record.items()}
+            rows = iter(_rows(file))
+            header_line, cells = next(rows, (1, []))
+            names = _header(cells)
+            for number, row in rows:
+                record = Record(f"line {number}", _record(names, row, fields))
+                if not fields.text_fields(record.values) and not fields.text_fields(dict.fromkeys(names)):
+                    raise LoadError(f"{path}: the header (line {header_line}) {without_text(names, fields)}")
+                yield record
 
 
-def _delimiter(path: Path) -> str:
+def _rows(file: IO[str]) -> Rows:
+    """The rows of an open file, in the dialect that its first ones show."""
+    sample = _sample(file)
+    separator = _SEPARATOR_LINE.fullmatch(sample[0]) if sample else None
+    begin = 1 if separator else 0
+    complete = sample[begin:-1] if len(sample) > begin + 1 else sample[begin:]
+    delimiter = separator[1] if separator else _delimiter(complete)
+    first = Rows(complete, delimiter)
+    header = next(iter(first), (0, []))[1]
+    for _ in first:  # until a row shows how cells are written
+        if first.style != Style():
+            break
+    style = Style(first.style.skip_space or _is_spaced(header), first.style.backslash)
+    return Rows(chain(sample[begin:], file), delimiter, style, lines_before=begin)
+
+
+def _sample(file: IO[str]) -> list[str]:
+    lines, length = list[str](), 0
+    for line in file:
+        lines.append(line)
+        length += len(line)
+        if length > _SAMPLE_CHARACTERS:
+            break
+    return lines
+
+
+def _delimiter(lines: list[str]) -> str:
     """The delimiter that gives the most of the first rows as many cells as the header has, if more than one."""
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    with open_text(path, newline="") as file:
-        lines = list(islice(file, _SAMPLE_ROWS))
+    widths = {
+        mark: [len(cells) for _, (_, cells) in zip(range(_SAMPLE_ROWS), Rows(lines, mark), strict=False)]
+        for mark in _DELIMITERS
+    }
+    found = [mark for mark, counts in widths.items() if counts and counts[0] > 1]
+    if len(found) < 2:
+        return found[0] if found else _ONE_COLUMN
+    return max(found, key=lambda mark: (widths[mark].count(widths[mark][0]), widths[mark][0]))
 
-    def fit(delimiter: str) -> tuple[int, int]:
-        widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
-        width = widths[0] if widths else 0
-        return (sum(other == width for other in widths), width) if width > 1 else (0, 0)
 
-    return max(_DELIMITERS, key=fit)
+def _is_spaced(header: list[str]) -> bool:
+    """Whether a space follows every delimiter of the header, as in ``id, text``: it is no part of the cells then."""
+    return len(header) > 1 and all(cell.startswith(" ") and cell.strip() for cell in header[1:])
 
 
 def _header(cells: list[str]) -> list[str]:
     """Names of the columns, each once: ``column_3`` where there is none, ``name_2`` where it was there before."""
     names = [cell.strip() or f"column_{number}" for number, cell in enumerate(cells, start=1)]
-    count = Counter[str]()
+    given, count = set(names), dict.fromkeys(names, 1)
+    seen = set[str]()
     for position, name in enumerate(names):
-        count[name] += 1
-        if count[name] > 1:
-            names[position] = f"{name}_{count[name]}"
+        if name in seen:
+            while (other := f"{name}_{count[name] + 1}") in given:
+                count[name] += 1
+            given.add(other)
+            names[position] = other
+        seen.add(name)
     return names
+
+
+def _record(names: list[str], row: list[str], fields: RecordFields) -> Mapping[str, Any]:
+    """The cells by name; those beyond the header get names as columns without one."""
+    if len(row) > len(names):
+        names = _header([*names, *[""] * (len(row) - len(names))])
+    record = {name: cell.replace("\r\n", "\n") for name, cell in zip(names, row, strict=False)}
+    kept = {*fields.text_fields(record), fields.key_field(record)}
+    return {name: cell if name in kept else _value(cell) for name, cell in record.items()}
 
 
 def _value(cell: str) -> str | int | float | None:

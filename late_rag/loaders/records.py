@@ -1,45 +1,115 @@
-"""Files of records: each becomes a document with a key of its own."""
+"""Files of records: each becomes a document with a key of its own, or is named with the reason why it cannot."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from late_rag.errors import LoadError
+from late_rag.errors import InputError
 from late_rag.loading import TEXT_FIELDS, RecordFields
-from late_rag.types import Document, canonical_json, digest
+from late_rag.metadata import check
+from late_rag.types import Document, Omission, canonical_json, digest
 
 logger = logging.getLogger(__name__)
 
 _LARGEST_INTEGER = 2**63 - 1
+_MOST_NAMES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a file says of one record.
+
+    ``place`` is where it stands, for messages; ``key`` is its key where that is none of its fields.
+    """
+
+    place: str
+    values: Mapping[str, Any]
+    key: str | None = None
+
+
+class BadRecordError(Exception):
+    """Why a record cannot become a document."""
 
 
 def documents(
-    path: Path, records: Iterable[Mapping[str, Any]], fields: RecordFields, mime_type: str
-) -> Iterator[tuple[str, Document]]:
-    """Key and document of each record.
+    path: Path, records: Iterable[Record | Omission], fields: RecordFields, mime_type: str
+) -> Iterator[tuple[str, Document] | Omission]:
+    """Key and document of each record, or what is wrong with it; omissions are passed on.
 
     The key is that of the record, else the hash of its content; when it comes again it gets ``#2``, ``#3``, … so that
-    nothing is lost. Metadata has ``row``, which counts records from 1, unless a field of the record is called so.
-
-    Raises:
-        LoadError: a record without any of the fields that are its text.
+    nothing is lost. Metadata has ``row``, which counts records from 1, those that cannot be read too, unless a field
+    of the record is called so; a field called ``mime_type``, which says how the text is split, is ``mime_type_2``.
     """
-    keys = _UniqueKeys(path)
-    for row, raw in enumerate(records, start=1):
-        record = _clean(raw)
-        names = fields.text_fields(record)
-        if not names:
-            wanted = " or ".join((fields.text,) if isinstance(fields.text, str) else fields.text or TEXT_FIELDS)
-            raise LoadError(f"{path}: record {row} has no field {wanted} for its text; it has {', '.join(record)}")
-        key_field = fields.key_field(record)
-        text = "\n".join(_text(record[name]) for name in names if record[name] is not None)
-        kept = record if fields.metadata is None else {n: record[n] for n in fields.metadata if n in record}
-        rest = {name: value for name, value in kept.items() if name not in names and name != key_field}
-        key = keys.unique(record.get(key_field) if key_field else None, record)
-        yield key, Document(text=text, metadata={"mime_type": mime_type, "row": row, **rest})
+    keys, row = _UniqueKeys(path), 0
+    for item in records:
+        if isinstance(item, Omission):
+            row += item.lost
+            yield item
+            continue
+        row += 1
+        yield _document_or_reason(item, fields, {"mime_type": mime_type, "row": row}, keys)
+
+
+def _document_or_reason(
+    record: Record, fields: RecordFields, known: Mapping[str, Any], keys: _UniqueKeys
+) -> tuple[str, Document] | Omission:
+    try:
+        return _document(record, fields, known, keys)
+    except BadRecordError as error:
+        return Omission(f"{record.place}: {error}")
+    except RecursionError:
+        return Omission(f"{record.place}: has lists and objects that are nested too deep")
+
+
+def without_text(names: Iterable[str], fields: RecordFields) -> str:
+    """The reason that none of a record's fields is its text, and what to do."""
+    wanted = " or ".join((fields.text,) if isinstance(fields.text, str) else fields.text or TEXT_FIELDS)
+    known = list(names)
+    more = f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
+    has = ", ".join(name[:80] for name in known[:_MOST_NAMES]) + more
+    return (
+        f"has no field {wanted} for its text; it has {has or 'no fields'}; "
+        "name the field that is its text with --text-field (in Python with RecordFields(text=…))"
+    )
+
+
+def _document(
+    record: Record, fields: RecordFields, known: Mapping[str, Any], keys: _UniqueKeys
+) -> tuple[str, Document]:
+    values = _clean(record.values)
+    names = fields.text_fields(values)
+    if not names:
+        raise BadRecordError(without_text(values, fields))
+    key_field = fields.key_field(values) if record.key is None else None
+    apart = {*names, key_field}
+    metadata = {name: values[name] for name in fields.metadata_fields(values) if name not in apart}
+    if "mime_type" in metadata:
+        metadata[_free("mime_type", metadata)] = metadata.pop("mime_type")
+    metadata = {**known, **metadata}
+    try:
+        check(metadata)
+    except InputError as error:
+        raise BadRecordError(f"its metadata cannot be stored: {error}") from error
+    key = values[key_field] if key_field else record.key
+    return keys.unique(key, values), Document(text=_joined(values, names), metadata=metadata)
+
+
+def _joined(values: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    texts = [_text(values[name]) for name in names if values[name] is not None]
+    if not texts:
+        raise BadRecordError(f"its text is null (field {', '.join(names)})")
+    return "\n".join(texts)
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    number = 2
+    while f"{name}_{number}" in taken:
+        number += 1
+    return f"{name}_{number}"
 
 
 class _UniqueKeys:
@@ -56,15 +126,20 @@ class _UniqueKeys:
         if count == 1:
             return key
         if named and count == 2:
-            logger.warning("%s: the key %r comes more than once", self._path, key)
+            logger.warning("%s: the key %.80r comes more than once", self._path, key)
         while self._seen(candidate := f"{key}#{count}") > 1:
             count += 1
+        self._count[_short(key)] = count  # so that no number is tried twice
         return candidate
 
     def _seen(self, key: str) -> int:
-        short = bytes.fromhex(digest(key))
+        short = _short(key)
         self._count[short] = self._count.get(short, 0) + 1
         return self._count[short]
+
+
+def _short(key: str) -> bytes:
+    return bytes.fromhex(digest(key))
 
 
 def _text(value: Any) -> str:
@@ -74,7 +149,7 @@ def _text(value: Any) -> str:
 def _clean(value: Any) -> Any:
     """The value as it can be stored: no NUL or lone surrogate in a text, integers of more than 64 bits as texts."""
     if isinstance(value, str):
-        return value.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+        return value if value.isascii() and "\0" not in value else _storable(value)
     if isinstance(value, Mapping):
         return {_clean(str(key)): _clean(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -82,3 +157,7 @@ def _clean(value: Any) -> Any:
     if isinstance(value, int) and not -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER:
         return str(value)
     return value
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")

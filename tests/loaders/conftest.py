@@ -82,3 +82,15 @@ def problem_of() -> Callable[..., str]:
         return message.removeprefix(f"{path}: ")
 
     return read
+
+
+@pytest.fixture
+def outcome_of() -> Callable[..., tuple[list[Document], list[str], str]]:
+    """Loads one file and gives its documents, what of it is lost, and its error ("" where there is none)."""
+
+    def read(path: Path, **options: object) -> tuple[list[Document], list[str], str]:
+        (file,) = load(path, **options)
+        documents = list(file.documents)
+        return documents, [gap.what for gap in file.omissions if gap.lost], str(file.error or "")
+
+    return read

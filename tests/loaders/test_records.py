@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import tracemalloc
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -58,12 +56,64 @@ def test_fields_that_cannot_be():
         RecordFields(text=(1,))  # type: ignore[arg-type]
 
 
-def test_a_record_without_text_is_an_error(tmp_path, problem_of):
-    file = jsonl(tmp_path / "a.jsonl", {"text": "x"}, {"name": "n", "size": 3})
-    assert problem_of(file) == "record 2 has no field text or content or body for its text; it has name, size"
-    assert (
-        problem_of(file, fields=RecordFields(text="answer")) == "record 1 has no field answer for its text; it has text"
+NAME_IT = "; name the field that is its text with --text-field (in Python with RecordFields(text=…))"
+
+
+def test_a_record_without_text_costs_that_record_only(tmp_path, outcome_of):
+    file = jsonl(tmp_path / "a.jsonl", {"text": "x"}, {"name": "n", "size": 3}, {"text": None}, {"text": "y"})
+    documents, lost, error = outcome_of(file)
+    assert [document.text for document in documents] == ["x", "y"]
+    assert [document.metadata["row"] for document in documents] == [1, 4]
+    assert error == ""
+    assert lost == [
+        f"line 2: has no field text or content or body for its text; it has name, size{NAME_IT}",
+        "line 3: its text is null (field text)",
+    ]
+    _, _, error = outcome_of(file, fields=RecordFields(text="answer"))
+    assert f"line 1: has no field answer for its text; it has text{NAME_IT}" in error
+
+
+def test_fields_match_in_any_case(tmp_path, records_of):
+    file = jsonl(tmp_path / "a.jsonl", {"ID": "k", "Text": "one", "Year": 1}, {"id": "m", "TEXT": "no", "text": "two"})
+    first, second = records_of(file)
+    assert (first.text, second.text) == ("one", "two")
+    assert first.id == digest(tmp_path.as_posix(), "a.jsonl", "k")
+    assert second.metadata["TEXT"] == "no"
+    file = jsonl(tmp_path / "b.jsonl", {"Text": "one", "Year": 1})
+    (document,) = records_of(file, fields=RecordFields(text="YEAR", metadata=("text", "year")))
+    assert document.text == "1"
+    assert document.metadata == {"mime_type": "application/jsonl", "row": 1, "Text": "one"}
+
+
+def test_a_field_called_as_ours_changes_nothing_else(tmp_path, records_of):
+    file = jsonl(
+        tmp_path / "a.jsonl",
+        {"text": "# a\n\nb", "mime_type": "text/html", "mime_type_2": 2, "row": 9, "heading": "H", "page": 3},
     )
+    (document,) = records_of(file)
+    assert document.metadata == {
+        "mime_type": "application/jsonl",
+        "row": 9,
+        "mime_type_2": 2,
+        "mime_type_3": "text/html",
+        "heading": "H",
+        "page": 3,
+    }
+
+
+def test_metadata_that_cannot_be_stored_costs_its_record_only(tmp_path, outcome_of):
+    deep = "[" * 600 + "]" * 600
+    (tmp_path / "a.jsonl").write_text(f'{{"text": "a"}}\n{{"text": "b", "d": {deep}}}\n{{"text": "c"}}\n')
+    documents, (what,), _ = outcome_of(tmp_path / "a.jsonl")
+    assert [document.text for document in documents] == ["a", "c"]
+    assert what.startswith("line 2: ")
+    assert "nested" in what
+
+
+def test_many_equal_keys_beside_their_numbered_names(tmp_path, records_of):
+    records = [{"id": f"a#{n}", "text": "x"} for n in range(2, 2000)] + [{"id": "a", "text": "y"}] * 2000
+    documents = records_of(jsonl(tmp_path / "a.jsonl", *records))
+    assert len({document.id for document in documents}) == len(records)
 
 
 def test_equal_records_and_keys_are_all_kept(tmp_path, records_of, caplog):
@@ -95,124 +145,15 @@ def test_what_cannot_be_stored_is_made_storable(tmp_path, records_of):
     assert document.metadata["deep"] == [{"?": " "}]
 
 
-def test_json_is_a_list_of_records_or_one(tmp_path, records_of):
-    file = tmp_path / "a.json"
-    file.write_text('[{"text": "one"}, "two"]')
-    assert [document.text for document in records_of(file)] == ["one", "two"]
-    file.write_text('{"body": {"a": 1}, "id": [1]}')
-    (document,) = records_of(file)
-    assert document.text == '{"a":1}'
-    assert document.metadata == {"mime_type": "application/json", "row": 1}
-    file.write_text("[]")
-    assert records_of(file) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "says"),
-    [
-        ("a.json", '[{"text": "x"}', "is not JSON: "),
-        ("a.json", "[3]", "record 1: a record is an object or a text, not int"),
-        ("a.json", "[" * 100_000, "is not JSON: "),
-        ("a.jsonl", '{"text": "x"}\n\n{"text": ', "line 3: is not JSON: "),
-        ("a.jsonl", "7\n", "line 1: a record is an object or a text, not int"),
-    ],
-)
-def test_broken_json(tmp_path, name, content, says):
-    (tmp_path / name).write_text(content)
-    (file,) = load(tmp_path)
-    documents = list(file.documents)
-    assert says in str(file.error)
-    assert len(documents) == (1 if name == "a.jsonl" and "x" in content else 0)
-
-
-def test_an_error_goes_when_the_file_is_mended(tmp_path):
+def test_a_reason_goes_when_the_file_is_mended(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "one"}\n{"text')
     (file,) = load(path)
     assert len(list(file.documents)) == 1
-    assert file.error
+    assert file.omissions
     path.write_text('{"text": "one"}\n{"text": "two"}')
     assert len(list(file.documents)) == 2
-    assert file.error is None
-
-
-def test_csv(tmp_path, records_of):
-    file = tmp_path / "a.csv"
-    file.write_bytes(
-        b"\xef\xbb\xbfid;text;year;price;note;zip\r\n"
-        b'1;"two\r\nlines; ""quoted""";2020;1.50;;00123\r\n'
-        b"\r\n2;plain;x;-3;a,b;7\r\n"
-    )
-    first, second = records_of(file)
-    assert first.text == 'two\nlines; "quoted"'
-    assert first.metadata == {
-        "mime_type": "text/csv",
-        "row": 1,
-        "year": 2020,
-        "price": 1.5,
-        "note": None,
-        "zip": "00123",
-    }
-    assert second.metadata == {"mime_type": "text/csv", "row": 2, "year": "x", "price": -3, "note": "a,b", "zip": 7}
-    assert second.id == digest(tmp_path.as_posix(), "a.csv", "2")
-
-
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_delimiters_are_told(tmp_path, records_of, delimiter):
-    file = tmp_path / "a.csv"
-    rows = [["title", "text"], ["One, two; three", "a|b"], ["x", "y, z"]]
-    with file.open("w", newline="") as out:
-        csv.writer(out, delimiter=delimiter).writerows(rows)
-    assert [document.text for document in records_of(file)] == ["a|b", "y, z"]
-
-
-def test_tsv_and_one_column(tmp_path, records_of):
-    (tmp_path / "a.tsv").write_text("text\tn\none, two\t1\n")
-    (document,) = records_of(tmp_path / "a.tsv")
-    assert (document.text, document.metadata["n"]) == ("one, two", 1)
-    (tmp_path / "b.csv").write_text("text\none two\nthree\n")
-    assert [document.text for document in records_of(tmp_path / "b.csv")] == ["one two", "three"]
-
-
-def test_ragged_rows_lose_nothing(tmp_path, records_of):
-    (tmp_path / "a.csv").write_text("text,a,,a\none,1,2,3,4,5\ntwo\n")
-    first, second = records_of(tmp_path / "a.csv")
-    assert first.metadata == {
-        "mime_type": "text/csv",
-        "row": 1,
-        "a": 1,
-        "column_3": 2,
-        "a_2": 3,
-        "column_5": 4,
-        "column_6": 5,
-    }
-    assert second.metadata == {"mime_type": "text/csv", "row": 2}
-
-
-def test_csv_with_a_long_cell_and_odd_encoding(tmp_path, records_of):
-    (tmp_path / "a.csv").write_bytes(("text,n\n" + "größe " * 50_000 + ",1\n").encode("cp1252"))
-    (document,) = records_of(tmp_path / "a.csv")
-    assert document.text == "größe " * 50_000
-
-
-def test_csv_without_a_text_column(tmp_path, problem_of):
-    (tmp_path / "a.csv").write_text("x,y\n1,2\n")
-    assert problem_of(tmp_path / "a.csv") == "record 1 has no field text or content or body for its text; it has x, y"
-
-
-def test_a_large_csv_is_read_row_by_row(tmp_path):
-    path = tmp_path / "big.csv"
-    with path.open("w") as out:
-        out.write("id,text\n")
-        for number in range(3_000):
-            out.write(f'{number},"{"words, " * 600}"\n')
-    (file,) = load(path)
-    tracemalloc.start()
-    try:
-        assert sum(1 for _ in file.documents) == 3_000
-        assert tracemalloc.get_traced_memory()[1] < path.stat().st_size
-    finally:
-        tracemalloc.stop()
+    assert not file.omissions
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,0 +1,255 @@
+"""JSON and JSON lines: records wherever they stand, and what is wrong with one costs that one only."""
+
+from __future__ import annotations
+
+import io
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from late_rag.loaders import RecordFields, load
+from late_rag.loaders.json_values import Values
+from late_rag.types import digest
+
+CASES = Path(__file__).parents[1] / "cases" / "json"
+
+
+def test_json_is_a_list_of_records_or_one(tmp_path, records_of):
+    file = tmp_path / "a.json"
+    file.write_text('[{"text": "one"}, "two"]')
+    assert [document.text for document in records_of(file)] == ["one", "two"]
+    file.write_text('{"body": {"a": 1}, "id": [1]}')
+    (document,) = records_of(file)
+    assert document.text == '{"a":1}'
+    assert document.metadata == {"mime_type": "application/json", "row": 1}
+    file.write_text("[]")
+    assert records_of(file) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "lost"),
+    [
+        ("array_named.jsonl", ["one", "two"], []),
+        ("jsonl_named.json", ["one", "two"], []),
+        ("wrapped.json", ["The pier is long", "The quay"], []),
+        ("dict_of_records.json", ["The pier is long", "The quay"], []),
+        ("chat.json", ["user: hello there\n\nassistant: general"], []),
+        ("bad_line.jsonl", ["one", "three"], ["line 2: is not JSON: Expecting ',' delimiter at character 21"]),
+        ("mixed.jsonl", ["one", "three"], ["line 2: has no field text or content or body"]),
+        ("nulltext.json", ["", "ok"], ["record 1 (line 1): its text is null (field text)"]),
+        ("trailing.json", ["x"], ["record 2 (line 1): is not JSON: there is nothing behind the last comma"]),
+        ("hugeint.json", ["x"], []),
+        ("bigint.json", ["x"], []),
+        ("deep90.json", ["x"], []),
+        ("dollar.json", ["x", "y", "z"], []),
+        ("dupkeys.json", ["second"], []),
+        ("hugefloat.json", ["x"], []),
+        ("idtypes.jsonl", ["int", "str", "float", "bool", "dict"], []),
+        ("listofstr.json", ["one about piers", "two about quays"], []),
+        ("nan.json", ["x"], []),
+        ("numtext.json", ["42", '["a","b"]', "true"], []),
+        ("scalar.json", ["just a text about piers"], []),
+        ("surrogate.json", ["bad ? half"], []),
+        ("u2028.jsonl", ["one\u2028two\x85three", "x"], []),
+        ("utf16.json", ["löng"], []),
+        ("bom.jsonl", ["one", "two"], []),
+    ],
+)
+def test_cases(name, texts, lost, outcome_of):
+    documents, found, error = outcome_of(CASES / name)
+    assert [document.text for document in documents] == texts
+    assert [what[: len(start)] for what, start in zip(found, lost, strict=True)] == lost
+    assert error == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("deep200.json", "record 1 (line 1): its metadata cannot be stored: d[0]"),
+        ("empty.json", "is empty"),
+        (
+            "emptyobj.json",
+            "line 1: has no field text or content or body for its text; it has no fields; name the field",
+        ),
+        (
+            "package.json",
+            "line 1: has no field text or content or body for its text; it has name, version, description",
+        ),
+    ],
+)
+def test_cases_that_are_told(name, says, problem_of):
+    assert problem_of(CASES / name).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.json", '{"text": "x"', "line 1: is not JSON: Expecting ',' delimiter at character 13"),
+        (
+            "a.json",
+            '{\n"text": "x",,\n}',
+            "line 1: is not JSON: Expecting property name enclosed in double quotes in line 2",
+        ),
+        ("a.json", " \n", "is not JSON: there is nothing in it but white space"),
+        ("a.json", "[3]", "record 1 (line 1): a record is an object or a text, not int"),
+        ("a.json", "7", "line 1: a record is an object or a text, not int"),
+        (
+            "a.json",
+            "[" * 100_000,
+            "nothing of it can be read; the first of 2 reasons: record 1 (line 1): has lists and",
+        ),
+        ("a.json", '{"a":' * 100_000, "line 1: has lists and objects that are nested too deep"),
+        ("a.jsonl", "7\n", "line 1: a record is an object or a text, not int"),
+        ("a.jsonl", "null\n", "line 1: a record is an object or a text, not null"),
+    ],
+)
+def test_broken_json(tmp_path, name, content, says, problem_of):
+    (tmp_path / name).write_text(content)
+    assert problem_of(tmp_path / name).startswith(says)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+@pytest.mark.parametrize(
+    ("content", "texts", "lost"),
+    [
+        ('[\n  {"text": "a"},\n  {"text": "b"\n  {"text": "c"}\n]', ["a", "c"], ["record 2 (line 3): is not JSON"]),
+        (
+            '[\n  {"text": "a"},\n  {"text": "b\n  },\n  {"text": "c"}\n]',
+            ["a", "c"],
+            ["record 2 (line 3): is not JSON"],
+        ),
+        ('[{"text": "a"}, {"text": 1,,}, {"text": "c"}]', ["a", "c"], ["record 2 (line 1): is not JSON"]),
+        ('[{"text": "a"}', ["a"], ["record 2 (line 1): is not JSON: the list that begins in line 1 is never closed"]),
+        ('{\n "text": "a"\n}\n{\n "text": "b"\n}\n', ["a", "b"], []),
+        ('{"text": "a"\n{"text": "b"}\n{"text": "c"}}\n', ["b"], ["line 1: is not JSON", "line 3: is not JSON"]),
+    ],
+)
+def test_one_bad_record_costs_that_record_only(tmp_path, name, content, texts, lost, outcome_of):
+    if name == "a.json" and lost[1:]:
+        texts = [*texts, "c"]  # the value is whole, and what is behind it is told
+    (tmp_path / name).write_text(content)
+    documents, found, error = outcome_of(tmp_path / name)
+    assert [document.text for document in documents] == texts
+    assert [what[: len(start)] for what, start in zip(found, lost, strict=True)] == lost
+    assert error == ""
+
+
+def test_what_stands_beside_a_list_of_records_is_left_out_and_told(tmp_path):
+    (tmp_path / "a.json").write_text('{"total": 1, "tags": ["x"], "data": [{"text": "a"}], "links": [{"href": "b"}]}')
+    (file,) = load(tmp_path)
+    assert [document.text for document in file.documents] == ["a"]
+    assert [(gap.what, gap.lost) for gap in file.omissions] == [
+        ("what stands beside the list data: total, tags, links", False)
+    ]
+
+
+def test_two_lists_of_records_are_told(tmp_path, problem_of):
+    (tmp_path / "a.json").write_text('{"a": [{"text": "a"}], "b": [{"text": "b"}]}')
+    assert "line 1: has no field text or content or body for its text; it has a, b;" in problem_of(tmp_path / "a.json")
+
+
+def test_the_names_of_records_are_their_keys(tmp_path, records_of):
+    (tmp_path / "a.json").write_text('{"k": {"text": "a", "id": 7}, "m": {"q": "b", "text": "c"}}')
+    first, second = records_of(tmp_path / "a.json")
+    assert first.id == digest(tmp_path.as_posix(), "a.json", "k")
+    assert first.metadata == {"mime_type": "application/json", "row": 1, "id": 7}
+    assert second.id == digest(tmp_path.as_posix(), "a.json", "m")
+
+
+def test_conversations(tmp_path, records_of):
+    parts = [{"type": "text", "text": "look"}, {"type": "image_url", "image_url": "…"}]
+    talks = [
+        {"id": 1, "messages": [{"role": "user", "content": parts}, {"role": "assistant", "content": None}]},
+        {"id": 2, "topic": "t", "conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "ho"}]},
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, talks)))
+    first, second = records_of(tmp_path / "a.jsonl")
+    assert first.text == "user: look"
+    assert second.text == "human: hi\n\ngpt: ho"
+    assert second.metadata == {"mime_type": "application/jsonl", "row": 2, "topic": "t"}
+    fields = RecordFields(text="topic", metadata=())
+    assert outcome_texts(tmp_path / "a.jsonl", fields) == ["t"]
+
+
+def outcome_texts(path, fields):
+    (file,) = load(path, fields=fields)
+    return [document.text for document in file.documents]
+
+
+def test_numbers_of_a_million_digits(tmp_path, records_of):
+    digits = "9" * 1_000_000
+    (tmp_path / "a.json").write_text(f'[{{"text": "a", "n": {digits}, "m": -1234567890123456789}}, {{"text": "b"}}]')
+    first, second = records_of(tmp_path / "a.json")
+    assert first.metadata["n"] == digits
+    assert first.metadata["m"] == -1234567890123456789
+    assert second.text == "b"
+
+
+def test_a_long_list_is_read_record_by_record(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([{"id": number, "text": "words, " * 600} for number in range(3_000)]))
+    (file,) = load(path)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in file.documents) == 3_000
+        assert tracemalloc.get_traced_memory()[1] < path.stat().st_size / 4
+    finally:
+        tracemalloc.stop()
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def test_objects_without_indentation_are_whole_wherever_reading_stops():
+    items = [{"text": "x", "inner": [{"a": "b" * 50}] * 3}] * 20
+    text = json.dumps(items, indent=0)
+    values = Values(Trickle(text), in_lines=False)
+    assert values.peek() == "["
+    values.skip()
+    assert [(value.value, value.problem) for value in values.elements()] == [(item, "") for item in items]
+
+
+class Trickle(io.StringIO):
+    """Gives few characters at a time, so that many places are once the end of what is read."""
+
+    def read(self, size: int | None = -1) -> str:
+        return super().read(7)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(ANYTHING, max_size=8), st.sampled_from([None, 1]), st.booleans())
+def test_values_are_those_of_the_whole_text(items, indent, ascii_only):
+    values = Values(Trickle(json.dumps(items, indent=indent, ensure_ascii=ascii_only)), in_lines=False)
+    assert values.peek() == "["
+    values.skip()
+    found = [(value.value, value.problem) for value in values.elements()]
+    plain = [_with_long_integers_as_texts(item) for item in items]
+    assert found == [(item, "") for item in plain]
+    assert values.peek() == ""
+
+
+def _with_long_integers_as_texts(value):
+    if isinstance(value, dict):
+        return {key: _with_long_integers_as_texts(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_long_integers_as_texts(inner) for inner in value]
+    if isinstance(value, int) and not isinstance(value, bool) and len(str(value)) > 20:
+        return str(value)
+    return value
+
+
+@given(st.text('[]{}",:\\\n 1ax', max_size=60), st.booleans())
+def test_whatever_stands_there_ends_in_values_and_reasons(text, in_lines):
+    values = Values(io.StringIO(text), in_lines=in_lines)
+    found = list(values.sequence())
+    assert all(value.line <= text.count("\n") + 1 for value in found)
+    assert values.peek() == ""
+    assert bool(found) == bool(text.strip())
