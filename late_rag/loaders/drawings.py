@@ -13,6 +13,7 @@ from html import escape
 from typing import Any
 
 from late_rag.loading import LoadOptions
+from late_rag.types import Omission
 
 _RELATIONS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _TITLES = ("title", "ctrTitle")
@@ -36,7 +37,7 @@ class Drawings:
         notes: whether these are the notes, whose title and picture are those of the slide.
     """
 
-    def __init__(self, part: Any, options: LoadOptions, left_out: Counter[str], *, notes: bool = False) -> None:
+    def __init__(self, part: Any, options: LoadOptions, left_out: Counter[Omission], *, notes: bool = False) -> None:
         self._part, self._options, self._left_out, self._notes = part, options, left_out, notes
 
     def html(self, tree: Any) -> str:
@@ -56,7 +57,7 @@ class Drawings:
             return ""
         if role in _MARGINS and "headers" not in self._options.include:
             if _text(shape).strip():
-                self._left_out['footer of a slide (include "headers" reads it)'] += 1
+                self._leave_out('footer of a slide (include "headers" reads it)')
             return ""
         return self._body(shape, role)
 
@@ -74,14 +75,20 @@ class Drawings:
         if any(True for _ in frame.iter("{*}tbl")):
             return _table(frame)
         chart = next((node for node in frame.iter("{*}chart") if node.get(f"{_RELATIONS}id")), None)
-        if chart is not None:
-            return self._chart(chart.get(f"{_RELATIONS}id"))
         diagram = next(frame.iter("{*}relIds"), None)
-        if diagram is not None:
-            return self._diagram(diagram.get(f"{_RELATIONS}dm"))
+        try:
+            if chart is not None:
+                return self._chart(chart.get(f"{_RELATIONS}id"))
+            if diagram is not None:
+                return self._diagram(diagram.get(f"{_RELATIONS}dm"))
+        except (KeyError, ValueError, SyntaxError) as error:  # no such part, or no XML
+            self._leave_out(f"chart or diagram that cannot be read ({error})", lost=True)
         if any(True for _ in frame.iter("{*}oleObj")):
-            self._left_out["object of another program"] += 1
+            self._leave_out("object of another program")
         return ""
+
+    def _leave_out(self, what: str, *, lost: bool = False) -> None:
+        self._left_out[Omission(what, lost)] += 1
 
     def _related(self, relation: str) -> Any:
         from pptx.oxml import parse_xml
@@ -153,7 +160,7 @@ def _text(node: Any) -> str:
     while stack:
         element = stack.pop()
         kind = _name(element)
-        if kind == "t":
+        if kind == "t" and not len(element):  # that of a diagram holds paragraphs
             pieces.append(element.text or "")
         elif kind in ("br", "tab"):
             pieces.append("\n" if kind == "br" else " ")

@@ -42,7 +42,7 @@ class PptxLoader:
             content = archive.without_media(broken)
         for name in broken:
             yield Omission(f"{name} is no XML that can be read")
-        pages, title, left_out = [], "", Counter[str]()
+        pages, title, left_out = [], "", Counter[Omission]()
         for number, slide in enumerate(_slides(path, content), start=1):
             try:
                 text, heading = _page(slide, options, left_out)
@@ -51,8 +51,8 @@ class PptxLoader:
             except Exception as error:  # noqa: BLE001 - a broken slide raises whatever its parts meet
                 pages.append("")
                 yield Omission(f"slide {number} cannot be read ({type(error).__name__}: {error})")
-        for what, count in left_out.items():
-            yield Omission(f"{count:,} × {what}", lost=False)
+        for omission, count in left_out.items():
+            yield Omission(f"{count:,} × {omission.what}", omission.lost)
         titled = {"title": title} if title else {}
         yield "", Document(text="\f".join(pages), metadata={"mime_type": MIME_TYPE, **titled, **named})
 
@@ -99,10 +99,10 @@ class _Lazy:
         return self._slides[self._position]
 
 
-def _page(lazy: _Lazy, options: LoadOptions, left_out: Counter[str]) -> tuple[str, str | None]:
+def _page(lazy: _Lazy, options: LoadOptions, left_out: Counter[Omission]) -> tuple[str, str | None]:
     slide = lazy.get()
     if slide.element.get("show") in ("0", "false") and "hidden" not in options.include:
-        left_out['hidden slide (include "hidden" reads it)'] += 1
+        left_out[Omission('hidden slide (include "hidden" reads it)', lost=False)] += 1
         return "", None
     drawings = Drawings(slide.part, options, left_out)
     html = drawings.html(slide.shapes._spTree)  # noqa: SLF001 - python-pptx passes over alternate content
@@ -114,7 +114,7 @@ def _page(lazy: _Lazy, options: LoadOptions, left_out: Counter[str]) -> tuple[st
     return text.replace("\f", " ").strip(), title
 
 
-def _comments(part: Any, options: LoadOptions, left_out: Counter[str]) -> str:
+def _comments(part: Any, options: LoadOptions, left_out: Counter[Omission]) -> str:
     """Remarks of those who worked on the slide."""
     from pptx.oxml import parse_xml
 
@@ -123,7 +123,7 @@ def _comments(part: Any, options: LoadOptions, left_out: Counter[str]) -> str:
         if relation.is_external or not relation.reltype.endswith("/comments"):
             continue
         if "comments" not in options.include:
-            left_out['comments of a slide (include "comments" reads them)'] += 1
+            left_out[Omission('comments of a slide (include "comments" reads them)', lost=False)] += 1
             continue
         root = parse_xml(relation.target_part.blob)
         html += "".join(f"<p>{escape(node.text)}</p>" for node in root.iter("{*}text", "{*}t") if node.text)

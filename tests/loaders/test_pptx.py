@@ -115,6 +115,58 @@ def test_equations_in_alternate_content_are_read_once(deck: Any, pages: Callable
     assert pages() == ["Energy\n\nE=mc"]
 
 
+DRAWING = "http://schemas.openxmlformats.org/drawingml/2006"
+
+
+def add_diagram(slide: Any, relation: str) -> None:
+    from pptx.oxml import parse_xml
+
+    slide.shapes._spTree.append(
+        parse_xml(
+            '<p:graphicFrame xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" '
+            f'xmlns:a="{DRAWING}/main" xmlns:d="{DRAWING}/diagram" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships">'
+            f'<a:graphic><a:graphicData uri="x"><d:relIds r:dm="{relation}"/></a:graphicData></a:graphic>'
+            "</p:graphicFrame>"
+        )
+    )
+
+
+def relate(slide: Any, name: str, kind: str, data: str) -> str:
+    from pptx.opc.package import Part
+    from pptx.opc.packuri import PackURI
+
+    part = Part(PackURI(name), "application/xml", slide.part.package, data.encode())
+    return slide.part.relate_to(part, f"http://schemas.openxmlformats.org/officeDocument/2006/relationships/{kind}")
+
+
+def test_the_words_of_a_diagram_are_a_list(deck: Any, pages: Callable[..., list[str]], tmp_path: Path) -> None:
+    point = "<d:pt{}><d:t><a:p><a:r><a:t>{}</a:t></a:r></a:p></d:t></d:pt>".format
+    points = point("", "Step one") + point("", "Step two") + point(' type="pres"', "no")
+    data = (
+        f'<d:dataModel xmlns:d="{DRAWING}/diagram" xmlns:a="{DRAWING}/main"><d:ptLst>{points}</d:ptLst></d:dataModel>'
+    )
+    slide = add(deck, TITLE_ONLY, "Steps")
+    add_diagram(slide, relate(slide, "/ppt/diagrams/data1.xml", "diagramData", data))
+    add_diagram(slide, "rId99")
+    assert pages() == ["# Steps\n\n- Step one\n- Step two"]
+    (file,) = load(tmp_path / "deck.pptx")
+    list(file.documents)
+    assert [(omission.what[:47], omission.lost) for omission in file.omissions] == [
+        ('1 × chart or diagram that cannot be read ("no r', True)
+    ]
+
+
+def test_comments_are_told_or_read(deck: Any, pages: Callable[..., list[str]], tmp_path: Path) -> None:
+    data = '<p:cmLst xmlns:p="x"><p:cm><p:text>check <![CDATA[<this>]]></p:text></p:cm></p:cmLst>'
+    slide = add(deck, TITLE_ONLY, "One")
+    relate(slide, "/ppt/comments/comment1.xml", "comments", data)
+    assert pages() == ["# One"]
+    (file,) = load(tmp_path / "deck.pptx")
+    list(file.documents)
+    assert file.omissions == [Omission('1 × comments of a slide (include "comments" reads them)', lost=False)]
+    assert pages(include=["comments"]) == ["# One\n\ncheck <this>"]
+
+
 def test_hidden_slides_keep_their_place_and_are_told(
     deck: Any, pages: Callable[..., list[str]], tmp_path: Path
 ) -> None:
