@@ -229,7 +229,8 @@ def _wide_script(head: bytes) -> str | None:
 
     Other bytes become rare letters of many scripts when they are read in pairs.
     """
-    if len(head) % 2 or len(head) < _LEAST_WIDE:
+    high = sum(map(len, _HIGH.findall(head)))
+    if len(head) % 2 or len(head) < _LEAST_WIDE or high > 0.85 * len(head):
         return None
     for encoding in ("utf-16-le", "utf-16-be"):
         try:
