@@ -39,7 +39,7 @@ def xls_sheets(path: Path, options: LoadOptions) -> Iterator[tuple[str, Document
 
 def _open(path: Path) -> Any:
     try:
-        import xlrd  # type: ignore[import-untyped]
+        import xlrd
     except ModuleNotFoundError as error:
         raise MissingExtraError("xlrd, which reads XLS,", "office") from error
     try:
