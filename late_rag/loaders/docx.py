@@ -26,7 +26,7 @@ _COMMENTS = "comment-reference => sup"
 
 
 _NO_TITLE = re.compile(
-    r"(?:Microsoft Word - .*|Word Document|Document\d*|.*\.(?:docx?|dotx?|docm|rtf|odt|txt|pdf))$", re.I
+    r"(?:Microsoft Word - .*|Word Document|Document\d*|.*\.(?:docx?|dotx?|docm|rtf|odt|txt|pdf))$", re.IGNORECASE
 )
 """Titles that programs make of a file's name, or of nothing."""
 
@@ -74,7 +74,7 @@ class _Reader:
         document = body.plain(self._package.document)
         if "headers" in self._options.include:
             self._add_margins(document, body)
-        notes = {kind: _without_styles(body.plain(part)) for kind, part in self._parts.items()}
+        notes = {kind: _valid(_without_styles(body.plain(part))) for kind, part in self._parts.items()}
         return _to_html({"document": document, **{kind: _valid(part) for kind, part in parts.items()}, **notes})
 
     def omissions(self) -> Iterator[Omission]:
@@ -96,7 +96,10 @@ class _Reader:
 
     def _references(self) -> frozenset[tuple[str, str]]:
         return frozenset(
-            (kind.removesuffix("s"), note.get("w:id", "")) for kind, part in self._parts.items() for note in part
+            (kind.removesuffix("s"), note.get("w:id"))
+            for kind, part in self._parts.items()
+            for note in part
+            if note.get("w:id")
         )
 
     def _headers_and_footers(self) -> Iterator[Any]:
@@ -145,10 +148,11 @@ def _has_text(part: Any | None) -> bool:
 
 
 def _valid(part: Any | None) -> Any | None:
-    """Styles and lists without those that lack what mammoth takes for granted."""
+    """Styles, lists and notes without those that lack what mammoth takes for granted."""
     for item in [] if part is None else list(part):
         incomplete = item.tag == "w:style" and not (item.get("w:styleId") and item.get("w:type"))
         number = child(item, "w:abstractNumId")
+        incomplete = incomplete or (item.tag in ("w:footnote", "w:endnote", "w:comment") and not item.get("w:id"))
         if incomplete or (item.tag == "w:num" and (number is None or not number.get("w:val"))):
             part.remove(item)  # type: ignore[union-attr]  # there are items
     return part

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Any
 
 from late_rag.errors import LoadError
@@ -113,7 +113,7 @@ class Body:
 
     def _with_children(self, element: Any) -> list[Any]:
         children = self._children(element)
-        children = list(_in_paragraphs(children)) if element.tag in _OF_BLOCKS else list(_joined(children))
+        children = _blocks(children) if element.tag in _OF_BLOCKS else list(_joined(children))
         attributes = {name: value for name, value in element.attrib.items() if name in _ATTRIBUTES}
         return [make(element.tag, children, attributes)]
 
@@ -297,6 +297,17 @@ def _table(rows: Iterable[list[str]]) -> Any:
 
 def _lines_of(points: Iterable[Any]) -> Iterator[Any]:
     return (line for point in points for line in point.iter("a:p"))
+
+
+def _blocks(elements: Iterable[Any]) -> list[Any]:
+    """The blocks of a body or cell; none whose end was deleted lacks a next one that mammoth could join it to."""
+    blocks = list(_in_paragraphs(elements))
+    for block, following in zip_longest(blocks, blocks[1:]):
+        marks = child(block, "w:pPr", "w:rPr")
+        if marks is not None and (following is None or following.tag != "w:p"):
+            for mark in [item for item in marks if item.tag == "w:del"]:
+                marks.remove(mark)
+    return blocks
 
 
 def _in_paragraphs(elements: Iterable[Any]) -> Iterator[Any]:

@@ -54,6 +54,8 @@ class WordPackage:
             raise LoadError(f"{archive.path}: is no Word document: it has no part {self._main}")
         self._relations = self._relations_of(self._main)
         self.document = self._xml(self._main)
+        if child(self.document, "w:body") is None:
+            raise LoadError(f"{archive.path}: is no Word document: its part {self._main} has no body")
 
     def part(self, kind: str) -> Any | None:
         """The part of a kind, such as "footnotes"; None if there is none.

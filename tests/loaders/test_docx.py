@@ -382,3 +382,21 @@ def test_bombs_meet_a_limit(word, problem_of, body, problem):
 def test_wide_spans_are_bounded(word, one_document):
     row = f"<w:tr><w:trPr><w:gridBefore w:val='99999999'/></w:trPr>{cell('x', span('999999999'))}</w:tr>"
     assert len(one_document(word(f"<w:tbl>{row}{row}</w:tbl>")).text) < 2000
+
+
+def test_the_end_of_a_last_paragraph_may_be_deleted(word, one_document):
+    deleted = paragraph("<w:pPr><w:rPr><w:del/></w:rPr></w:pPr>", run("one "))
+    assert one_document(word(deleted + paragraph(run("line")) + deleted)).text == "one line\n\none\n"
+
+
+def test_notes_without_an_id_are_left_out(word, one_document):
+    notes = f"<w:footnotes NAMES><w:footnote>{paragraph(run('nothing refers to it'))}</w:footnote></w:footnotes>"
+    path = word(paragraph(run("body"), "<w:r><w:footnoteReference/></w:r>"), {"notes": ("footnotes", notes)})
+    assert one_document(path).text == "body\n"
+
+
+def test_a_document_without_a_body_is_told(word, problem_of, tmp_path):
+    path = word("")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("word/document.xml", "<html><body>words</body></html>")
+    assert problem_of(path) == "is no Word document: its part word/document.xml has no body"

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from late_rag.loaders.html import html_to_markdown
 
-
 PAGE = """<?xml version="1.0" encoding="utf-8"?>
 <!DOCTYPE html><html><head><title>The
  &amp; page</title><style>p {}</style></head>
