@@ -62,7 +62,7 @@ COLLECTIONS: Mapping[str, Backend] = {
 _TEXT = Format("late_rag.loaders.text", "TextLoader", title="plain text")
 _MARKDOWN = Format("late_rag.loaders.markdown", "MarkdownLoader", title="Markdown", libraries=("yaml",))
 _HTML = Format("late_rag.loaders.html", "HtmlLoader", title="web pages", libraries=("selectolax",))
-_PDF = Format("late_rag.loaders.pdf", "PdfLoader", title="PDF", libraries=("pypdfium2",))
+_PDF = Format("late_rag.loaders.pdf", "PdfLoader", title="PDF", libraries=("pypdfium2", "spellchecker"))
 _DOCX = Format("late_rag.loaders.docx", "DocxLoader", "office", title="Word documents", libraries=("mammoth",))
 _CSV = Format("late_rag.loaders.csv", "CsvLoader", title="tables of records")
 _JSON = Format("late_rag.loaders.json", "JsonLoader", title="JSON records")

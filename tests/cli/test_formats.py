@@ -1,0 +1,87 @@
+"""late-rag formats, and what index says of files it cannot read whole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from late_rag.backends import LOADERS
+from late_rag.cli import formats
+
+JSON_LINES = '{"text": "the quay"}\n{"text": \n{"text": "the barn"}\n'
+
+
+def test_formats_lists_every_extension_once(run):
+    listed = run("formats", "--json").json
+    extensions = [extension for row in listed for extension in row["extensions"]]
+    assert sorted(extensions) == sorted(LOADERS)
+    assert all(row["format"] and row["missing"] == [] for row in listed)
+    text = run("formats").out
+    assert all(row["format"] in text for row in listed)
+    (pdf,) = [row for row in listed if row["extensions"] == [".pdf"]]
+    assert pdf["libraries"] == ["pypdfium2", "spellchecker"]
+
+
+def test_formats_says_how_to_get_what_is_missing(run, monkeypatch):
+    real = formats.find_spec
+    monkeypatch.setattr(formats, "find_spec", lambda name: None if name == "mammoth" else real(name))
+    (word,) = [row for row in run("formats", "--json").json if ".docx" in row["extensions"]]
+    assert word["missing"] == ["mammoth"]
+    assert 'missing mammoth: pip install "late-rag[office]"' in run("formats").out
+
+
+def test_formats_imports_no_library():
+    code = "import sys; from late_rag.cli.formats import list_formats; list_formats(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"mammoth", "pypdfium2", "selectolax", "pptx", "numpy"} & set(loaded)
+
+
+def test_every_format_has_a_row_on_the_page(repository):
+    page = (repository / "docs" / "loading.md").read_text(encoding="utf-8")
+    assert [extension for extension in LOADERS if extension not in page] == []
+
+
+def test_a_path_that_is_not_there_leaves_no_collection(run, tmp_path):
+    done = run("index", tmp_path / "nowhere", "-c", tmp_path / "a.rag")
+    assert done.code == 1
+    assert "there is no file or folder" in done.err
+    assert not (tmp_path / "a.rag").exists()
+
+
+def test_a_bad_record_is_named_and_the_others_are_indexed(run, tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.jsonl").write_text(JSON_LINES)
+    done = run("index", tmp_path / "docs", "-c", tmp_path / "a.rag", "--json")
+    assert done.code == 3
+    assert done.json["chunks"]["written"] == 2
+    (left_out,) = done.json["left_out"]
+    assert left_out["what"].startswith("line 2: is not JSON")
+    assert left_out["lost"] is True
+    assert "a.jsonl: line 2: is not JSON" in done.err
+    assert "1 incomplete" in done.err
+
+
+def test_what_is_left_out_on_purpose_is_counted_and_no_problem(run, tmp_path):
+    notebook = (
+        '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "metadata": {}, '
+        '"execution_count": 1, "source": "answer()", "outputs": [{"output_type": "stream", "name": "stdout", '
+        '"text": "forty-two"}]}]}'
+    )
+    (tmp_path / "docs").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "docs" / f"{name}.ipynb").write_text(notebook)
+    done = run("index", tmp_path / "docs", "-c", tmp_path / "a.rag")
+    assert done.code == 0
+    assert "left out: outputs (--include outputs) (2 files)" in done.err
+    whole = run("index", tmp_path / "docs", "-c", tmp_path / "b.rag", "--include", "outputs", "--json")
+    assert whole.json["left_out"] == []
+    assert run("info", "-c", tmp_path / "b.rag", "--json").json["include"] == ["outputs"]
+
+
+def test_a_page_without_text_is_skipped_by_name(run, tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.html").write_text("<script>1</script>")
+    done = run("index", tmp_path / "docs", "-c", tmp_path / "a.rag")
+    assert done.code == 3
+    assert "a.html: has no text" in done.err
+    assert "1 not indexed" in done.err
