@@ -151,15 +151,17 @@ def _without_spans(cell: Any) -> None:
 
 
 def _html(body: Any) -> str | None:
+    """As HTML; None where the extractor gives back a part of the page as it is, having found nothing."""
     from lxml.etree import tostring
 
+    if body.tag != "body" or not body.xpath("string()").strip():
+        return None
     for element in body.iter():
         element.tag = _name(element)
         element.attrib.clear()
     for block in [code for code in body.iter("code") if _is_block(code)]:
         block.tag = "pre"
-    text: str = tostring(body, encoding="unicode", method="html")
-    return text if body.xpath("string()").strip() else None
+    return str(tostring(body, encoding="unicode", method="html"))
 
 
 def _name(element: Any) -> str:
