@@ -33,7 +33,8 @@ def attached_documents(
     suffix = Path(name).suffix.lower()
     suffix = suffix if suffix in LOADERS else extension or suffix
     if suffix not in LOADERS:
-        yield Omission(f"attachment {name!r}: there is no loader for {suffix or 'files without an extension'}")
+        what = f"attachment {name!r}: there is no loader for {suffix or 'files without an extension'}"
+        yield Omission(what, lost=False)
         return
     found = False
     for item in _read(data, suffix, options):

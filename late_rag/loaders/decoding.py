@@ -254,7 +254,9 @@ def _guess(sample: bytes) -> str | None:
     from chardet import detect
 
     candidates = _LATIN if _letters_stand_alone(sample) else (*_LATIN, *_OTHERS)
-    found = detect(sample, include_encodings=candidates, compat_names=False, no_match_encoding="ascii")["encoding"]
+    found = detect(sample, include_encodings=(*candidates, "ascii"), compat_names=False, no_match_encoding="ascii")[
+        "encoding"
+    ]
     if found == "cp1250" and _is_latin2(sample):
         found = "iso8859-2"
     return found if found and found != "ascii" and _is_text(sample, found) else None

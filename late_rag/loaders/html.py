@@ -39,6 +39,7 @@ _XML_ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([\w
 _XHTML = re.compile(r"<\?xml\b|xmlns=[\"']http://www\.w3\.org/1999/xhtml[\"']")
 _SUBSET = re.compile(r"(?:\s{0,99}<\?xml[^>]{0,999}>)?\s{0,99}<!doctype[^>\[]{0,999}\[", re.IGNORECASE)
 _EMPTY_ELEMENT = re.compile(r"<(?:title|script|style|iframe|textarea|noframes|xmp)\b[^<>]{0,999}/>")
+_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _MOST_WRONG = 0.01
 """Of the characters, that need not be of the encoding that a page says it has."""
 
@@ -93,16 +94,11 @@ def html_text(data: bytes, path: Path) -> str:
         LoadError: the bytes look binary, or their encoding cannot be told.
     """
     codec = _codec(_declared(data))
-    if codec is None or data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+    if codec is None or data.startswith(_MARKS):
         return decode(data, path)
-    wrong = data.decode(codec, "replace").count("\ufffd")
-    return decode(data, path, codec) if not 0 < wrong <= _MOST_WRONG * len(data) else _replaced(data, path, codec)
-
-
-def _replaced(data: bytes, path: Path, codec: str) -> str:
-    """In the encoding that is said, though a few characters are not of it."""
-    text = decode(data, path)
-    return text if "\ufffd" not in text and codec == "utf-8" else data.decode(codec, "replace").replace("\0", " ")
+    text = data.decode(codec, "replace")
+    nearly = 0 < text.count("\ufffd") <= _MOST_WRONG * len(text) and "\ufffd" in data.decode("utf-8", "replace")
+    return text.replace("\0", " ") if nearly else decode(data, path, codec)
 
 
 def _declared(data: bytes) -> str | None:

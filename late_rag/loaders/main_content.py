@@ -21,7 +21,7 @@ DEEPEST = 100
 """Limits of what is searched for main content, in characters and elements; of 990 pages of the extractor's own test
 set the largest has 10,112 elements, the deepest 43 levels."""
 
-_NOT_SHOWN = "script, style, template"
+_NOT_SHOWN = "script, style, template, title"
 _CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """Characters that XML does not have."""
 

@@ -127,7 +127,8 @@ class Renderer:
     def _shadow_root(self, template: LexborNode) -> None:
         """A template is not shown, unless it is what its parent shows in place of its children."""
         if "shadowrootmode" in template.attributes:
-            self._nest(template.template_fragments()[0])
+            for fragment in template.template_fragments()[:1]:  # in a formula it is no template
+                self._nest(fragment)
 
     def _unparsed(self, element: LexborNode) -> None:
         """What stands in ``noframes`` is a page; a frame that has no end took all that follows for its text."""

@@ -250,7 +250,11 @@ def test_a_saved_page(tmp_path, one_document, problem_of):
         ("a.eml", b"\x89PNG\r\n\x1a\n" + bytes(99), "is no mail: it begins like a PNG picture"),
         ("a.mht", "x", "is no saved page: it does not begin with headers such as 'Subject: …'"),
         ("a.mbox", "x", "is no mail folder (mbox): it does not begin with 'From '"),
-        ("a.eml", "Content-Type: application/zip\n\nx", "attachment 'application.zip': there is no loader for .zip"),
+        (
+            "a.eml",
+            "Content-Type: application/zip\n\nx",
+            "has no text (attachment 'application.zip': there is no loader for .zip)",
+        ),
     ],
 )
 def test_what_is_no_mail_is_told(tmp_path, problem_of, name, content, message):

@@ -84,7 +84,9 @@ def test_what_a_browser_does_not_show():
     assert "takes 4 litres" in text
 
 
-@pytest.mark.parametrize("html", ["", " \n ", "<!doctype html><title>Only a title</title>", "<script>x</script>", "\0"])
+@pytest.mark.parametrize(
+    "html", ["", " \n ", "<!doctype html><title>Only a title</title>", "<p><title>x", "<script>x</script>", "\0"]
+)
 def test_nothing_to_be_found(html):
     assert main_content(html) is None
 
@@ -176,7 +178,7 @@ def test_hostile_markup(name):
 
 PARTS = (
     *("<p>", "</p>", "<table>", "<tr>", "<td>", "<caption>", "<pre>", "<code>", "<li>", "<ol>", "<dl>", "<dd>", "<br>"),
-    *("<b>", "</b>", "<h2>", "</table>", "</pre>", "words, of it ", "<!--", "\x01", "&#0;", "&#xd800;"),
+    *("<b>", "</b>", "<h2>", "</table>", "</pre>", "words, of it ", "<!--", "\x01", "&#0;", "&#xd800;", "<title>"),
 )
 
 
