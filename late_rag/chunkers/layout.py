@@ -85,10 +85,11 @@ class Layout:
     def begin(self, place: int, earliest: int) -> int:
         """The place, or that of the indentation in front of it where it is code's; not before ``earliest``."""
         block = self.blocks.at(place)
-        if block is None or block.style is not Style.CODE:
+        if block is None or block.style is not Style.CODE or place < block.body:
             return place
-        line = max(self.text.rfind("\n", earliest, place) + 1, earliest)
-        return line if place - line <= _LONGEST_INDENT and self.text[line:place].isspace() else place
+        line = self.text.rfind("\n", max(0, earliest - 1), place) + 1
+        is_line = line > 0 or earliest == 0
+        return line if is_line and place - line <= _LONGEST_INDENT and self.text[line:place].isspace() else place
 
     def header(self, start: int) -> str:
         """The header and delimiter row of the table inside of which a chunk begins; "" where none does."""
