@@ -172,6 +172,9 @@ def old_office(path: Path) -> str | None:
     return names[0] if names else UNKNOWN_OLD
 
 
+OWN_ENTITIES = "defines entities of its own, which may stand for more than there is room for"
+
+
 def parse_xml(data: bytes, where: str) -> Any:
     """The root element of XML, which may define no entities.
 
@@ -186,7 +189,9 @@ def parse_xml(data: bytes, where: str) -> Any:
 
     try:
         return ElementTree.fromstring(data)
-    except (ElementTree.ParseError, DefusedXmlException, ValueError, LookupError) as error:
+    except DefusedXmlException as error:
+        raise LoadError(f"{where} {OWN_ENTITIES}") from error
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise LoadError(f"{where} is no XML that can be read ({error})") from error
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from late_rag.errors import LoadError
-from late_rag.loaders.archive import Archive, open_archive
+from late_rag.loaders.archive import OWN_ENTITIES, Archive, open_archive
 from late_rag.loaders.html import html_to_markdown
 from late_rag.loaders.odf_content import Content
 from late_rag.loaders.properties import properties
@@ -82,7 +82,9 @@ def _read(archive: Archive, part: str, options: LoadOptions, *, margins: bool = 
     content = Content(options, margins=margins)
     try:
         sax.parseString(archive.read(part), content)
-    except (SAXException, DefusedXmlException, ValueError, LookupError) as error:
+    except DefusedXmlException as error:
+        raise LoadError(f"{archive.path}: its part {part} {OWN_ENTITIES}") from error
+    except (SAXException, ValueError, LookupError) as error:
         raise LoadError(f"{archive.path}: its part {part} is no XML that can be read ({error})") from error
     return content
 
