@@ -21,7 +21,7 @@ DEEPEST = 100
 """Limits of what is searched for main content, in characters and elements; of 990 pages of the extractor's own test
 set the largest has 10,112 elements, the deepest 43 levels."""
 
-_NOT_SHOWN = "script, style, template, title"
+_NOT_SHOWN = "script, style, template, body title"
 _CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """Characters that XML does not have."""
 
@@ -154,11 +154,12 @@ def _html(body: Any) -> str | None:
     """As HTML; None where the extractor gives back a part of the page as it is, having found nothing."""
     from lxml.etree import tostring
 
-    if body.tag != "body" or not body.xpath("string()").strip():
+    if body.tag not in ("body", "div") or not body.xpath("string()").strip():
         return None
     for element in body.iter():
         element.tag = _name(element)
         element.attrib.clear()
+    body.tag = "body"
     for block in [code for code in body.iter("code") if _is_block(code)]:
         block.tag = "pre"
     return str(tostring(body, encoding="unicode", method="html"))
