@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import count, groupby
 from typing import TYPE_CHECKING, Any, Self
 
-from late_rag.chunkers.forms import Form, form_of, is_paged
+from late_rag.chunkers.forms import Form, form_of, has_title, is_paged
 from late_rag.chunkers.layout import Layout
 from late_rag.chunkers.marks import Marks
 from late_rag.chunkers.options import ChunkingOptions, Limits
@@ -109,7 +109,7 @@ class SectionChunker(ABC):
         if section.headings:
             return section.above, section.headings
         title = document.metadata.get("title")
-        if not isinstance(title, str) or not title.strip():
+        if not isinstance(title, str) or not title.strip() or not has_title(document):
             return (), ()
         begins = skip_space(document.text, section.start, section.end)
         return () if document.text.startswith(title, begins) else (title,), (title,)

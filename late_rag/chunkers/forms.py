@@ -57,6 +57,8 @@ _FORMS: Mapping[str, Form] = {
 
 _CODE_PREFIX = "text/x-"
 
+_TABLES = frozenset({"text/csv", "text/tab-separated-values"})
+
 _PAGED = frozenset({"application/pdf", *_SLIDES})
 """Mime types of documents whose pages are separated by form feeds."""
 
@@ -72,6 +74,11 @@ def form_of(document: Document) -> Form:
     if mime_type in (None, "text/plain") and _is_log(document.text):
         return Form.LINES
     return Form.PROSE
+
+
+def has_title(document: Document) -> bool:
+    """Whether ``metadata["title"]`` is the title of the text; in a table it is a column like any other."""
+    return document.metadata.get("mime_type") not in _TABLES
 
 
 def is_paged(document: Document) -> bool:

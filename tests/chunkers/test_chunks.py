@@ -276,3 +276,12 @@ def test_a_long_text_is_a_stream_in_linear_time(measures_of, unit):
     sum(1 for _ in chunks)
     assert meter.characters <= 8 * length
     assert meter.longest <= 800
+
+
+def test_a_column_called_title_is_a_column_like_any_other(measures_of):
+    record = {"title": "TT", "heading": "HH", "mime_type": "text/csv"}
+    (chunk,) = chunked(measures_of(64), "hello there", record)
+    assert chunk.embed_text is None
+    assert chunk.metadata == record
+    (page,) = chunked(measures_of(64), "hello there", {**record, "mime_type": "text/html"})
+    assert page.embed_text == "TT\nhello there"
