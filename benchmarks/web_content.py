@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks.figures import Figure, report, seconds
 from late_rag.loaders.html import html_text, html_to_markdown
-from late_rag.loaders.main_content import main_content
+from late_rag.loaders.html.main_content import main_content
 
 _RUN = 4
 

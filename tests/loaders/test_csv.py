@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from late_rag.loaders import RecordFields, load
-from late_rag.loaders.csv_rows import Rows
+from late_rag.loaders.csv.rows import Rows
 from late_rag.types import digest
 
 CASES = Path(__file__).parents[1] / "cases" / "csv"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from late_rag.loaders import RecordFields, load
-from late_rag.loaders.json_values import Values
+from late_rag.loaders.json.values import Values
 from late_rag.types import digest
 
 CASES = Path(__file__).parents[1] / "cases" / "json"

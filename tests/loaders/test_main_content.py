@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from late_rag.errors import MissingExtraError
 from late_rag.loaders import load
 from late_rag.loaders.html import html_to_markdown
-from late_rag.loaders.main_content import DEEPEST, LONGEST, MOST_ELEMENTS, main_content
+from late_rag.loaders.html.main_content import DEEPEST, LONGEST, MOST_ELEMENTS, main_content
 
 CASES = Path(__file__).parents[1] / "cases" / "html"
 SENTENCE = "The pump takes {} litres of water a minute, and it stands in the cellar of the house next to the river. "
@@ -166,7 +166,9 @@ _HOSTILE = {
 @pytest.mark.parametrize("name", _HOSTILE)
 def test_hostile_markup(name):
     """In a process of its own, which might be brought down."""
-    code = "import sys; from late_rag.loaders.main_content import main_content; print(main_content(sys.stdin.read()))"
+    code = (
+        "import sys; from late_rag.loaders.html.main_content import main_content; print(main_content(sys.stdin.read()))"
+    )
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", code], input=page(PROSE + _HOSTILE[name]), capture_output=True, text=True, timeout=60

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from late_rag.loaders.pdf_words import DIVIDED, join_words
+from late_rag.loaders.pdf.words import DIVIDED, join_words
 
 ENGLISH = "the mill and the bakers of the town are in the hills and they have a plan for the river and for the bridge\n"
 

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from late_rag.loaders import load
-from late_rag.loaders.sheet_sizes import MOST_CELLS, MOST_TEXT, string_lengths, xlsb_extent, xlsx_extent
-from late_rag.loaders.sheet_table import sheet_table
+from late_rag.loaders.spreadsheet.sizes import MOST_CELLS, MOST_TEXT, string_lengths, xlsb_extent, xlsx_extent
+from late_rag.loaders.spreadsheet.table import sheet_table
 from late_rag.types import Document, Omission
 
 xlsxwriter = pytest.importorskip("xlsxwriter")

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from late_rag.loaders.pdf_words import DIVIDED
+from late_rag.loaders.pdf.words import DIVIDED
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage

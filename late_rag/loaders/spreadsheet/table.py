@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
-from late_rag.loaders.sheet_sizes import MOST_TEXT
+from late_rag.loaders.spreadsheet.sizes import MOST_TEXT
 
 _MOST_LINES_IN_FRONT = 10
 _LARGEST_WHOLE = 10**15

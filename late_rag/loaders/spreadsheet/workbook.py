@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from late_rag.errors import LoadError
-from late_rag.loaders import sheet_sizes
 from late_rag.loaders.archive import Archive, open_archive
 from late_rag.loaders.odf import check_password
 from late_rag.loaders.properties import properties
+from late_rag.loaders.spreadsheet import sizes
 
 _EXCEL, _BINARY, _OPEN = "an Excel file (.xlsx)", "an Excel file (.xlsb)", "a spreadsheet (.ods)"
 _MIME_TYPES = {
@@ -58,7 +58,7 @@ def _excel(archive: Archive) -> Workbook:
     for name in archive.names:
         if name.endswith((".xml", ".rels")) and not name.startswith("xl/worksheets/"):
             archive.read(name)  # a part that is longer than it claims is found here
-    lengths = sheet_sizes.string_lengths(archive.read(_STRINGS)) if _STRINGS in archive.names else []
+    lengths = sizes.string_lengths(archive.read(_STRINGS)) if _STRINGS in archive.names else []
     changed, too_large = {}, {}
     for name, part in _sheet_parts(archive).items():
         if part not in archive.names:
@@ -78,7 +78,7 @@ def _problem(data: bytes, lengths: list[int]) -> str | None:
     from xml.sax import SAXException
 
     try:
-        return sheet_sizes.xlsx_extent(data, lengths).problem()
+        return sizes.xlsx_extent(data, lengths).problem()
     except (SAXException, ValueError) as error:
         return f"cannot be read ({error})"
 
@@ -100,10 +100,10 @@ def _sheet_parts(archive: Archive) -> dict[str, str]:
 
 def _excel_binary(archive: Archive) -> Workbook:
     strings = archive.read("xl/sharedStrings.bin") if "xl/sharedStrings.bin" in archive.names else b""
-    lengths = [len(content) // 2 for kind, content in sheet_sizes.biff12_records(strings) if kind == 19]
+    lengths = [len(content) // 2 for kind, content in sizes.biff12_records(strings) if kind == 19]
     for name in sorted(archive.names):
         if name.startswith("xl/") and name.endswith(".bin"):
-            problem = sheet_sizes.xlsb_extent(archive.read(name), lengths).problem()
+            problem = sizes.xlsb_extent(archive.read(name), lengths).problem()
             if problem:
                 raise LoadError(f"{archive.path}: its part {name} {problem}")
     return Workbook(archive.path, "", properties(archive, "docProps/core.xml"))
@@ -112,7 +112,7 @@ def _excel_binary(archive: Archive) -> Workbook:
 def _open_document(archive: Archive) -> Workbook:
     check_password(archive)
     archive.xml("content.xml")  # refuses entities, and what is no XML
-    for number, extent in enumerate(sheet_sizes.ods_extents(archive.read("content.xml")), start=1):
+    for number, extent in enumerate(sizes.ods_extents(archive.read("content.xml")), start=1):
         if extent.problem():
             raise LoadError(f"{archive.path}: its table {number} {extent.problem()}")
     return Workbook(archive.path, "", properties(archive, "meta.xml"))

@@ -13,7 +13,7 @@ from xml.sax import SAXParseException
 
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import decode
-from late_rag.loaders.xml_lines import Lines, RefusedError
+from late_rag.loaders.xml.lines import Lines, RefusedError
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
 

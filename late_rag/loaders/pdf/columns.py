@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from itertools import groupby, pairwise
 from typing import NamedTuple, TypeAlias
 
-from late_rag.loaders.pdf_characters import Box, Characters, Line
-from late_rag.loaders.pdf_words import DIVIDED
+from late_rag.loaders.pdf.characters import Box, Characters, Line
+from late_rag.loaders.pdf.words import DIVIDED
 
 Row: TypeAlias = list[Line]
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from late_rag.errors import LoadError
 from late_rag.loaders.archive import OWN_ENTITIES, Archive, open_archive
 from late_rag.loaders.html import html_to_markdown
-from late_rag.loaders.odf_content import Content
+from late_rag.loaders.odf.content import Content
 from late_rag.loaders.properties import properties
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission

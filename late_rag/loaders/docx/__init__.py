@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 from late_rag.errors import LoadError, MissingExtraError
 from late_rag.loaders.archive import open_archive
-from late_rag.loaders.docx_body import Body
-from late_rag.loaders.docx_package import WordPackage, child, to_bytes
+from late_rag.loaders.docx.body import Body
+from late_rag.loaders.docx.package import WordPackage, child, to_bytes
 from late_rag.loaders.html import html_to_markdown
 from late_rag.loaders.properties import properties
 from late_rag.loading import LoadOptions

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import decode
-from late_rag.loaders.mail_headers import codec_of
+from late_rag.loaders.mail.headers import codec_of
 from late_rag.types import Omission
 
 DEEPEST = 50

@@ -12,8 +12,8 @@ from itertools import groupby, zip_longest
 from typing import Any
 
 from late_rag.errors import LoadError
-from late_rag.loaders.docx_math import equation
-from late_rag.loaders.docx_package import WordPackage, child
+from late_rag.loaders.docx.math import equation
+from late_rag.loaders.docx.package import WordPackage, child
 
 _AS_THEY_ARE = frozenset(("w:trPr", "w:tab", "w:noBreakHyphen", "w:softHyphen"))
 _PROPERTIES = {

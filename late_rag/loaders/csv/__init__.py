@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from late_rag.errors import LoadError
-from late_rag.loaders.csv_rows import Rows, Style
+from late_rag.loaders.csv.rows import Rows, Style
 from late_rag.loaders.decoding import open_text
 from late_rag.loaders.records import Record, documents, without_text
 from late_rag.loading import LoadOptions, RecordFields

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from late_rag.loaders.docx_package import child
+from late_rag.loaders.docx.package import child
 
 _LEFT_OUT = frozenset(("w:del", "w:moveFrom", "w:rPr", "w:instrText"))
 

@@ -16,10 +16,10 @@ from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from late_rag.loaders.pdf_characters import LEFT_OUT, Area, Characters, Line, plain
-from late_rag.loaders.pdf_columns import Row, read_by_columns
-from late_rag.loaders.pdf_gibberish import is_gibberish
-from late_rag.loaders.pdf_words import DIVIDED
+from late_rag.loaders.pdf.characters import LEFT_OUT, Area, Characters, Line, plain
+from late_rag.loaders.pdf.columns import Row, read_by_columns
+from late_rag.loaders.pdf.gibberish import is_gibberish
+from late_rag.loaders.pdf.words import DIVIDED
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from late_rag.loaders.flow import LINE_END, Flow
-from late_rag.loaders.tables import Cell, Table, span
+from late_rag.loaders.html.flow import LINE_END, Flow
+from late_rag.loaders.html.tables import Cell, Table, span
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode

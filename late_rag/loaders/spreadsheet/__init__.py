@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 from late_rag.errors import LoadError, MissingExtraError
 from late_rag.loaders.archive import old_office
-from late_rag.loaders.sheet_table import sheet_table
-from late_rag.loaders.workbook import Workbook, as_file, open_workbook
-from late_rag.loaders.xls import xls_sheets
+from late_rag.loaders.spreadsheet.table import sheet_table
+from late_rag.loaders.spreadsheet.workbook import Workbook, as_file, open_workbook
+from late_rag.loaders.spreadsheet.xls import xls_sheets
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
 

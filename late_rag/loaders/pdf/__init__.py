@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from late_rag.errors import LoadError
-from late_rag.loaders.pdf_file import name_of, open_pdf
-from late_rag.loaders.pdf_forms import field_values, form_of, is_shell
-from late_rag.loaders.pdf_metadata import describe
-from late_rag.loaders.pdf_text import page_text
-from late_rag.loaders.pdf_words import join_words
+from late_rag.loaders.pdf.file import name_of, open_pdf
+from late_rag.loaders.pdf.forms import field_values, form_of, is_shell
+from late_rag.loaders.pdf.metadata import describe
+from late_rag.loaders.pdf.text import page_text
+from late_rag.loaders.pdf.words import join_words
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Media, Omission
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import open_text
-from late_rag.loaders.json_values import NotJsonError, Value, Values, parse
+from late_rag.loaders.json.values import NotJsonError, Value, Values, parse
 from late_rag.loaders.records import Record, documents
 from late_rag.loading import LoadOptions, RecordFields
 from late_rag.types import Document, Omission

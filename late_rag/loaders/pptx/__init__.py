@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from late_rag.errors import LoadError, MissingExtraError
 from late_rag.loaders.archive import Archive, open_archive
-from late_rag.loaders.drawings import Drawings
 from late_rag.loaders.html import html_to_markdown
+from late_rag.loaders.pptx.drawings import Drawings
 from late_rag.loaders.properties import properties
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission

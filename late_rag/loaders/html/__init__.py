@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import decode
-from late_rag.loaders.html_bounds import check_bounds
-from late_rag.loaders.rendering import Renderer
+from late_rag.loaders.html.bounds import check_bounds
+from late_rag.loaders.html.rendering import Renderer
 from late_rag.loading import LoadOptions
 from late_rag.types import Document
 
@@ -140,7 +140,7 @@ def _as_html(text: str) -> str:
         text = f"<!{text}"
     if not _XHTML.search(text[:2000]) or not _EMPTY_ELEMENT.search(text):
         return text
-    from late_rag.loaders.xhtml import xhtml_to_html
+    from late_rag.loaders.html.xhtml import xhtml_to_html
 
     return xhtml_to_html(text)
 
@@ -189,7 +189,7 @@ def _is_links(nav: LexborNode) -> bool:
 
 
 def _main_content(html: str, path: Path) -> str | None:
-    from late_rag.loaders.main_content import main_content
+    from late_rag.loaders.html.main_content import main_content
 
     main = main_content(html)
     if main is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from late_rag.loaders.flow import Block, Flow
+from late_rag.loaders.html.flow import Block, Flow
 
 MOST_COLUMNS = 100
 """That a cell may reach over; what is wider keeps its cells, side by side."""

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections import Counter
 
-from late_rag.loaders.pdf_characters import LEFT_OUT, Characters, plain
-from late_rag.loaders.pdf_words import DIVIDED
+from late_rag.loaders.pdf.characters import LEFT_OUT, Characters, plain
+from late_rag.loaders.pdf.words import DIVIDED
 
 _SAMPLE = 64  # characters whose fonts are asked
 _MOST_LETTERS = 20_000  # that are looked at; more do not change the shares

@@ -9,7 +9,7 @@ from typing import Any
 
 from late_rag.errors import LoadError, MissingExtraError
 from late_rag.loaders.archive import OLD_EXCEL, UNKNOWN_OLD, old_office
-from late_rag.loaders.sheet_table import sheet_table
+from late_rag.loaders.spreadsheet.table import sheet_table
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
 

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from late_rag.errors import MissingExtraError
-from late_rag.loaders.html_bounds import check_bounds
+from late_rag.loaders.html.bounds import check_bounds
 
 logger = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from late_rag.errors import LoadError
-from late_rag.loaders.attachments import attached_documents
 from late_rag.loaders.decoding import signature
-from late_rag.loaders.mail_headers import RawHeaders, file_name, header, known_extension, message_metadata
-from late_rag.loaders.mail_parts import Contents, page_of, payload, walk
+from late_rag.loaders.mail.attachments import attached_documents
+from late_rag.loaders.mail.headers import RawHeaders, file_name, header, known_extension, message_metadata
+from late_rag.loaders.mail.parts import Contents, page_of, payload, walk
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
 
