@@ -124,7 +124,7 @@ def _codec(label: str | None) -> str | None:
     import webencodings
 
     encoding = webencodings.lookup(label) if label else None
-    if encoding is None:
+    if encoding is None or encoding.name == "replacement":
         return None
     return _SUPERSETS.get(encoding.name, str(encoding.codec_info.name))
 

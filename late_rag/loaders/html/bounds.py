@@ -15,6 +15,7 @@ _LONG = re.compile(rf"<[^<]{{{2 * MOST_ATTRIBUTES},}}")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _FLAT = frozenset(
     (
+        *("h1", "h2", "h3", "h4", "h5", "h6", "title", "textarea", "iframe", "noframes", "button", "hr"),
         *("a", "p", "li", "dd", "dt", "tr", "td", "th", "thead", "tbody", "tfoot", "option", "optgroup"),
         *("colgroup", "rp", "rt", "html", "head", "body", "area", "base", "br", "col", "embed", "hr"),
         *("img", "input", "link", "meta", "param", "source", "track", "wbr", "script", "style"),

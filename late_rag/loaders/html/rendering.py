@@ -11,14 +11,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from late_rag.loaders.html.flow import LINE_END, Flow
-from late_rag.loaders.html.tables import Cell, Table, span
+from late_rag.loaders.html.tables import MOST_ROWS, Cell, Table, span
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
     Leave = Callable[[], None]
 
-_UNSHOWN = frozenset({"head", "title", "script", "style", "svg", "object", "audio", "video", "canvas"})
+_UNSHOWN = frozenset(
+    {"annotation", "annotation-xml", "head", "title", "script", "style", "svg", "object", "audio", "video", "canvas"}
+)
 _BLOCKS = frozenset(
     (
         *("address", "article", "aside", "body", "center", "details", "dialog", "dir", "div", "dl", "fieldset"),
@@ -26,7 +28,7 @@ _BLOCKS = frozenset(
         *("menu", "nav", "noframes", "ol", "optgroup", "p", "search", "section", "summary", "ul"),
     )
 )
-_APART = frozenset({"button", "input", "label", "meter", "option", "output", "progress", "select"})
+_APART = frozenset({"button", "label", "meter", "option", "output", "progress", "select"})
 """What stands in a line and is drawn with room around it."""
 
 _WRAPPED = {"b": "**", "strong": "**", "em": "*", "i": "*", "del": "~~", "s": "~~", "strike": "~~"} | dict.fromkeys(
@@ -60,6 +62,7 @@ class Renderer:
             **{f"h{level}": partial(self._heading, level) for level in range(1, 7)},
             **{tag: partial(self._wrap, mark) for tag, mark in _WRAPPED.items()},
             **dict.fromkeys(("td", "th"), self._cell),
+            **dict.fromkeys(("thead", "tbody", "tfoot"), self._rows),
             **dict.fromkeys(("ul", "ol", "menu", "dir"), self._list),
             "a": self._link,
             "blockquote": self._quotation,
@@ -69,13 +72,17 @@ class Renderer:
             "dt": self._term,
             "hr": self._rule,
             "img": self._picture,
+            "input": self._button,
             "li": self._item,
             "pre": self._preformatted,
+            "rt": self._reading,
             "sup": self._superscript,
             "table": self._table,
             "tr": self._row,
         }
         self._replaced: dict[str, Callable[[LexborNode], None]] = {
+            "mfrac": self._fraction,
+            "msup": self._power,
             "iframe": self._unparsed,
             "noframes": self._unparsed,
             "template": self._shadow_root,
@@ -219,7 +226,25 @@ class Renderer:
         self._flow.append("rule", "---")
 
     def _picture(self, element: LexborNode) -> None:
-        self._flow.add(element.attributes.get("alt") or "")
+        self._flow.add(f" {element.attributes.get('alt') or ''} ")
+
+    def _button(self, element: LexborNode) -> None:
+        shown = (element.attributes.get("type") or "").lower() in ("button", "reset", "submit")
+        self._flow.add(f" {element.attributes.get('value') or ''} " if shown else " ")
+
+    def _reading(self, _: LexborNode) -> Leave | None:
+        """How a word is read, in brackets; those of the page's own stand around it already."""
+        if self._flow.last().endswith(("(", "（", "《", "【")):
+            return None
+        self._flow.add("(")
+        return lambda: self._flow.add(")")
+
+    def _fraction(self, element: LexborNode) -> None:
+        self._flow.add(_of_formula(element, "/"))
+
+    def _power(self, element: LexborNode) -> None:
+        """10⁶ of a formula as 10^6; the letters of r² need no mark."""
+        self._flow.add(_of_formula(element, "^" if element.text(strip=True)[:1].isdigit() else ""))
 
     def _preformatted(self, _: LexborNode) -> Leave:
         self._flow.end_paragraph()
@@ -244,6 +269,8 @@ class Renderer:
 
     def _item(self, element: LexborNode) -> Leave:
         number = self._counters[-1] if self._counters else None
+        if number is not None:
+            number = _number(element.attributes.get("value"), number)
         if number is not None and self._counters:
             self._counters[-1] = number + 1
         bullet = "- " if number is None else f"{number}. "
@@ -291,8 +318,12 @@ class Renderer:
         return self._tables[-1].end_row if self._tables else None
 
     def _cell(self, element: LexborNode) -> Leave:
-        columns, rows = (span(element.attributes.get(name)) for name in ("colspan", "rowspan"))
+        columns = span(element.attributes.get("colspan"))
+        rows = span(element.attributes.get("rowspan"), zero=MOST_ROWS)
         return self._own_flow(lambda flow: self._tables[-1].add(Cell(flow, columns, rows)))
+
+    def _rows(self, _: LexborNode) -> Leave | None:
+        return self._tables[-1].end_group if self._tables else None
 
     def _own_flow(self, end: Callable[[Flow], None]) -> Leave:
         if not self._tables:  # in a fragment there may be cells without a table
@@ -307,6 +338,18 @@ class Renderer:
         return leave
 
 
+def _of_formula(element: LexborNode, mark: str) -> str:
+    """The two parts of a fraction or power with a mark between them; what is longer than a letter or number in it
+    stands in brackets.
+    """
+    parts = [child.text(strip=True) for child in element.iter()]
+    return mark.join(part if part.isalnum() else f"({part})" for part in parts if part)
+
+
 def _first_number(element: LexborNode) -> int:
-    start = element.attributes.get("start") or ""
-    return int(start) if start.isascii() and start.isdigit() and len(start) < 10 else 1
+    return _number(element.attributes.get("start"), 1)
+
+
+def _number(value: str | None, otherwise: int) -> int:
+    value = value or ""
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else otherwise

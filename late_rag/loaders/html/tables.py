@@ -17,11 +17,19 @@ _LONGEST_CELL = 2_000
 """Characters; a longer one is a part of the page and no cell of a table."""
 
 
-def span(value: str | None) -> int:
-    """How many rows or columns a cell reaches over: 1 where it is not said, or not in a number that can be."""
+MOST_ROWS = 65_534
+
+
+def span(value: str | None, zero: int = 1) -> int:
+    """How many rows or columns a cell reaches over: 1 where it is not said, or not in a number that can be.
+
+    Args:
+        value: of the attribute.
+        zero: what 0 means; of rows it is all that are left of their group.
+    """
     digits = (value or "").strip()
     number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 8 else 1
-    return max(1, min(number, 65_534))
+    return min(number or zero, MOST_ROWS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,10 @@ class Table:
             self._end_rows()
             self._blocks += self._parts
             self._parts = []
+
+    def end_group(self) -> None:
+        """No cell reaches from one group of rows (head, body, foot) into the next."""
+        self._reaching = {}
 
     def blocks(self) -> list[Block]:
         """The table, in as many blocks as it was parted into."""
