@@ -16,12 +16,7 @@ from late_rag.types import Document, Omission
 TEXT_FIELDS = ("text", "content", "body")
 KEY_FIELDS = ("id", "_id", "key")
 
-PARTS = {
-    "comments": "comments of DOCX",
-    "headers": "headers and footers of DOCX",
-    "hidden": "hidden sheets and slides",
-    "outputs": "outputs of notebooks",
-}
+PARTS = ("comments", "headers", "hidden", "outputs")
 """What loaders leave out and say so, unless it is asked for."""
 
 
@@ -88,8 +83,8 @@ class LoadOptions:
     """Of a web page: all that it shows, or the main content, without navigation, banners and footers."""
 
     include: Sequence[str] = ()
-    """Parts that are left out unless they stand here: "comments", "headers" (and footers), "hidden" (sheets, slides),
-    "outputs" (of notebooks)."""
+    """Parts that are left out, and told, unless they stand here: "comments" and "headers" (and footers) of office files,
+    "hidden" sheets, slides and sections, "outputs" of notebooks."""
 
     fields: RecordFields = field(default_factory=RecordFields)
     """Which fields of a record are what."""

@@ -66,8 +66,8 @@ def load(
         fields: which fields of a record are text, key and metadata, for CSV, JSON and JSONL. Other fields give such
             a file another ``hash``, because they give it other documents.
         content: of web pages "all" that they show, or the "main" content, without navigation, banners and footers.
-        include: parts that are left out unless they are named: "comments" and "headers" (and footers) of DOCX,
-            "hidden" sheets and slides, "outputs" of notebooks.
+        include: parts that are left out unless they are named: "comments" and "headers" (and footers) of office
+            files, "hidden" sheets, slides and sections, "outputs" of notebooks.
 
     Raises:
         InputError: a path that is not there, before anything is loaded; ``as_`` for several roots; an option that
