@@ -16,11 +16,14 @@ _BLOCKS = (
 )
 """HTML elements whose tag begins a block that ends at a blank line."""
 
+FENCE = r"(?P<item>(?:[-*+]|\d{1,9}[.)])[^\S\n]++)?(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})[^\n]*$"
+"""The line that opens code in fences, also in an item of a list, behind its indentation."""
+
 _MARK = re.compile(
     r"^ {0,3}(?:"
     r"(?P<atx>\#{1,6})(?:[^\S\n]+(?P<title>[^\n]*))?$"
     r"|(?P<underline>=+|-+)[^\S\n]*$"
-    r"|(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})[^\n]*$"
+    rf"|{FENCE}"
     r"|<(?P<hidden>!--|\?|!\[CDATA\[|!(?=[a-z])|(?:pre|script|style|textarea)(?=[\s>])|(?:/?(?:"
     + _BLOCKS
     + r")(?=[\s>]|/>|$)))"
@@ -41,6 +44,9 @@ _ENDS = {
     ),
 }
 """Where HTML ends that does not end at a blank line."""
+
+_UNINDENTED = re.compile(r"^(?=\S)", re.MULTILINE)
+"""Where an item of a list ends, and code in it whose fence is never closed."""
 
 _BLANK_LINE = re.compile(r"^[^\S\n]*$", re.MULTILINE)
 
@@ -101,13 +107,16 @@ def headings(text: str) -> Iterator[Heading]:
 
 def _end_of_hidden(text: str, mark: re.Match[str]) -> int:
     """Where a fenced code block, comment or HTML block that begins at the mark ends."""
-    if mark["fence"]:
-        fence = mark["fence"]
-        closing = re.compile(rf"^[^\S\n]*{fence[0]}{{{len(fence)},}}[^\S\n]*$", re.MULTILINE)
-    else:
-        closing = _ENDS.get(mark["hidden"].lower(), _BLANK_LINE)
+    closing = closing_fence(mark["fence"]) if mark["fence"] else _ENDS.get(mark["hidden"].lower(), _BLANK_LINE)
     end = closing.search(text, mark.end())
+    if end is None and mark["item"]:
+        end = _UNINDENTED.search(text, mark.end() + 1)
     return end.end() if end else len(text)
+
+
+def closing_fence(fence: str) -> re.Pattern[str]:
+    """Finds the line that ends code which this fence opens."""
+    return re.compile(rf"^[^\S\n]*+{fence[0]}{{{len(fence)},}}[^\S\n]*$", re.MULTILINE)
 
 
 def _start_of_paragraph(text: str, floor: int, barred: int, end: int) -> int | None:

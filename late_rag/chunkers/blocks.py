@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from late_rag.chunkers.tables import DELIMITER, is_header
+from late_rag.headings import FENCE, closing_fence
 
 
 class Style(Enum):
@@ -64,11 +65,11 @@ class Blocks:
 
 
 _MARK = re.compile(
-    r"(?:^|(?<=\f))(?:[^\S\n]*+(?:(?:[-*+]|\d{1,9}[.)])[^\S\n]++)?(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})[^\n]*$"
+    rf"(?:^|(?<=\f))(?:[^\S\n]*+{FENCE}"
     rf"|(?P<delimiter>{DELIMITER.pattern}))",
     re.MULTILINE,
 )
-"""An opening fence, also in an item of a list, or what may be the second row of a table."""
+"""An opening fence, or what may be the second row of a table."""
 
 
 def markdown_blocks(text: str, start: int, stop: int) -> Iterator[Block]:
@@ -84,9 +85,7 @@ def markdown_blocks(text: str, start: int, stop: int) -> Iterator[Block]:
 
 
 def _code(text: str, mark: re.Match[str], stop: int) -> Block:
-    fence = mark["fence"]
-    closing = re.compile(rf"^[^\S\n]*+{fence[0]}{{{len(fence)},}}[^\S\n]*$", re.MULTILINE)
-    end = closing.search(text, mark.end(), stop)
+    end = closing_fence(mark["fence"]).search(text, mark.end(), stop)
     begin, body = text.rfind("\n", 0, mark.start("fence")) + 1, min(mark.end() + 1, stop)
     if end is None:
         return Block(begin, stop, Style.CODE, body, stop + 1)

@@ -28,6 +28,8 @@ from late_rag.headings import headings
         ("- item\n---\n> quote\n---\n| a |\n---", []),
         ("# A\n---\nB\n---", [(1, "A"), (2, "B")]),
         ("```\n# no\n```\n# yes", [(1, "yes")]),
+        ("- ```py\n  # no\n  ```\n\n# yes\n1. ~~~\n   # no\n   ~~~\n# also", [(1, "yes"), (1, "also")]),
+        ("- ```\n  # never closed\n\n# yes", [(1, "yes")]),
         ("~~~ python\n# no\n```\n# no\n~~~~\n# yes", [(1, "yes")]),
         ("````\n```\n# no\n```\n````\n# yes", [(1, "yes")]),
         ("```\n# never closed", []),
