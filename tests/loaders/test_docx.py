@@ -294,6 +294,14 @@ def test_charts_and_diagrams_are_read(word, one_document):
     assert document.text == "body\n\nRain\n\n| | mm |\n| --- | --- |\n| May | 31 |\n| June | 7 |\n\nPlan\n"
 
 
+def test_a_chart_of_many_series_is_bounded(word):
+    series = "".join(f"<c:ser><c:val><c:pt idx='{n}'><c:v>1</c:v></c:pt></c:val></c:ser>" for n in range(1000))
+    body = paragraph(run("body"), "<w:r><w:drawing><c:chart r:id='c1'/></w:drawing></w:r>")
+    (file,) = load(word(body, {"c1": ("chart", f"<c:chartSpace NAMES>{series}</c:chartSpace>")}))
+    assert [document.text.partition("\n")[0] for document in file.documents] == ["body"]
+    assert [gap.what for gap in file.omissions] == ["980 × row of a chart of more than 20,000 values: cannot be read"]
+
+
 def test_what_cannot_be_read_is_told(word):
     body = paragraph(run("body"), "<w:r><w:object><o:OLEObject ProgID='Excel.Sheet.12'/></w:object></w:r>")
     body += paragraph("<w:r><w:drawing><c:chart r:id='c1'/></w:drawing></w:r>") + "<w:altChunk r:id='x'/>"

@@ -12,6 +12,7 @@ from itertools import groupby, zip_longest
 from typing import Any
 
 from late_rag.errors import LoadError
+from late_rag.loaders.charts import TOO_LONG, chart_table, chart_texts
 from late_rag.loaders.docx.math import equation
 from late_rag.loaders.docx.package import WordPackage, child
 
@@ -187,8 +188,14 @@ class Body:
         return [text_run(f" {equation(item)} ") for item in element.iter("m:oMath")]
 
     def _chart(self, element: Any) -> list[Any]:
+        """The titles of a chart, and its values as a table."""
         root = self._related(element.get("r:id"), "chart")
-        return [] if root is None else list(chart_blocks(root))
+        if root is None:
+            return []
+        rows, unread = chart_table(root)
+        if unread:
+            self._left_out[TOO_LONG] += unread
+        return [*map(text_paragraph, chart_texts(root)), *([_table(rows)] if rows else [])]
 
     def _diagram(self, element: Any) -> list[Any]:
         root = self._related(element.get("r:dm"), "diagram")
@@ -260,35 +267,6 @@ def text_run(text: str) -> Any:
 def text_paragraph(text: str) -> Any:
     """A paragraph of this text."""
     return make("w:p", [text_run(" ".join(text.split()))])
-
-
-def chart_blocks(root: Any) -> Iterator[Any]:
-    """The titles of a chart, and its values as a table of categories and series."""
-    titles = [title for title in root.iter() if title.tag in ("c:title", "cx:title")]
-    yield from (text_paragraph("".join(_words(title))) for title in titles)
-    series = list(root.iter("c:ser"))
-    values = [_points(item, "c:val", "c:yVal") for item in series]
-    names: dict[str, str] = {}
-    for item in series:
-        names = names or _points(item, "c:cat", "c:xVal")
-    rows = dict.fromkeys(number for column in (names, *values) for number in column)
-    if rows:
-        head = ["", *(" ".join(_points(item, "c:tx").values()) for item in series)]
-        yield _table([head, *([names.get(row, ""), *(column.get(row, "") for column in values)] for row in rows)])
-    yield from (text_paragraph(point.text or "") for point in root.iter("cx:pt"))
-
-
-def _words(title: Any) -> Iterator[str]:
-    return (node.text or "" for node in title.iter() if node.tag in ("a:t", "c:v", "cx:v"))
-
-
-def _points(series: Any, *names: str) -> dict[str, str]:
-    """Values that a program stored beside the formula, by their number."""
-    part = next((found for name in names if (found := child(series, name)) is not None), None)
-    points = [] if part is None else list(part.iter("c:pt"))
-    if part is not None and not points:
-        return {"0": " ".join(value.text or "" for value in part.iter("c:v"))}
-    return {point.get("idx", ""): "".join(value.text or "" for value in point.iter("c:v")) for point in points}
 
 
 def _table(rows: Iterable[list[str]]) -> Any:

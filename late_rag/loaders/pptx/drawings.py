@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
+from late_rag.loaders.charts import TOO_LONG, chart_table, chart_texts, local_name
 from late_rag.loading import LoadOptions
 from late_rag.types import Omission
 
@@ -21,7 +22,6 @@ _NUMBERS = ("sldNum", "dt", "sldImg")
 _MARGINS = ("ftr", "hdr")
 _LISTS = (None, "obj", "body")
 _DEEPEST = 8
-_MOST_POINTS = 20_000
 _NAMED = re.compile(
     r"(?:picture|image|grafik|bild|photo|graphic|content placeholder)?[ \d]*(?:\.\w{3,4})?", re.IGNORECASE
 )
@@ -47,7 +47,7 @@ class Drawings:
         return "".join(map(self._shape, shapes))
 
     def _shape(self, shape: Any) -> str:
-        kind = _name(shape)
+        kind = local_name(shape)
         if kind == "graphicFrame":
             return self._frame(shape)
         if kind == "pic":
@@ -96,7 +96,12 @@ class Drawings:
         return parse_xml(self._part.related_part(relation).blob)
 
     def _chart(self, relation: str) -> str:
-        return chart_html(self._related(relation))
+        """The titles of a chart, and its values as a table."""
+        root = self._related(relation)
+        rows, unread = chart_table(root)
+        if unread:
+            self._left_out[Omission(TOO_LONG)] += unread
+        return "".join(f"<p>{escape(text)}</p>" for text in chart_texts(root)) + (_rows(rows) if rows else "")
 
     def _diagram(self, relation: str) -> str:
         points = [node for node in self._related(relation).iter("{*}pt") if node.get("type", "node") == "node"]
@@ -104,44 +109,10 @@ class Drawings:
         return "".join(f"<li>{_lines(text)}</li>" for text in words if text).join(("<ul>", "</ul>"))
 
 
-def chart_html(root: Any) -> str:
-    """The titles of a chart, and its values as a table of categories and series."""
-    titles = [_text(node).strip() or _values_text(node) for node in root.iter("{*}title")]
-    series = [node for node in root.iter("{*}ser") if _name(node) == "ser"]
-    names = [" ".join(_points(_child(node, "tx")).values()) for node in series]
-    categories: dict[int, str] = {}
-    values = []
-    for node in series:
-        categories = categories or _points(_child(node, "cat", "xVal"))
-        values.append(_points(_child(node, "val", "yVal")))
-    rows = sorted(set(categories).union(*values))[: _MOST_POINTS // max(1, len(series))] if values else []
-    cells = [["", *names], *([categories.get(row, ""), *(column.get(row, "") for column in values)] for row in rows)]
-    head = "".join(f"<p>{escape(title)}</p>" for title in titles if title)
-    return head + (_rows(cells) if series else "")
-
-
-def _points(node: Any) -> dict[int, str]:
-    """The values that a program stored beside the formula, by their number."""
-    if node is None:
-        return {}
-    found = {}
-    for point in node.iter("{*}pt"):
-        number, value = point.get("idx", ""), _child(point, "v")
-        if number.isdecimal() and len(number) < 7 and value is not None:
-            found[int(number)] = value.text or ""
-    if not found:  # a series may be named by a value of its own
-        found = {0: "".join(value.text or "" for value in node.iter("{*}v"))}
-    return found
-
-
-def _values_text(node: Any) -> str:
-    return " ".join(value.text or "" for value in node.iter("{*}v"))
-
-
 def _shapes(tree: Any, depth: int = 0) -> Iterator[Any]:
     """Shapes, out of their groups; of alternate content what a new program shows."""
     for node in tree:
-        kind = _name(node)
+        kind = local_name(node)
         if kind in ("sp", "pic", "graphicFrame", "cxnSp", "contentPart"):
             yield node
         elif kind in ("grpSp", "AlternateContent") and depth < 100:
@@ -150,7 +121,7 @@ def _shapes(tree: Any, depth: int = 0) -> Iterator[Any]:
 
 def _choice(node: Any) -> Any:
     """The first alternative; the fall-back is a picture of it, or the same words again."""
-    return next((child for child in node if _name(child) == "Choice"), node[0] if len(node) else node)
+    return next((child for child in node if local_name(child) == "Choice"), node[0] if len(node) else node)
 
 
 def _text(node: Any) -> str:
@@ -159,7 +130,7 @@ def _text(node: Any) -> str:
     stack = [node]
     while stack:
         element = stack.pop()
-        kind = _name(element)
+        kind = local_name(element)
         if kind == "t" and not len(element):  # that of a diagram holds paragraphs
             pieces.append(element.text or "")
         elif kind in ("br", "tab"):
@@ -176,7 +147,7 @@ def _text(node: Any) -> str:
 def _table(frame: Any) -> str:
     rows = []
     for row in frame.iter("{*}tr"):
-        cells = [cell for cell in row if _name(cell) == "tc"]
+        cells = [cell for cell in row if local_name(cell) == "tc"]
         rows.append("".join(_cell(cell) for cell in cells if not _covered(cell)))
     return "".join(f"<tr>{row}</tr>" for row in rows).join(("<table>", "</table>"))
 
@@ -238,9 +209,4 @@ def _placeholder(shape: Any) -> str | None:
 
 
 def _child(node: Any, *names: str) -> Any:
-    return next((child for child in node if _name(child) in names), None)
-
-
-def _name(node: Any) -> str:
-    """The element's name without its namespace; empty for comments and the like."""
-    return node.tag.rpartition("}")[2] if isinstance(node.tag, str) else ""
+    return next((child for child in node if local_name(child) in names), None)
