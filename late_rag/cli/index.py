@@ -127,7 +127,7 @@ def index(
         content=content,
         include=include,
     )
-    scopes(paths)  # a path that is not there leaves no empty collection behind
+    scopes(paths, as_=as_)  # what cannot be leaves no empty collection behind
     fields = RecordFields(_tuple(text_field), key_field, _tuple(metadata_field))
     with Retriever.open(collection, create=True, **options) as retriever:
         if model is not None:

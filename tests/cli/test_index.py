@@ -72,6 +72,12 @@ def test_as_names_the_root(run, handbook, tmp_path):
     assert sorted(done.json["added"]) == ["wiki/faq.csv", "wiki/leave.txt", "wiki/travel.md"]
 
 
+def test_a_name_for_several_roots_leaves_no_collection_behind(run, handbook, tmp_path):
+    (tmp_path / "other").mkdir()
+    assert run("index", handbook, tmp_path / "other", "-c", tmp_path / "a.rag", "--as", "wiki").code == 1
+    assert not (tmp_path / "a.rag").exists()
+
+
 def test_record_fields(run, tmp_path):
     file = tmp_path / "faq.jsonl"
     record = {"n": "7", "question": "When?", "answer": "At seven in the morning.", "topic": "office", "note": "x"}
