@@ -16,15 +16,17 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from late_rag.backends import LOADERS, resolve
-from late_rag.errors import LoadError, MissingExtraError, NoTextError
+from late_rag.errors import LoadError, NoTextError
 from late_rag.loaders.discovery import Found, Places, Scope, find_files, find_places, gone
 from late_rag.loaders.image import render
+from late_rag.loaders.reading import is_blank, read
 from late_rag.loading import LoadOptions, RecordFields
 from late_rag.types import Document, Omission, SourceFile, digest
 
@@ -74,9 +76,7 @@ def load(
             cannot be.
         LoadError: with ``strict``, while iterating: a file that cannot be read.
     """
-    options = LoadOptions(
-        content, tuple(include) if not isinstance(include, str) else include, fields or RecordFields()
-    )
+    options = LoadOptions(content, include, fields or RecordFields())
     return _load(find_places(paths, as_=as_, known_roots=known_roots), options, strict=strict)
 
 
@@ -180,41 +180,26 @@ class _Documents:
     def _parse(self) -> Iterator[Document]:
         if self.empty:
             raise NoTextError(f"{self.found.file}: is empty")
-        count = omitted = 0
-        for item in self._items():
+        count, unnamed = 0, Counter[bool]()
+        for item in read(self.loader, self.found.file, self.options):
             if isinstance(item, Omission):
-                omitted += 1
-                self._leave_out(item, omitted)
-            elif self.loader.records or item[1].media or not _blank(item[1].text):
+                if len(self.omissions) < MOST_OMISSIONS or (item.lost and self.strict):
+                    self._leave_out(item)
+                else:
+                    unnamed[item.lost] += 1
+            elif self.loader.records or item[1].media or not is_blank(item[1]):
                 count += 1
                 key, document = item
                 yield replace(document, id=digest(self.found.root, self.found.path, key))
-        if omitted > MOST_OMISSIONS:
-            self.omissions.append(Omission(f"{omitted - MOST_OMISSIONS:,} more things that cannot be read"))
+        for lost, number in unnamed.items():
+            what = "cannot be read" if lost else "are left out"
+            self._leave_out(Omission(f"{number:,} more things that {what}", lost))
         if not count:
             self._nothing_found()
 
-    def _items(self) -> Iterator[tuple[str, Document] | Omission]:
-        """What the loader gives; whatever it raises is the file's error, and no reason to end a run."""
-        file = self.found.file
-        try:
-            yield from self.loader(file, self.options)
-        except LoadError:
-            raise
-        except OSError as error:
-            raise LoadError(f"{file}: {error.strerror or error}") from error
-        except MissingExtraError as error:
-            raise LoadError(f"{file}: {error}") from error
-        except Exception as error:
-            logger.info("%s: what its loader raised", file, exc_info=error)
-            kind = file.suffix.lstrip(".").upper()
-            raise LoadError(f"{file}: cannot be read as {kind} ({type(error).__name__}: {error})") from error
-
-    def _leave_out(self, omission: Omission, number: int) -> None:
+    def _leave_out(self, omission: Omission) -> None:
         if omission.lost and self.strict:
             raise LoadError(f"{self.found.file}: {omission.what}")
-        if number > MOST_OMISSIONS:
-            return
         self.omissions.append(omission)
         if omission.lost:
             logger.warning("left out: %s: %s", self.found.file, omission.what)
@@ -232,7 +217,3 @@ class _Documents:
             raise LoadError(f"{file}: nothing of it can be read; the first of {len(lost):,} reasons: {lost[0].what}")
         if not self.loader.records:
             raise NoTextError(f"{file}: has no text" + (f" ({left_out[0].what})" if left_out else ""))
-
-
-def _blank(text: str) -> bool:
-    return not text or text.isspace()

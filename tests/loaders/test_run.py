@@ -139,6 +139,12 @@ def test_omissions_beyond_a_thousand_are_counted(tmp_path):
     assert file.omissions[-1].what == "1,234 more things that cannot be read"
 
 
+def test_nothing_is_lost_where_more_than_a_thousand_things_are_left_out_on_purpose(tmp_path):
+    (file,) = load(gaps(tmp_path, "ok " + "left " * (MOST_OMISSIONS + 2)))
+    assert len(list(file.documents)) == 1
+    assert file.omissions[-1] == Omission("2 more things that are left out", lost=False)
+
+
 def test_a_missing_extra_is_the_files_reason(tmp_path, problem_of, monkeypatch):
     def missing(self, path, options):
         raise MissingExtraError("a library", "office")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +9,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from late_rag.backends import LOADERS, resolve
-from late_rag.errors import LateRAGError
+from late_rag.errors import LoadError
+from late_rag.loaders.reading import is_blank, read
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
-
-logger = logging.getLogger(__name__)
 
 
 def attached_documents(
@@ -41,11 +39,11 @@ def attached_documents(
         if isinstance(item, Omission):
             found = True
             yield replace(item, what=f"attachment {name!r}: {item.what}")
-        elif item[1].text and not item[1].text.isspace():
+        elif not is_blank(item[1]):
             found = True
             inner, document = item
             kept = replace(document, metadata={"attachment": name, **metadata, **document.metadata}, media=())
-            yield f"{key}/{inner}".rstrip("/"), kept
+            yield f"{key}/{inner}" if inner else key, kept
     if not found:
         yield Omission(f"attachment {name!r}: has no text", lost=LOADERS[suffix].name != "ImageLoader")
 
@@ -59,10 +57,6 @@ def _read(data: bytes, suffix: str, options: LoadOptions) -> Iterator[tuple[str,
         path = Path(folder) / f"attachment{suffix}"
         path.write_bytes(data)
         try:
-            yield from resolve(LOADERS, suffix, "loader")()(path, options)
-        except LateRAGError as error:
-            yield Omission(str(error).removeprefix(f"{path}: "))
-        except Exception as error:
-            logger.info("what the loader of %s raised", suffix, exc_info=error)
-            kind = suffix.removeprefix(".").upper()
-            yield Omission(f"cannot be read as {kind} ({type(error).__name__}: {error})".replace(str(path), "it"))
+            yield from read(resolve(LOADERS, suffix, "loader")(), path, options)
+        except LoadError as error:
+            yield Omission(str(error).removeprefix(f"{path}: ").replace(str(path), "it"))

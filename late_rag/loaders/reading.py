@@ -1,0 +1,41 @@
+"""Calls a loader, so that nothing it raises ends a run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from late_rag.errors import LoadError, MissingExtraError
+from late_rag.types import Document, Omission
+
+if TYPE_CHECKING:
+    from late_rag.loading import Loader, LoadOptions
+
+logger = logging.getLogger(__name__)
+
+
+def read(loader: Loader, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
+    """What the loader gives.
+
+    Raises:
+        LoadError: whatever the loader raises, with the path in front.
+    """
+    try:
+        yield from loader(path, options)
+    except LoadError:
+        raise
+    except OSError as error:
+        raise LoadError(f"{path}: {error.strerror or error}") from error
+    except MissingExtraError as error:
+        raise LoadError(f"{path}: {error}") from error
+    except Exception as error:
+        logger.info("%s: what its loader raised", path, exc_info=error)
+        kind = path.suffix.lstrip(".").upper()
+        raise LoadError(f"{path}: cannot be read as {kind} ({type(error).__name__}: {error})") from error
+
+
+def is_blank(document: Document) -> bool:
+    """Whether a document has no text."""
+    return not document.text or document.text.isspace()
