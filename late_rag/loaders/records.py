@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from late_rag.errors import InputError
+from late_rag.loaders.keys import UniqueKeys
 from late_rag.loading import TEXT_FIELDS, RecordFields
 from late_rag.metadata import check
 from late_rag.types import Document, Omission, canonical_json, digest
-
-logger = logging.getLogger(__name__)
 
 _LARGEST_INTEGER = 2**63 - 1
 _MOST_NAMES = 20
@@ -44,7 +42,7 @@ def documents(
     nothing is lost. Metadata has ``row``, which counts records from 1, those that cannot be read too, unless a field
     of the record is called so; a field called ``mime_type``, which says how the text is split, is ``mime_type_2``.
     """
-    keys, row = _UniqueKeys(path), 0
+    keys, row = UniqueKeys(path), 0
     for item in records:
         if isinstance(item, Omission):
             row += item.lost
@@ -55,7 +53,7 @@ def documents(
 
 
 def _document_or_reason(
-    record: Record, fields: RecordFields, known: Mapping[str, Any], keys: _UniqueKeys
+    record: Record, fields: RecordFields, known: Mapping[str, Any], keys: UniqueKeys
 ) -> tuple[str, Document] | Omission:
     try:
         return _document(record, fields, known, keys)
@@ -77,9 +75,7 @@ def without_text(names: Iterable[str], fields: RecordFields) -> str:
     )
 
 
-def _document(
-    record: Record, fields: RecordFields, known: Mapping[str, Any], keys: _UniqueKeys
-) -> tuple[str, Document]:
+def _document(record: Record, fields: RecordFields, known: Mapping[str, Any], keys: UniqueKeys) -> tuple[str, Document]:
     values = _clean(record.values)
     names = fields.text_fields(values)
     if not names:
@@ -94,8 +90,10 @@ def _document(
         check(metadata)
     except InputError as error:
         raise BadRecordError(f"its metadata cannot be stored: {error}") from error
-    key = values[key_field] if key_field else record.key
-    return keys.unique(key, values), Document(text=_joined(values, names), metadata=metadata)
+    given = values[key_field] if key_field else record.key
+    named = given is not None and given != ""
+    key = keys.unique(_text(given) if named else digest(canonical_json(values)), warn=named)
+    return key, Document(text=_joined(values, names), metadata=metadata)
 
 
 def _joined(values: Mapping[str, Any], names: tuple[str, ...]) -> str:
@@ -110,36 +108,6 @@ def _free(name: str, taken: Mapping[str, Any]) -> str:
     while f"{name}_{number}" in taken:
         number += 1
     return f"{name}_{number}"
-
-
-class _UniqueKeys:
-    """Gives each record of a file a key of its own; remembers a hash of each key."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._count: dict[bytes, int] = {}
-
-    def unique(self, given: Any, record: Mapping[str, Any]) -> str:
-        named = given is not None and given != ""
-        key = _text(given) if named else digest(canonical_json(record))
-        count = self._seen(key)
-        if count == 1:
-            return key
-        if named and count == 2:
-            logger.warning("%s: the key %.80r comes more than once", self._path, key)
-        while self._seen(candidate := f"{key}#{count}") > 1:
-            count += 1
-        self._count[_short(key)] = count  # so that no number is tried twice
-        return candidate
-
-    def _seen(self, key: str) -> int:
-        short = _short(key)
-        self._count[short] = self._count.get(short, 0) + 1
-        return self._count[short]
-
-
-def _short(key: str) -> bytes:
-    return bytes.fromhex(digest(key))
 
 
 def _text(value: Any) -> str:

@@ -233,6 +233,21 @@ def test_a_folder_of_mails(tmp_path):
     assert [document.id for document in next(load(path)).documents] == ids[:1]
 
 
+def test_every_document_of_a_folder_has_an_id_of_its_own(tmp_path):
+    mails = "".join(f"From x@y\nMessage-ID: {name}\n\n{name}\n\n" for name in ("<1>", "<1>", "<1>#2"))
+    (file,) = load(write(tmp_path, mails, "a.mbox"))
+    assert len({document.id for document in file.documents}) == 3
+
+
+def test_every_document_of_a_mail_has_an_id_of_its_own(tmp_path):
+    message = mail("s", "body\n")
+    message.add_attachment("id,text\na,one\na/,two\n", subtype="csv", filename="a.csv")
+    for name in ("a.txt", "a.txt", "a.txt#2"):
+        message.add_attachment(name, filename=name)
+    (file,) = load(write(tmp_path, bytes(message)))
+    assert len({document.id for document in file.documents}) == 6
+
+
 def test_a_saved_page(tmp_path, one_document, problem_of):
     path = tmp_path / "a.mht"
     shutil.copy(CASES / "html" / "mhtml.html", path)

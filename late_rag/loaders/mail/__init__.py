@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import email
 import mailbox
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from email.message import Message
@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import signature
+from late_rag.loaders.keys import UniqueKeys
 from late_rag.loaders.mail.attachments import attached_documents
 from late_rag.loaders.mail.headers import RawHeaders, file_name, header, known_extension, message_metadata
 from late_rag.loaders.mail.parts import Contents, page_of, payload, walk
@@ -52,13 +53,13 @@ class MailboxLoader:
         with path.open("rb") as file:
             if file.read(5) != b"From ":
                 raise LoadError(f"{path}: is no mail folder (mbox): it does not begin with 'From '")
-        seen: Counter[str] = Counter()
+        keys = UniqueKeys(path)
         folder = mailbox.mbox(path, create=False)
         try:
             for number in folder.iterkeys():
                 with folder.get_file(number) as file:
                     data = file.read(LARGEST_MAIL + 1)
-                yield from _mail_of_folder(data, int(number) + 1, seen, path, options)
+                yield from _mail_of_folder(data, int(number) + 1, keys, path, options)
         finally:
             folder.close()
 
@@ -84,14 +85,14 @@ class WebArchiveLoader:
 
 
 def _mail_of_folder(
-    data: bytes, number: int, seen: Counter[str], path: Path, options: LoadOptions
+    data: bytes, number: int, keys: UniqueKeys, path: Path, options: LoadOptions
 ) -> Iterator[tuple[str, Document] | Omission]:
     try:
         message = _parse(data, path)
     except LoadError as error:
         yield Omission(f"mail {number}: {str(error).removeprefix(f'{path}: ')}")
         return
-    key = _unique(header(message, "message-id", path) or f"mail {number}", seen)
+    key = keys.unique(header(message, "message-id", path) or f"mail {number}")
     for item in _Reading(f"{key}/", path, options).documents(message):
         yield replace(item, what=f"mail {number}: {item.what}") if isinstance(item, Omission) else item
 
@@ -128,7 +129,7 @@ class _Reading:
         self._prefix = prefix
         self._path = path
         self._options = options
-        self._names: Counter[str] = Counter()
+        self._keys = UniqueKeys(path)
         self._room = MOST_PARTS
         self._mails = MOST_MAILS
         self._waiting: deque[_Nested] = deque()
@@ -185,9 +186,4 @@ class _Reading:
             self._waiting.append(_Nested(message, self._key(name), mail.depth + 1, {"attachment": name}))
 
     def _key(self, name: str) -> str:
-        return _unique(f"{self._prefix}attachment/{name}", self._names)
-
-
-def _unique(key: str, seen: Counter[str]) -> str:
-    seen[key] += 1
-    return key if seen[key] == 1 else f"{key}#{seen[key]}"
+        return self._keys.unique(f"{self._prefix}attachment/{name}")
