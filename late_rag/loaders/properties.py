@@ -7,11 +7,9 @@ from datetime import datetime
 
 from late_rag.errors import LoadError
 from late_rag.loaders.archive import Archive
+from late_rag.loaders.titles import is_title
 
 _LONGEST = 500
-_NO_TITLES = frozenset(
-    ("untitled", "document", "title", "presentation", "powerpoint presentation", "powerpoint-präsentation", "slide 1")
-)
 _FIELDS = {  # by the name of the element, without its namespace, and how much it is to be believed
     "title": ("title",),
     "author": ("initial-creator", "creator"),
@@ -41,7 +39,7 @@ def properties(archive: Archive, part: str) -> dict[str, str]:
 def sane(values: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Names and texts, without those that say nothing: no title, a date that cannot be."""
     tidied = ((name, _date(text) if name in ("created", "modified") else _words(text)) for name, text in values)
-    return {name: text for name, text in tidied if text and not (name == "title" and text.casefold() in _NO_TITLES)}
+    return {name: text for name, text in tidied if text and (name != "title" or is_title(text))}
 
 
 def _words(text: str) -> str:
@@ -50,8 +48,12 @@ def _words(text: str) -> str:
 
 
 def _date(text: str) -> str:
+    """In ISO 8601, as exact as it is given."""
+    text = text.strip()
     try:
-        date = datetime.fromisoformat(text.strip())
+        date = datetime.fromisoformat(text)
     except ValueError:
         return ""
-    return date.isoformat(timespec="seconds") if 1980 < date.year < 2100 else ""
+    if not 1980 < date.year < 2100:
+        return ""
+    return date.isoformat(timespec="seconds") if len(text) > len("2020-01-31") else date.date().isoformat()

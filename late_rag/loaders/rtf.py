@@ -172,4 +172,4 @@ def _properties(rtf: str, codec: str) -> dict[str, str]:
 def _time(words: str) -> str:
     parts = {name: int(number) for name, number in re.findall(r"\\(yr|mo|dy|hr|min)(\d{1,4})", words)}
     date = "{:04}-{:02}-{:02}".format(*(parts.get(name, 0) for name in ("yr", "mo", "dy")))
-    return f"{date}T{parts.get('hr', 0):02}:{parts.get('min', 0):02}"
+    return f"{date}T{parts['hr']:02}:{parts.get('min', 0):02}" if "hr" in parts else date

@@ -24,12 +24,6 @@ _NOTES = ("footnotes", "endnotes", "comments")
 _COMMENTS = "comment-reference => sup"
 """How mammoth is told to keep comments."""
 
-
-_NO_TITLE = re.compile(
-    r"(?:Microsoft Word - .*|Word Document|Document\d*|.*\.(?:docx?|dotx?|docm|rtf|odt|txt|pdf))$", re.IGNORECASE
-)
-"""Titles that programs make of a file's name, or of nothing."""
-
 _BACK_TO_REFERENCE = re.compile(r' ?<a href="#[^"<>]*">↑</a>')
 """What mammoth puts behind each note."""
 
@@ -42,8 +36,6 @@ class DocxLoader:
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
         with open_archive(path, "a Word document (.docx)") as archive:
             known = properties(archive, "docProps/core.xml")
-            if _NO_TITLE.match(known.get("title", "")):
-                del known["title"]
             reader = _Reader(WordPackage(archive), options)
             try:
                 html = reader.html()

@@ -7,28 +7,14 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from late_rag.loaders.titles import is_title, says_nothing
+
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument
 
 _LONGEST = 500  # characters of a title or name
 _UNPRINTED = re.compile(r"[\x00-\x1f\x7f-\x9f\ufdd0\ufdd1\ufffe\uffff]")
 _UNKNOWN = re.compile("[\ufffd\ue000-\uf8ff]")
-_NOTHING = """
-    untitled (untitled) [untitled] anonymous (anonymous) unspecified (unspecified) unknown none null title author user
-    owner admin administrator microsoft
-"""
-_NO_TITLE = re.compile(
-    r"untitled(?:[- ]?\d+| document| presentation)?|(?:new |blank )?(?:document|presentation|page|slide|folie|layout)"
-    r" ?\d*|powerpoint[- ](?:presentation|präsentation)|présentation powerpoint|no job name|print|full page photo",
-    re.IGNORECASE,
-)
-_WRITER = re.compile(r"(?:microsoft|ms) (?:office )?(?:word|excel|powerpoint|publisher|visio|outlook)\b", re.IGNORECASE)
-_FILE = re.compile(
-    r".*\.(?:docx?|docm|dotx?|rtf|odt|txt|pdf|tex|dvi|e?ps|ai|indd|qxd|fm|p65|pm[56]|cdr|pub|wp[ds]?|pptx?|pptm|pps|odp|"
-    r"key|pages|xlsx?|xlsm|ods|csv|html?|xml|md|tiff?|jpe?g|png|dwg|vsdx?)",
-    re.IGNORECASE,
-)
-_PLACE = re.compile(r"[a-z]:[\\/]|(?:file|https?|about):|[\\/]|\\\\", re.IGNORECASE)
 _DATE = re.compile(r"(?:D:)?\s?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:([+-])(\d\d)'?(\d\d)?|(Z))?")
 _YEARS = range(1985, 2100)
 
@@ -41,10 +27,7 @@ def describe(pdf: PdfDocument) -> dict[str, str]:
 
 def _title(pdf: PdfDocument) -> str | None:
     title = _value(pdf, "Title")
-    if title is None or (len(title) == 1 and title.isascii()):
-        return None
-    names_nothing = _NO_TITLE.fullmatch(title) or _WRITER.match(title) or _FILE.fullmatch(title) or _PLACE.match(title)
-    return None if names_nothing else title
+    return title if title and is_title(title) else None
 
 
 def _author(pdf: PdfDocument) -> str | None:
@@ -64,11 +47,7 @@ def _value(pdf: PdfDocument, key: str) -> str | None:
     except UnicodeDecodeError:
         return None
     text = " ".join(_UNPRINTED.sub(" ", text).split())
-    return (
-        text
-        if 0 < len(text) <= _LONGEST and text.lower() not in _NOTHING.split() and not _UNKNOWN.search(text)
-        else None
-    )
+    return text if 0 < len(text) <= _LONGEST and not says_nothing(text) and not _UNKNOWN.search(text) else None
 
 
 def _created(pdf: PdfDocument) -> str | None:
