@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from xml.sax.handler import ContentHandler
 
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import signature
@@ -85,7 +86,21 @@ class Archive:
         Raises:
             LoadError: as :meth:`read`; it is no XML that may be read.
         """
-        return parse_xml(self.read(name), f"{self.path}: its part {name}")
+        from defusedxml import ElementTree
+
+        with _xml_errors(f"{self.path}: its part {name}"):
+            return ElementTree.fromstring(self.read(name))
+
+    def parse(self, name: str, handler: ContentHandler) -> None:
+        """Lets a handler take the events of a member that is XML, without a tree and without entities of its own.
+
+        Raises:
+            LoadError: as :meth:`xml`.
+        """
+        from defusedxml import sax
+
+        with _xml_errors(f"{self.path}: its part {name}"):
+            sax.parseString(self.read(name), handler)
 
     def without_media(self, changed: Mapping[str, bytes] | None = None) -> io.BytesIO:
         """The archive again, for a library that reads it whole: XML as it is, pictures and films empty.
@@ -172,26 +187,21 @@ def old_office(path: Path) -> str | None:
     return names[0] if names else UNKNOWN_OLD
 
 
-OWN_ENTITIES = "defines entities of its own, which may stand for more than there is room for"
+@contextmanager
+def _xml_errors(where: str) -> Iterator[None]:
+    """What a parser raises, as the file's error."""
+    from xml.etree.ElementTree import ParseError
+    from xml.sax import SAXException
 
-
-def parse_xml(data: bytes, where: str) -> Any:
-    """The root element of XML, which may define no entities.
-
-    Args:
-        data: the XML.
-        where: what it is, with the file's path in front, for the error.
-
-    Raises:
-        LoadError: it is no XML, or defines entities.
-    """
-    from defusedxml import DefusedXmlException, ElementTree
+    from defusedxml import DefusedXmlException
 
     try:
-        return ElementTree.fromstring(data)
+        yield
     except DefusedXmlException as error:
-        raise LoadError(f"{where} {OWN_ENTITIES}") from error
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise LoadError(
+            f"{where} defines entities of its own, which may stand for more than there is room for"
+        ) from error
+    except (ParseError, SAXException, ValueError, LookupError) as error:
         raise LoadError(f"{where} is no XML that can be read ({error})") from error
 
 

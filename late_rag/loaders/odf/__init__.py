@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from late_rag.errors import LoadError
-from late_rag.loaders.archive import OWN_ENTITIES, Archive, open_archive
+from late_rag.loaders.archive import Archive, open_archive
 from late_rag.loaders.html import html_to_markdown
 from late_rag.loaders.odf.content import Content
 from late_rag.loaders.properties import properties
@@ -75,17 +75,8 @@ def check_password(archive: Archive) -> None:
 
 
 def _read(archive: Archive, part: str, options: LoadOptions, *, margins: bool = False) -> Content:
-    from xml.sax import SAXException
-
-    from defusedxml import DefusedXmlException, sax
-
     content = Content(options, margins=margins)
-    try:
-        sax.parseString(archive.read(part), content)
-    except DefusedXmlException as error:
-        raise LoadError(f"{archive.path}: its part {part} {OWN_ENTITIES}") from error
-    except (SAXException, ValueError, LookupError) as error:
-        raise LoadError(f"{archive.path}: its part {part} is no XML that can be read ({error})") from error
+    archive.parse(part, content)
     return content
 
 

@@ -92,15 +92,6 @@ def xlsx_extent(data: bytes, lengths: list[int]) -> Extent:
     return handler.extents[0]
 
 
-def ods_extents(data: bytes) -> list[Extent]:
-    """The extents of the sheets of ODS."""
-    from defusedxml import sax
-
-    handler = _OdsHandler()
-    sax.parseString(data, handler)
-    return handler.extents
-
-
 def _blocks(data: bytes) -> Iterator[bytes]:
     """Pieces that end in front of a tag."""
     place = 0
@@ -164,8 +155,8 @@ class _XlsxHandler(ContentHandler):
             self._value = None
 
 
-class _OdsHandler(ContentHandler):
-    """Cells that have a value, with those that they are repeated for."""
+class OdsSheets(ContentHandler):
+    """The extents of the sheets of ODS: their cells that have a value, with those that they are repeated for."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -111,8 +111,9 @@ def _excel_binary(archive: Archive) -> Workbook:
 
 def _open_document(archive: Archive) -> Workbook:
     check_password(archive)
-    archive.xml("content.xml")  # refuses entities, and what is no XML
-    for number, extent in enumerate(sizes.ods_extents(archive.read("content.xml")), start=1):
+    sheets = sizes.OdsSheets()
+    archive.parse("content.xml", sheets)
+    for number, extent in enumerate(sheets.extents, start=1):
         if extent.problem():
             raise LoadError(f"{archive.path}: its table {number} {extent.problem()}")
     return Workbook(archive.path, "", properties(archive, "meta.xml"))
