@@ -43,9 +43,10 @@ class PptxLoader:
         for name in broken:
             yield Omission(f"{name} is no XML that can be read")
         pages, title, left_out = [], "", Counter[Omission]()
-        for number, slide in enumerate(_slides(path, content), start=1):
+        slides = _slides(path, content)
+        for number in range(1, len(slides) + 1):
             try:
-                text, heading = _page(slide, options, left_out)
+                text, heading = _page(slides[number - 1], options, left_out)
                 pages.append(text)
                 title = title or heading or ""
             except Exception as error:  # noqa: BLE001 - a broken slide raises whatever its parts meet
@@ -75,32 +76,21 @@ def _is_part(name: str, folder: str) -> bool:
     return name.startswith(folder) and name.endswith(".xml") and "/" not in name.removeprefix(folder)
 
 
-def _slides(path: Path, content: Any) -> Iterator[Any]:
+def _slides(path: Path, content: Any) -> Any:
+    """The slides, each of which is looked up where it is read, so that a broken one costs itself alone."""
     try:
         from pptx import Presentation
     except ModuleNotFoundError as error:
         raise MissingExtraError("python-pptx, which reads PPTX,", "office") from error
     try:
         slides = Presentation(content).slides
-        count = len(slides)
+        len(slides)
     except Exception as error:  # a broken archive or XML raises whatever its parser meets
         raise LoadError(f"{path}: is a damaged PowerPoint file ({type(error).__name__}: {error})") from error
-    for position in range(count):
-        yield _Lazy(slides, position)
+    return slides
 
 
-class _Lazy:
-    """A slide that is looked up where it is read, so that a broken one costs itself alone."""
-
-    def __init__(self, slides: Any, position: int) -> None:
-        self._slides, self._position = slides, position
-
-    def get(self) -> Any:
-        return self._slides[self._position]
-
-
-def _page(lazy: _Lazy, options: LoadOptions, left_out: Counter[Omission]) -> tuple[str, str | None]:
-    slide = lazy.get()
+def _page(slide: Any, options: LoadOptions, left_out: Counter[Omission]) -> tuple[str, str | None]:
     if slide.element.get("show") in ("0", "false") and "hidden" not in options.include:
         left_out[Omission('hidden slide (include "hidden" reads it)', lost=False)] += 1
         return "", None
