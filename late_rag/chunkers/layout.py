@@ -60,7 +60,7 @@ class Layout:
         places = [place for place in self._between(low, high) if place > floor]
         if places:
             return _nearest(places, target)
-        block = self._block_over(high)
+        block = self.blocks.inside(high)
         if block is None:
             return break_in_prose(self.text, min(max(low, floor + 1), high), high, target)
         place = self._between_lines(block, low, high, target)
@@ -77,7 +77,7 @@ class Layout:
         places = list(self._between(low, high))
         if places:
             return places[0]
-        block = self._block_over(high)
+        block = self.blocks.inside(high)
         if block is None:
             return break_in_prose(self.text, low, high, low)
         return self._between_lines(block, low, high, low)
@@ -108,9 +108,6 @@ class Layout:
         edges = list(self.blocks.edges(low, high))
         found = (place for place in paragraphs(self.text, low, high) if not self.blocks.inside(place))
         yield from sorted({*edges, *found})
-
-    def _block_over(self, place: int) -> Block | None:
-        return self.blocks.inside(place)
 
     def _between_lines(self, block: Block, low: int, high: int, target: int) -> int | None:
         """The best end of a line in ``low … high``: in code that before the least indentation."""
