@@ -120,17 +120,18 @@ def decode(data: bytes, path: Path, declared: str | None = None) -> str:
     marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     if marked is None and declared and (data.isascii() or not _is_utf8(data)):
         try:
-            return _tidy(data.decode(declared))
+            return tidy(data.decode(declared))
         except (LookupError, UnicodeDecodeError, ValueError):
             logger.info("%s: is not in the encoding that it declares, %s", path, declared)
     if marked is None:
         sample = b"".join(_telling_lines(data))[:_SAMPLE]
         escaped = _escaped(data) if data.isascii() else None
         marked = escaped or _judge(path, data[:_SAMPLE], valid=_is_utf8(data), sample=sample)
-    return _tidy(data.decode(marked, errors="replace"))
+    return tidy(data.decode(marked, errors="replace"))
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
+    r"""A text that was decoded: line ends as ``\n``, NUL as a space."""
     return text.replace("\0", " ").replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from late_rag.errors import LoadError
-from late_rag.loaders.decoding import read_text
+from late_rag.loaders.decoding import read_text, tidy
 from late_rag.loaders.markdown import first_heading
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
@@ -150,8 +150,7 @@ def _text(value: Any) -> str | None:
         value = "".join(value)
     if not isinstance(value, str):
         return None
-    text = value.replace("\r\n", "\n").replace("\r", "\n").replace("\0", " ")
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return tidy(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def _mapping(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:

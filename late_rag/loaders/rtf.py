@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from late_rag.errors import LoadError
 from late_rag.loaders.archive import old_office
-from late_rag.loaders.decoding import signature
+from late_rag.loaders.decoding import signature, tidy
 from late_rag.loaders.properties import sane
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
@@ -148,7 +148,7 @@ def _plain(rtf: str, fonts: str, codec: str) -> str:
     rtf = _UNICODE.sub(_sane_unicode, _LINK.sub(r"\\fldinst {", rtf))
     text = str(rtf_to_text(rtf, encoding=codec, errors="replace"))  # type: ignore[no-untyped-call]
     text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")  # pairs are one letter
-    return text.replace("\0", " ").replace("\r\n", "\n").replace("\r", "\n")
+    return tidy(text)
 
 
 def _sane_unicode(found: re.Match[str]) -> str:
