@@ -83,8 +83,8 @@ class LoadOptions:
     """Of a web page: all that it shows, or the main content, without navigation, banners and footers."""
 
     include: Sequence[str] = ()
-    """Parts that are left out, and told, unless they stand here: "comments" and "headers" (and footers) of office files,
-    "hidden" sheets, slides and sections, "outputs" of notebooks."""
+    """Parts that are left out, and told, unless they stand here: "comments" and "headers" (and footers) of office
+    files, "hidden" sheets, slides and sections, "outputs" of notebooks."""
 
     fields: RecordFields = field(default_factory=RecordFields)
     """Which fields of a record are what."""

@@ -33,7 +33,15 @@ def read(loader: Loader, path: Path, options: LoadOptions) -> Iterator[tuple[str
     except Exception as error:
         logger.info("%s: what its loader raised", path, exc_info=error)
         kind = path.suffix.lstrip(".").upper()
-        raise LoadError(f"{path}: cannot be read as {kind} ({type(error).__name__}: {error})") from error
+        raise LoadError(f"{path}: cannot be read as {kind} ({type(error).__name__}: {_message(error)})") from error
+
+
+def _message(error: Exception) -> str:
+    """What the exception says; even that may raise."""
+    try:
+        return str(error)
+    except Exception as other:  # noqa: BLE001 - it is somebody else's
+        return f"its message raises {type(other).__name__}"
 
 
 def is_blank(document: Document) -> bool:

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from late_rag import load
 from late_rag.loaders.html import html_to_markdown
+from late_rag.types import Omission
 
 CASES = Path(__file__).parents[1] / "cases"
 
@@ -60,6 +62,23 @@ def test_html_becomes_markdown(tmp_path, one_document):
         (
             "<table><tbody><tr><td rowspan=0>a<td>b<tr><td>c<tbody><tr><td>d<td>e</table>",
             "| a | b |\n| --- | --- |\n| a | c |\n| d | e |\n",
+        ),
+        ("log<sub>2</sub>8, H<sub>2</sub>O, a<sub>1</sub>0", "log2 8, H2O, a1 0\n"),
+        ("<h2>Opening<ul><li>a</ul>tail", "## Opening\n\n- a\n\ntail\n"),
+        (
+            "<table><tr><th>Method<th>Example<tr><td>open<td><pre>gate.open(\n 0)</pre><tr><td>shut<td>-</table>",
+            "| Method | Example |\n| --- | --- |\n| open | `gate.open( 0)` |\n| shut | - |\n",
+        ),
+        (
+            "<table><tr><th>A<th>B<tr><td>1<td>2<tr><td>3<td><table><tr><td>x<td>y</table><tr><td>5<td>6</table>",
+            (
+                "| A | B |\n| --- | --- |\n| 1 | 2 |\n\n3\n\n| x | y |\n| --- | --- |\n\n"
+                "| A | B |\n| --- | --- |\n| 5 | 6 |\n"
+            ),
+        ),
+        (
+            "<table><tr><td><ul><li>menu</ul><td><h1>Guide</h1><p>First.<td>Right box</table>",
+            "- menu\n\n# Guide\n\nFirst.\n\nRight box\n",
         ),
         ("no markup & co", "no markup & co"),
         ("http://example.com/page.html", "http://example.com/page.html"),
@@ -234,6 +253,13 @@ def test_the_encoding_is_that_of_a_browser(one_document, path):
 )
 def test_what_a_page_says_of_its_encoding(one_document, name, words):
     assert one_document(CASES / "html" / f"{name}.html").text == f"{words}\n"
+
+
+def test_the_words_of_drawings_are_told(tmp_path):
+    (tmp_path / "a.html").write_text("<p>Plan<svg><text>12 m</text></svg><svg><title>x</title></svg>")
+    (file,) = load(tmp_path)
+    assert [document.text for document in file.documents] == ["Plan\n"]
+    assert file.omissions == [Omission("the words of 1 drawings (SVG)", lost=False)]
 
 
 def test_binary_named_html(tmp_path, problem_of):

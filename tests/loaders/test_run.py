@@ -83,6 +83,19 @@ def test_every_exception_of_a_parser_is_its_files_reason(tmp_path, kind):
         list(next(load(path, strict=True)).documents)
 
 
+def test_an_exception_whose_message_raises(tmp_path, problem_of, monkeypatch):
+    class OddError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    def odd(self, path, options):
+        raise OddError
+        yield
+
+    monkeypatch.setattr(Gaps, "__call__", odd)
+    assert problem_of(gaps(tmp_path, "ok")) == "cannot be read as GAPS (OddError: its message raises RuntimeError)"
+
+
 def test_the_run_goes_on(tmp_path):
     for number, kind in enumerate(KINDS):
         (tmp_path / f"{number}.raise").write_text(kind.__name__)

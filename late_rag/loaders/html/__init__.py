@@ -13,7 +13,7 @@ from late_rag.loaders.decoding import decode
 from late_rag.loaders.html.bounds import check_bounds
 from late_rag.loaders.html.rendering import Renderer
 from late_rag.loading import LoadOptions
-from late_rag.types import Document
+from late_rag.types import Document, Omission
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -53,17 +53,18 @@ class HtmlLoader:
 
     records: ClassVar[bool] = False
 
-    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
         html = html_text(path.read_bytes(), path)
         main = _main_content(html, path) if options.content == "main" else None
         try:
-            text, title = html_to_markdown(html)
-            if main is not None:
-                text = html_to_markdown(main)[0]
+            page = Page(html)
+            text = page.markdown() if main is None else html_to_markdown(main)[0]
         except ValueError as error:
             raise LoadError(f"{path}: {error}") from error
-        named = {"title": title} if title else {}
+        named = {"title": page.title} if page.title else {}
         yield "", Document(text=text, metadata={"mime_type": "text/html", **named})
+        if page.drawings:
+            yield Omission(f"the words of {page.drawings:,} drawings (SVG)", lost=False)
 
 
 def html_to_markdown(html: str) -> tuple[str, str | None]:
@@ -72,19 +73,46 @@ def html_to_markdown(html: str) -> tuple[str, str | None]:
     Raises:
         ValueError: markup that no page has, and that would take the parser hours.
     """
-    if "<" not in html:
-        return html, None
-    from selectolax.lexbor import LexborHTMLParser
+    page = Page(html)
+    return page.markdown(), page.title
 
-    check_bounds(html)
-    tree = LexborHTMLParser(_as_html(html))
-    title, swallowed = _title(tree)
-    if swallowed:
-        tree = LexborHTMLParser(swallowed)
-    root = tree.root
-    renderer = Renderer(_navigation(tree, html), may_hide="hidden" in html.lower())
-    text = renderer.render(root) if root is not None else ""
-    return text + "\n" if text else "", title or _first_heading(tree)
+
+class Page:
+    """A page that was parsed.
+
+    Raises:
+        ValueError: markup that no page has, and that would take the parser hours.
+    """
+
+    def __init__(self, html: str) -> None:
+        self._html = html
+        self._tree: LexborHTMLParser | None = None
+        self.title: str | None = None
+        """The document's title, else its first heading."""
+        self.drawings = 0
+        """How many drawings have words, which are left out."""
+        if "<" in html:
+            self._parse()
+
+    def _parse(self) -> None:
+        from selectolax.lexbor import LexborHTMLParser
+
+        check_bounds(self._html)
+        self._tree = LexborHTMLParser(_as_html(self._html))
+        title, swallowed = _title(self._tree)
+        if swallowed:
+            self._tree = LexborHTMLParser(swallowed)
+        self.title = title or _first_heading(self._tree)
+        self.drawings = sum(svg.css_first("text") is not None for svg in self._tree.css("svg"))
+
+    def markdown(self) -> str:
+        """The text; of links and pictures their words alone."""
+        if self._tree is None:
+            return self._html
+        root = self._tree.root
+        renderer = Renderer(_navigation(self._tree, self._html), may_hide="hidden" in self._html.lower())
+        text = renderer.render(root) if root is not None else ""
+        return text + "\n" if text else ""
 
 
 def html_text(data: bytes, path: Path) -> str:

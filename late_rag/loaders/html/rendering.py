@@ -54,8 +54,8 @@ class Renderer:
         self._flow = Flow()
         self._tables: list[Table] = []
         self._counters: list[int | None] = []
-        self._nested = self._wrapped = self._verbatim = 0
-        self._after_link = -1
+        self._nested = self._wrapped = self._verbatim = self._heading_level = 0
+        self._after_link = self._after_subscript = -1
         self._enter: dict[str, Callable[[LexborNode], Leave | None]] = {
             **dict.fromkeys(_BLOCKS, self._block),
             **dict.fromkeys(_APART, self._apart),
@@ -76,6 +76,7 @@ class Renderer:
             "li": self._item,
             "pre": self._preformatted,
             "rt": self._reading,
+            "sub": self._subscript,
             "sup": self._superscript,
             "table": self._table,
             "tr": self._row,
@@ -153,19 +154,25 @@ class Renderer:
             self._nested -= 1
 
     def _text(self, text: str) -> None:
+        if self._after_subscript == len(self._flow.pieces) > 0 and text[:1].isdigit():
+            self._flow.add(" ")
         if self._verbatim:
             self._flow.pieces.append(text)
         else:
             self._flow.add(text)
 
     def _block(self, _: LexborNode) -> Leave:
-        if self._flow.pieces:
-            self._flow.end_paragraph()
+        self._end_paragraph()
         return self._end_paragraph
 
     def _end_paragraph(self) -> None:
+        """Of a heading that has blocks in it, because it was never ended, the first one is the heading."""
         if self._flow.pieces:
-            self._flow.end_paragraph()
+            if self._heading_level:
+                self._flow.end_heading(self._heading_level)
+                self._heading_level = 0
+            else:
+                self._flow.end_paragraph()
 
     def _apart(self, _: LexborNode) -> Leave:
         self._flow.add(" ")
@@ -178,8 +185,14 @@ class Renderer:
         self._flow.add(" ")
 
     def _heading(self, level: int, _: LexborNode) -> Leave:
-        self._flow.end_paragraph()
-        return lambda: self._flow.end_heading(level)
+        self._end_paragraph()
+        self._heading_level = level
+
+        def leave() -> None:
+            self._end_paragraph()
+            self._heading_level = 0
+
+        return leave
 
     def _link(self, _: LexborNode) -> Leave:
         """The words of a link; two in a row are drawn as two."""
@@ -203,6 +216,14 @@ class Renderer:
 
         return leave
 
+    def _subscript(self, _: LexborNode) -> Leave:
+        """H₂O is H2O, and log₂8 is no logarithm of 28."""
+
+        def leave() -> None:
+            self._after_subscript = len(self._flow.pieces) if self._flow.last()[-1:].isdigit() else -1
+
+        return leave
+
     def _superscript(self, _: LexborNode) -> Leave | None:
         """10⁶ as 10^6; the letters of 1st stay as they are."""
         if self._verbatim or self._wrapped >= _DEEPEST:
@@ -222,7 +243,7 @@ class Renderer:
         self._flow.pieces.append(LINE_END)
 
     def _rule(self, _: LexborNode) -> None:
-        self._flow.end_paragraph()
+        self._end_paragraph()
         self._flow.append("rule", "---")
 
     def _picture(self, element: LexborNode) -> None:
@@ -247,7 +268,7 @@ class Renderer:
         self._flow.add(_of_formula(element, "^" if element.text(strip=True)[:1].isdigit() else ""))
 
     def _preformatted(self, _: LexborNode) -> Leave:
-        self._flow.end_paragraph()
+        self._end_paragraph()
         self._verbatim += 1
 
         def leave() -> None:
@@ -258,11 +279,11 @@ class Renderer:
         return leave
 
     def _list(self, element: LexborNode) -> Leave:
-        self._flow.end_paragraph()
+        self._end_paragraph()
         self._counters.append(_first_number(element) if element.tag == "ol" else None)
 
         def leave() -> None:
-            self._flow.end_paragraph()
+            self._end_paragraph()
             self._counters.pop()
 
         return leave
@@ -283,14 +304,14 @@ class Renderer:
         return self._inside(element, lambda flow: self._flow.append("definition", ":   ", flow, "    "))
 
     def _term(self, _: LexborNode) -> Leave:
-        self._flow.end_paragraph()
+        self._end_paragraph()
         return lambda: self._flow.end_paragraph("term")
 
     def _inside(self, element: LexborNode, end: Callable[[Flow], None]) -> Leave:
         """A flow of its own for what is indented, down to some depth."""
         if self._nested >= _DEEPEST:
             return self._block(element)
-        self._flow.end_paragraph()
+        self._end_paragraph()
         self._nested += 1
         outer, self._flow = self._flow, Flow(tight=element.tag == "li")
 
@@ -302,11 +323,11 @@ class Renderer:
         return leave
 
     def _table(self, _: LexborNode) -> Leave:
-        self._flow.end_paragraph()
+        self._end_paragraph()
         self._tables.append(Table())
 
         def leave() -> None:
-            self._flow.end_paragraph()
+            self._end_paragraph()
             self._flow.extend(self._tables.pop().blocks())
 
         return leave
@@ -320,14 +341,14 @@ class Renderer:
     def _cell(self, element: LexborNode) -> Leave:
         columns = span(element.attributes.get("colspan"))
         rows = span(element.attributes.get("rowspan"), zero=MOST_ROWS)
-        return self._own_flow(lambda flow: self._tables[-1].add(Cell(flow, columns, rows)))
+        return self._own_flow(lambda flow: self._tables[-1].add(Cell(flow, columns, rows, element.tag == "th")))
 
     def _rows(self, _: LexborNode) -> Leave | None:
         return self._tables[-1].end_group if self._tables else None
 
     def _own_flow(self, end: Callable[[Flow], None]) -> Leave:
         if not self._tables:  # in a fragment there may be cells without a table
-            self._flow.end_paragraph()
+            self._end_paragraph()
             return self._end_paragraph
         outer, self._flow = self._flow, Flow()
 

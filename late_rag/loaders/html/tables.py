@@ -39,18 +39,23 @@ class Cell:
     content: Flow
     columns: int = 1
     rows: int = 1
+    is_header: bool = False
 
 
 class Table:
-    """Rows of cells. What is no cell of a table but a part of the page (a table inside another, a heading, code, a long
-    text) follows its row, and the table goes on after it.
+    """Rows of cells.
+
+    A row in which there is a part of the page (a table inside the table, a heading, a long text) is no row of a table:
+    its cells stand below each other, and the table goes on after it, with its header again.
     """
 
     def __init__(self) -> None:
         self._blocks: list[Block] = []
         self._rows: list[list[str]] = []
+        self._header: list[str] = []
         self._row: list[str] = []
-        self._parts: list[Block] = []
+        self._cells: list[Cell] = []
+        self._is_parted = False
         self._reaching: dict[int, tuple[int, str]] = {}
         self._begun: dict[int, tuple[int, str]] = {}
         self._filled = 0
@@ -63,6 +68,7 @@ class Table:
     def add(self, cell: Cell) -> None:
         """The next cell of the row."""
         self._fill_reached()
+        self._cells.append(cell)
         text = self._cell_text(cell.content)
         column = len(self._row)
         self._row.append(text)
@@ -78,15 +84,19 @@ class Table:
             self._fill_reached()
         left = {place: (rows - 1, text) for place, (rows, text) in self._reaching.items() if rows > 1}
         self._reaching, self._begun = left | self._begun, {}
-        while self._row and not self._row[-1]:
-            self._row.pop()
-        if self._row:
-            self._rows.append(self._row)
-        self._row = []
-        if self._parts:
+        row, cells, is_parted = self._row, self._cells, self._is_parted
+        self._row, self._cells, self._is_parted = [], [], False
+        if is_parted:
             self._end_rows()
-            self._blocks += self._parts
-            self._parts = []
+            for cell in cells:
+                self._blocks += cell.content.blocks
+            return
+        while row and not row[-1]:
+            row.pop()
+        if row:
+            self._rows.append(row)
+            if not self._header and not self._blocks and all(cell.is_header for cell in cells):
+                self._header = list(row)
 
     def end_group(self) -> None:
         """No cell reaches from one group of rows (head, body, foot) into the next."""
@@ -111,13 +121,15 @@ class Table:
     def _cell_text(self, content: Flow) -> str:
         content.end_paragraph()
         if _is_part_of_page(content.blocks):
-            self._parts += content.blocks
+            self._is_parted = True
             return ""
-        words = " ".join(block.text for block in content.blocks)
+        words = " ".join(_in_line(block) for block in content.blocks)
         return " ".join(words.split()).replace("|", "\\|")
 
     def _end_rows(self) -> None:
         rows, self._rows = self._rows, []
+        if rows and self._header and rows[0] != self._header:
+            rows.insert(0, list(self._header))
         width = max(map(len, rows), default=0)
         if width == 1:
             self._blocks += [Block("paragraph", row[0]) for row in rows]
@@ -131,7 +143,15 @@ def _line(cells: list[str]) -> str:
     return "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"
 
 
+def _in_line(block: Block) -> str:
+    """The words of a block in the one line of a cell; code keeps its marks."""
+    if block.kind != "code":
+        return block.text
+    code = " ".join(block.text.strip("`").split())
+    return code if "`" in code else f"`{code}`"
+
+
 def _is_part_of_page(blocks: list[Block]) -> bool:
-    return any(block.kind in ("table", "code") or 0 < block.level < 3 for block in blocks) or (
+    return any(block.kind == "table" or 0 < block.level < 3 for block in blocks) or (
         sum(len(block.text) for block in blocks) > _LONGEST_CELL
     )
