@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
+
 import pytest
 
 from late_rag.loaders import load
-from tests.loaders.pdf_parts import at, mapped, pdf, written
+from tests.loaders.pdf_parts import FONT, at, mapped, pdf, written
 
 LINE = at(72, 700, "The lighthouse keeper")
 
@@ -72,6 +74,83 @@ def test_a_page_that_cannot_be_read_is_named(cases):
     assert [omission.what for omission in file.omissions] == ["page 2 cannot be read (Failed to load page.)"]
     assert file.omissions[0].lost
     assert file.error is None
+
+
+def compressed(content: str, *, filters: str = "/FlateDecode") -> bytes:
+    """A page with a line before and after one that has this content, as it is."""
+    length = len(content.encode("latin-1"))
+    resources = "/Resources << /Font << /F1 3 0 R >> >>"
+    page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800]"
+    pages = [f"{page} /Contents {number} 0 R {resources} >>" for number in (7, 8, 7)]
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [4 0 R 5 0 R 6 0 R] /Count 3 >>",
+        FONT,
+        *pages,
+        f"<< /Length {len(LINE)} >>\nstream\n{LINE}\nendstream",
+        f"<< /Length {length} /Filter [{filters}] >>\nstream\n{content}\nendstream",
+    ]
+    return written(objects)
+
+
+def deflated(content: str) -> str:
+    return zlib.compress(content.encode("latin-1")).decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("content", "filters"),
+    [
+        ("!" * 200, "/FlateDecode"),
+        ("!" * 200, ""),
+        ("!" * 200, "/ASCII85Decode /FlateDecode"),
+        (deflated(LINE)[:20] + "\0" * 40, "/FlateDecode"),
+        ("\0\1" * 100, "/FlateDecode"),
+    ],
+)
+def test_a_page_whose_content_is_damaged_is_named(write, content, filters):
+    (file,) = load(write(compressed(content, filters=filters)))
+    (document,) = file.documents
+    assert document.text == "The lighthouse keeper\f\fThe lighthouse keeper"
+    assert [omission.what for omission in file.omissions] == ["page 2 cannot be read: its content is damaged"]
+
+
+@pytest.mark.parametrize(
+    ("content", "filters"),
+    [
+        ("", ""),
+        (" \n", ""),
+        ("", "/FlateDecode"),
+        (deflated(""), "/FlateDecode"),
+        (deflated("1 0 0 1 0 0 cm  BT /F1 12 Tf 14.4 TL ET\n"), "/FlateDecode"),
+        ("q\nQ", ""),
+    ],
+)
+def test_an_empty_page_is_nothing_to_tell(write, content, filters):
+    (file,) = load(write(compressed(content, filters=filters)))
+    (document,) = file.documents
+    assert document.text == "The lighthouse keeper\f\fThe lighthouse keeper"
+    assert not file.omissions
+
+
+DRAWN = "BI /W 1 /H 1 /CS /G /BPC 8 ID x EI"
+
+
+@pytest.mark.parametrize(
+    ("content", "scan"),
+    [
+        (f"q 600 0 0 800 0 0 cm {DRAWN} Q", True),
+        ("".join(f"q 500 0 0 100 50 {100 * n} cm {DRAWN} Q " for n in range(7)), True),
+        (f"q 60 0 0 80 0 0 cm {DRAWN} Q", False),
+        (f"q 60000 0 0 80 0 0 cm {DRAWN} Q", False),
+        ("0 0 600 800 re f", False),
+    ],
+)
+def test_a_scanned_page_between_others_is_named(write, content, scan):
+    (file,) = load(write(pdf(LINE, content, LINE)))
+    (document,) = file.documents
+    assert document.text == "The lighthouse keeper\f\fThe lighthouse keeper"
+    what = ["page 2 has no text layer (a scan?); it needs OCR first"] if scan else []
+    assert [omission.what for omission in file.omissions] == what
 
 
 def test_too_many_pages_are_told(write, problem_of):

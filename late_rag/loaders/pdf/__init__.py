@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from late_rag.errors import LoadError
+from late_rag.loaders.pdf.blank import damaged_pages, is_scan
 from late_rag.loaders.pdf.file import name_of, open_pdf
 from late_rag.loaders.pdf.forms import field_values, form_of, is_shell
 from late_rag.loaders.pdf.metadata import describe
@@ -25,7 +26,17 @@ MIME_TYPE = "application/pdf"
 
 _UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufdd0\ufdd1\ufffe\uffff]")
 _MOST_PAGES = 100_000
-_NO_MAP = "its fonts do not say which letters they show; it needs OCR"
+_NO_LAYER = "has no text layer (a scan?); it needs OCR first"
+_DAMAGED = "cannot be read: its content is damaged"
+_NO_MAP = "cannot be read: its fonts do not say which letters they show; it needs OCR"
+
+
+class _Page(NamedTuple):
+    """The text of a page, and what is missing from it."""
+
+    text: str
+    problem: str | None = None
+    drawn: bool = True
 
 
 class PdfLoader:
@@ -41,39 +52,44 @@ class PdfLoader:
             if len(pdf) > _MOST_PAGES:
                 raise LoadError(f"{path}: has {len(pdf):,} pages; at most {_MOST_PAGES:,} are read. Split it")
             pages = list(_pages(pdf))
-            texts = join_words(["" if isinstance(page, Omission) else page for page in pages])
+            texts = join_words([page.text for page in pages])
             metadata = {"mime_type": MIME_TYPE, **describe(pdf)}
             shell = is_shell(pdf, texts)
         if shell:
             raise LoadError(f"{path}: is an XFA form, of which the PDF holds only a notice; print it to a PDF first")
-        omissions = [page for page in pages if isinstance(page, Omission)]
-        yield from omissions
-        if any(text.strip() for text in texts):
+        readable = any(text.strip() for text in texts)
+        problems = [(number, page.problem) for number, page in enumerate(pages, 1) if page.problem]
+        if not readable and all(problem == _NO_LAYER for _, problem in problems):
+            raise LoadError(f"{path}: has no text layer on its {len(texts)} pages (scanned?); it needs OCR first")
+        yield from (Omission(f"page {number} {problem}") for number, problem in problems)
+        if readable:
             text = "\f".join(_UNPRINTED.sub(" ", text) for text in texts)
             yield "", Document(text=text, metadata=metadata, media=_media(path, len(texts)))
-        elif not omissions:
-            raise LoadError(f"{path}: has no text layer on its {len(texts)} pages (scanned?); it needs OCR first")
 
 
-def _pages(pdf: PdfDocument) -> Iterator[str | Omission]:
-    """The text of each page, or why it cannot be read."""
+def _pages(pdf: PdfDocument) -> list[_Page]:
+    """What there is to read on each page, and what cannot be read."""
     with form_of(pdf) as form:
-        for index in range(len(pdf)):
-            yield _page(pdf, index, form)
+        pages = [_page(pdf, index, form) for index in range(len(pdf))]
+    for index in damaged_pages(pdf, [index for index, page in enumerate(pages) if not page.drawn]):
+        pages[index] = pages[index]._replace(problem=_DAMAGED)
+    return pages
 
 
-def _page(pdf: PdfDocument, index: int, form: Any) -> str | Omission:
+def _page(pdf: PdfDocument, index: int, form: Any) -> _Page:
     import pypdfium2
 
     try:
         with closing(pdf[index]) as page:
             filled_in = field_values(form, page) if form else ""
             text = page_text(page)
+            drawn = bool(text) or pypdfium2.raw.FPDFPage_CountObjects(page.raw) > 0
+            scan = text == "" and is_scan(page)
     except pypdfium2.PdfiumError as error:
-        return Omission(f"page {index + 1} cannot be read ({error})")
+        return _Page("", f"cannot be read ({error})")
     if text is None:
-        return Omission(f"page {index + 1} cannot be read: {_NO_MAP}")
-    return "\n".join(filter(None, (text, filled_in)))
+        return _Page("", _NO_MAP)
+    return _Page("\n".join(filter(None, (text, filled_in))), _NO_LAYER if scan else None, drawn)
 
 
 def _media(path: Path, pages: int) -> tuple[Media, ...]:
