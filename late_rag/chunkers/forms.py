@@ -44,7 +44,7 @@ _FORMS: Mapping[str, Form] = {
         Form.MARKDOWN,
     ),
     "message/rfc822": Form.MIXED,
-    **dict.fromkeys(("application/x-subrip", "text/vtt", "text/x-ssa"), Form.LINES),
+    **dict.fromkeys(("application/x-subrip", "text/vtt", "text/x-ssa", "text/x-log"), Form.LINES),
     **dict.fromkeys(
         (
             *("application/yaml", "application/toml", "application/xml", "text/xml", "text/yaml", "text/toml"),
@@ -96,16 +96,27 @@ ENTRY = re.compile(
     rf"|\[? {{0,9}}\d{{1,10}}\.\d{{3,9}}\]?[ \t:]"  # seconds
     rf"|[\[(]?{_LEVEL}\b[\]): |-]"
     r"|[IWEF]\d{4} \d\d:"
+    r"|\d{10}(?:\d{3})?[ \t:]"  # seconds or milliseconds since 1970
+    r"|[\w.-]{1,60} [\w./-]{1,60}\[\d{1,10}\]: "  # host and process
+    r"|\{[ \t]{0,4}\"[^\n]{1,99999}\}[ \t\r]{0,9}(?=\n|\Z)"  # an object of JSON
+    r"|(?:[\w.-]{1,60}=(?:\"[^\"\n]{0,999}\"|[^\s\"]{0,999})(?:[ \t]{1,9}|(?=\n|\Z))){2}"  # logfmt
     r"|\S{1,60} \S{1,60} \S{1,60} \[\d\d?/[A-Z][a-z]{2}/\d{4}:"  # web servers
     r")"
 )
-"""How the line that begins an entry of a log begins: a time, a level."""
+"""How the line that begins an entry of a log begins: a time, a level, a process; or what it is: fields."""
+
+_TRACE = re.compile(
+    r"[ \t]{1,20}(?:at [\w.$<>/]{1,200}[(\[]|\.{3} \d{1,9} (?:more|common)|File \"[^\"\n]{1,500}\", line \d)"
+    r"|Caused by: |Traceback \(most recent call last\):"
+)
+"""How lines of a stack trace begin, which belong to the entry above them."""
 
 _SAMPLE = 1 << 16
 _LEAST_LINES = 6
 
 
 def _is_log(text: str) -> bool:
-    """Whether at least half of the lines, as far as they are looked at, begin an entry."""
+    """Whether at least half of the lines, as far as they are looked at, begin an entry or are of a stack trace."""
     lines = [line for line in text[:_SAMPLE].split("\n") if line.strip()]
-    return len(lines) >= _LEAST_LINES and 2 * sum(1 for line in lines if ENTRY.match(line)) >= len(lines)
+    told = sum(1 for line in lines if ENTRY.match(line) or _TRACE.match(line))
+    return len(lines) >= _LEAST_LINES and 2 * told >= len(lines)

@@ -12,9 +12,10 @@ from late_rag.types import Document
 
 
 class TextLoader:
-    """One document for the file."""
+    """One document for the file; a log says by its mime type that each of its lines stands for itself."""
 
     records: ClassVar[bool] = False
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:  # noqa: ARG002
-        yield "", Document(text=read_text(path), metadata={"mime_type": "text/plain"})
+        mime_type = "text/x-log" if path.suffix.lower() == ".log" else "text/plain"
+        yield "", Document(text=read_text(path), metadata={"mime_type": mime_type})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from late_rag.chunkers import load_chunker
+from late_rag.chunkers.forms import Form, form_of
+from late_rag.loaders import load
 from late_rag.types import Document
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -103,6 +106,10 @@ def test_an_entry_of_a_log_keeps_the_lines_that_follow_it(measures_of):
         "<34>Oct 11 22:14:15 host su: failed. Again.",
         "31/12/20, 22:15 - Ann: Happy new year. Really.",
         "1700000000.123 gate opened. Then closed.",
+        "1700000000 gate opened. Then closed.",
+        "gate1 app[7]: Opened. Then closed.",
+        '{"ts": 7, "msg": "Opened. Then closed; ok"}',
+        'time=2024-01-02T10:00:00Z level=info msg="Opened. Then closed"',
     ],
 )
 def test_lines_that_begin_with_a_time_or_level_are_a_log(measures_of, line):
@@ -110,6 +117,30 @@ def test_lines_that_begin_with_a_time_or_level_are_a_log(measures_of, line):
     chunks = chunked(measures_of(64), text, "text/plain")
     assert whole_lines(text, chunks)
     assert all(chunk.text.startswith(line) for chunk in chunks)
+
+
+def test_stack_traces_do_not_hide_that_a_text_is_a_log(measures_of):
+    frames = "".join(f"\tat org.gate.Gate.open(Gate.java:{number})\n" for number in range(8))
+    message = "2024-01-02 10:00:00 ERROR boom. It failed; retry\njava.lang.Error: bad. Very bad\n"
+    text = f"{message}{frames}Caused by: no. Never\n" * 20
+    assert whole_lines(text, chunked(measures_of(200), text, "text/plain"))
+
+
+def test_a_file_named_log_is_cut_between_lines_whatever_it_looks_like(measures_of, tmp_path):
+    path = tmp_path / "a.log"
+    path.write_text("Ship passed. The gate is open; all is well here\n" * 60)
+    (file,) = load(path)
+    (document,) = file.documents
+    chunks = list(load_chunker({}, measures_of(64))(document))
+    assert len(chunks) > 5
+    assert whole_lines(document.text, chunks)
+
+
+def test_no_prose_is_taken_for_a_log(data_folder):
+    lines = (data_folder / "cranfield" / "corpus.jsonl").read_text(encoding="utf-8").splitlines()
+    texts = [json.loads(line)["text"] for line in lines]
+    assert len(texts) > 900
+    assert not any(form_of(Document(text=re.sub(r"(.{60}\S*) ", r"\1\n", text))) is Form.LINES for text in texts)
 
 
 def test_prose_with_some_dates_is_no_log(measures_of):
