@@ -97,9 +97,8 @@ class SectionChunker(ABC):
             definitions = outline.path(start)
             above = tuple(name for place, name in definitions if place < start)
             path = tuple(name for _, name in definitions)
-            return lines(path, above or (first if start <= begin else rest)) + self._prefixes.table(
-                layout.header(start)
-            )
+            written = lines(path, above or (first if start <= begin else rest))
+            return written + self._prefixes.table(layout.header(start), written)
 
         for span in self._split(layout, section.start, section.end, front):
             yield span, _metadata(document, section, tuple(name for _, name in outline.path(span.start)))

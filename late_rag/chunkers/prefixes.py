@@ -16,15 +16,16 @@ SEPARATOR = " > "
 
 
 class Prefixes:
-    """Writes prefixes of a quarter of a chunk at most each: the metadata, the headings, the header of a table."""
+    """Writes what stands in front of a chunk: metadata and headings of a quarter of it at most each, and the header of
+    a table, which leaves to its rows half of what those leave.
+    """
 
     def __init__(self, options: ChunkingOptions, counter: TokenCounter, limits: Limits) -> None:
         self._options = options
         self._counter = counter
-        self._quarter = limits.tokens // 4
+        self._tokens, self._quarter = limits.tokens, limits.tokens // 4
         self._longest = MOST_CHARACTERS_PER_TOKEN * self._quarter
-        self.table = lru_cache(maxsize=16)(self._table)
-        """Lines to put in front of rows of a table with this header, as :meth:`_table` writes them."""
+        self._table = lru_cache(maxsize=16)(self._fitting_header)
 
     def __call__(self, metadata: Mapping[str, Any], headings: Sequence[str]) -> str:
         """Lines to put in front of a chunk's text, each ended; "" where there are none."""
@@ -39,15 +40,19 @@ class Prefixes:
                 return line
         return self._line(headings[-1], self._quarter) if headings else ""
 
-    def _table(self, header: str) -> str:
-        """The header and delimiter row as they are if they fit, else of as many columns as do, from the first."""
+    def table(self, header: str, above: str) -> str:
+        """Lines to put in front of rows of a table with this header, below the lines that stand above it."""
         if not header or not self._options.headings:
             return ""
+        return self._table(header, (self._tokens - self._counter.count_short(above)) // 2)
+
+    def _fitting_header(self, header: str, tokens: int) -> str:
+        """The header and delimiter row as they are if they are short, else without padding, of the first columns."""
         whole = "".join(f"{line.strip()}\n" for line in header.splitlines())
         if len(whole) <= self._longest and self._counter.count(whole) <= self._quarter:
             return whole
-        names = cells(header[: self._longest].splitlines()[0])
-        fitting = bisect_right(range(1, len(names) + 1), self._quarter, key=lambda count: self._columns(names, count))
+        names = cells(header[: MOST_CHARACTERS_PER_TOKEN * tokens].splitlines()[0])
+        fitting = bisect_right(range(1, len(names) + 1), tokens, key=lambda count: self._columns(names, count))
         return narrow_header(names[:fitting]) if fitting else ""
 
     def _columns(self, names: list[str], count: int) -> int:

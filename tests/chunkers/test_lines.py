@@ -191,7 +191,19 @@ def test_a_header_that_is_too_wide_is_cut_by_columns(measures_of):
     assert others
     for chunk in others:
         assert re.fullmatch(r"\| column 0( \| column \d+)* \|\n\|(---\|)+\n", front(chunk))
-        assert measures_of(64).count(front(chunk)) <= 16
+        assert measures_of(64).count(front(chunk)) <= 32
+
+
+def test_a_header_stands_whole_where_half_of_the_chunk_is_left_to_rows(measures_of):
+    names = [f"gate {letter} {letter}" for letter in "abcdefghijkl"]
+    header = f"| {' | '.join(names)} |\n|{'---|' * 12}\n"
+    count = measures_of(32).count
+    capacity = 2 * count(header) + 2
+    assert count(header) > capacity // 4
+    text = f"# A\n\n{header}" + ("| x " * 12 + "|\n") * 60
+    _, *others = chunked(measures_of(capacity), text)
+    assert len(others) > 3
+    assert {front(chunk) for chunk in others} == {f"A\n{header}"}
 
 
 def test_padding_of_the_delimiter_row_does_not_cost_columns(measures_of):
