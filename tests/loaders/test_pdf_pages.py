@@ -55,7 +55,7 @@ def text_of(tmp_path, one_document):
         *((f"g_year_{gap}", ["2019 5"] * 3) for gap in (60, 150, 300)),
         *((f"g_s_1_{gap}", ["The long sentence here 7"] * 3) for gap in (60, 150, 300)),
         ("g_super", ["First line of the page.", "See the rules 3 and the other part.", "Water is H2O and more."]),
-        ("super", ["area of 106 m, footnote"]),
+        ("super", ["area of 10^6 m, footnote"]),
         ("spaced", ["SPACED HEADING", "normal text"]),
         ("smallcaps", ["THE GOOSE"]),
         ("overlap", ["bold by overprint"]),
@@ -63,6 +63,57 @@ def text_of(tmp_path, one_document):
 )
 def test_cells_of_a_row(cases, one_document, name, rows):
     assert one_document(cases / f"{name}.pdf").text.splitlines() == rows
+
+
+WIDTHS = {**dict.fromkeys("0123456789", 0.556), ".": 0.278, " ": 0.278, "-": 0.333, "i": 0.222, "W": 0.944, "A": 0.667}
+
+
+def pieces(*drawn: tuple[str, float, float, float], y: float = 700) -> str:
+    """Pieces of a line, each with the gap before it in points, the size of its letters and its height over the line."""
+    content, x = "", 72.0
+    for text, gap, size, rise in drawn:
+        content += at(x + gap, y + rise, text, size=size)
+        x += gap + sum(WIDTHS[letter] for letter in text) * size
+    return content
+
+
+def cells(gap: float, *texts: str) -> list[tuple[str, float, float, float]]:
+    return [(text, gap if number else 0, 10, 0) for number, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize("gap", [1, 1.2, 1.5, 2, 3, 6])
+@pytest.mark.parametrize("row", [("45.10", "37"), ("A", "400.01", "3"), ("iii", "-2"), ("WA 1", "A", "10")])
+def test_cells_with_little_room_between_them(text_of, gap, row):
+    content = "".join(pieces(*cells(gap, *row), y=700 - 20 * number) for number in range(3))
+    assert text_of(pdf(content)).splitlines() == [" ".join(row)] * 3
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        cells(0, "WAA", "iii", "WA"),
+        cells(-0.4, "WAA", "AW", "WA"),
+        cells(0.3, "WAA", "AW", "WA"),
+        cells(1.0, *"WAiAWA"),
+        [*cells(0, "WA", "iW", "iA", "AA", "WW"), ("ii", 1.0, 10, 0)],
+    ],
+)
+def test_a_word_that_was_drawn_in_pieces_stays_whole(text_of, line):
+    assert text_of(pdf(pieces(*line))) == "".join(text for text, *_ in line)
+
+
+@pytest.mark.parametrize("rise", [3, 4, 5, 6])
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ([("10", 10, 0), ("6", 6, 1), (" 3", 10, 0)], "10^6 3"),
+        ([("10", 10, 0), ("-3", 6, 1), (" A", 10, 0)], "10^-3 A"),
+        ([("2019", 10, 0), ("12", 6, 1)], "2019^12"),
+        ([("10", 10, 0), ("6", 6, 1), ("3", 10, 0)], "10^6 3"),
+    ],
+)
+def test_an_exponent_is_no_digit_of_its_number(text_of, rise, line, text):
+    assert text_of(pdf(pieces(*((part, 0, size, rise * raised) for part, size, raised in line)))) == text
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

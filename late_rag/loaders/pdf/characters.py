@@ -134,6 +134,11 @@ class Characters:
         self._raw.FPDFText_GetLooseCharBox(self._text.raw, index, found)
         return _box(found.left, found.right, found.bottom, found.top, self.turn)
 
+    def piece(self, index: int) -> int | None:
+        """What tells the piece of text that a character was drawn with; None for a blank that was not drawn."""
+        found = self._raw.FPDFText_GetTextObject(self._text.raw, index)
+        return ctypes.addressof(found.contents) if found else None
+
     def count_runs(self) -> int:
         """In how many pieces the page's text was drawn."""
         count: int = self._raw.FPDFText_CountRects(self._text, 0, -1)

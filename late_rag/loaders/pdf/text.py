@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from late_rag.loaders.pdf.characters import LEFT_OUT, Area, Characters, Line, plain
 from late_rag.loaders.pdf.columns import Row, read_by_columns
 from late_rag.loaders.pdf.gibberish import is_gibberish
+from late_rag.loaders.pdf.pieces import number_apart, part_pieces
 from late_rag.loaders.pdf.words import DIVIDED
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _compose(characters: Characters, lines: list[Line]) -> str:
     _mend_ligatures(characters)
     lines = [part for line in lines for part in _parted(characters, line)]
     rows = read_by_columns(characters, _rows(characters, lines))
-    return "".join(_row_text(characters, row) for row in rows).rstrip("\n")
+    return "".join(_row_text(characters, row) for row in part_pieces(characters, rows)).rstrip("\n")
 
 
 def _parted(characters: Characters, line: Line) -> Iterator[Line]:
@@ -125,12 +126,15 @@ def _rows(characters: Characters, lines: list[Line]) -> list[Row]:
 def _between(characters: Characters, line: Line, following: Line, gap: float) -> str:
     """What stands between a line and the rest of it: no blank where one stands already, or letters touch.
 
-    A superscript that touches a letter or number is apart from it all the same: 10² is not 102.
+    A superscript that touches a letter or number is apart from it all the same: 10^2 is not 102.
     """
     units = characters.units
     before, after = units[line.last], units[following.first]
     if line.last + 1 < line.end or following.start < following.first or unicodedata.category(after) == "Mn":
         return ""
+    apart = number_apart(characters, line.last, following.first)
+    if apart and gap <= _SPACE:
+        return apart
     drop = abs(characters.origin(line.last)[1] - characters.origin(following.first)[1])
     raised = drop > _LEAST_DROP and before.isalnum() and after.isalnum()
     return " " if raised or gap > _SPACE else ""
