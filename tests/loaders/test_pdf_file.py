@@ -153,6 +153,24 @@ def test_a_scanned_page_between_others_is_named(write, content, scan):
     assert [omission.what for omission in file.omissions] == what
 
 
+@pytest.mark.parametrize(
+    ("drawn", "lost"),
+    [
+        (r"\001lu\002 harbour rules for the pilots \003\004\005", True),
+        (r"\001 a harbour \001 its rules \001 the pilots \001", False),
+        ("The harbour and its rules for pilots", False),
+    ],
+)
+def test_letters_without_a_map_on_a_page_that_can_be_read(write, drawn, lost):
+    """Letters are lost where a font has no map for them; a bullet is no letter."""
+    font = f"{FONT.removesuffix('>>')} /Encoding << /Differences [1 /g1 /g2 /g3 /g4 /g5] >> >>"
+    (file,) = load(write(pdf(LINE, at(72, 700, drawn), font=font)))
+    (document,) = file.documents
+    assert "harbour" in document.text
+    what = ["page 2 lacks some letters: their font does not say which they are; it needs OCR"] if lost else []
+    assert [omission.what for omission in file.omissions] == what
+
+
 def test_too_many_pages_are_told(write, problem_of):
     pages = "<< /Type /Pages /Kids [3 0 R] /Count 900000 >>"
     page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] >>"

@@ -28,6 +28,7 @@ _UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufdd0\ufdd1\ufffe\uffff]")
 _MOST_PAGES = 100_000
 _NO_LAYER = "has no text layer (a scan?); it needs OCR first"
 _DAMAGED = "cannot be read: its content is damaged"
+_LOST = "lacks some letters: their font does not say which they are; it needs OCR"
 _NO_MAP = "cannot be read: its fonts do not say which letters they show; it needs OCR"
 
 
@@ -82,14 +83,15 @@ def _page(pdf: PdfDocument, index: int, form: Any) -> _Page:
     try:
         with closing(pdf[index]) as page:
             filled_in = field_values(form, page) if form else ""
-            text = page_text(page)
+            text, lacks_letters = page_text(page)
             drawn = bool(text) or pypdfium2.raw.FPDFPage_CountObjects(page.raw) > 0
             scan = text == "" and is_scan(page)
     except pypdfium2.PdfiumError as error:
         return _Page("", f"cannot be read ({error})")
     if text is None:
         return _Page("", _NO_MAP)
-    return _Page("\n".join(filter(None, (text, filled_in))), _NO_LAYER if scan else None, drawn)
+    problem = _NO_LAYER if scan else _LOST if lacks_letters else None
+    return _Page("\n".join(filter(None, (text, filled_in))), problem, drawn)
 
 
 def _media(path: Path, pages: int) -> tuple[Media, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from itertools import islice
 
 from late_rag.loaders.pdf.characters import LEFT_OUT, Characters, plain
 from late_rag.loaders.pdf.words import DIVIDED
@@ -14,6 +15,9 @@ _MOST_LETTERS = 20_000  # that are looked at; more do not change the shares
 _FEWEST_LETTERS = 10  # that tell anything about vowels
 _MARKS = (LEFT_OUT, DIVIDED)
 _NO_LETTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd-\uffff]")  # control, private use, unknown
+_CODES = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd"
+_LOST = re.compile(rf"(?<=[\w{_CODES}])[{_CODES}]|[{_CODES}](?=[\w{_CODES}])")
+_FEWEST_LOST = 3  # letters; bullets that stand alone are none
 _VOWELS = frozenset("aeiouyæœøıаеёиоуыэюяіїєαεηιουω")
 _IN_NUMBERS = frozenset("0123456789.,:;%+-–/()$€£ ")
 _SCRIPTS_AT_ONCE = 3  # that no text of one font has
@@ -30,6 +34,12 @@ def is_gibberish(characters: Characters) -> bool:
     if 2 * len(_NO_LETTERS.findall(letters)) > len(letters):
         return True
     return characters.share_without_map(_sample(units)) > 0.5 and _looks_wrong(letters)
+
+
+def has_unknown_letters(characters: Characters) -> bool:
+    """Whether a page that can be read otherwise has letters that cannot: their font has no map for them."""
+    unknown = [found.start() for found in islice(_LOST.finditer(characters.units), _MOST_LETTERS)]
+    return len(unknown) >= _FEWEST_LOST and characters.share_without_map(unknown) > 0.5
 
 
 def _sample(units: str) -> list[int]:

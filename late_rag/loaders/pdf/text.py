@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import lru_cache
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from late_rag.loaders.pdf.characters import LEFT_OUT, Area, Characters, Line, plain
 from late_rag.loaders.pdf.columns import Row, read_by_columns
-from late_rag.loaders.pdf.gibberish import is_gibberish
+from late_rag.loaders.pdf.gibberish import has_unknown_letters, is_gibberish
 from late_rag.loaders.pdf.pieces import number_apart, part_pieces
 from late_rag.loaders.pdf.words import DIVIDED
 
@@ -39,24 +39,31 @@ _BLANKS = re.compile(" +")
 _SPACES = re.compile(r" {2,}")
 
 
-def page_text(page: PdfPage) -> str | None:
+class PageText(NamedTuple):
+    """What can be read on a page: None where its fonts do not tell which letters they show."""
+
+    text: str | None
+    lacks_letters: bool = False
+
+
+def page_text(page: PdfPage) -> PageText:
     r"""The text that a page shows, with ``\n`` between lines, and DIVIDED where a hyphen ends one.
 
     What runs in the direction of most of the page comes first, and several lines of another direction behind it.
-    None where the fonts do not tell which letters they show.
     """
     with closing(Characters(page)) as characters:
         if is_gibberish(characters):
-            return None
+            return PageText(None)
+        lacks_letters = has_unknown_letters(characters)
         lines = list(characters.lines())
         main, *others = _directions(characters, lines)
         if main == characters.turn and not others:
-            return _compose(characters, lines)
+            return PageText(_compose(characters, lines), lacks_letters)
         area = characters.area
     every = frozenset(range(4))
     texts = [_turned_text(page, area, main, every.intersection(others))]
     texts += [_turned_text(page, area, turn, every - {turn}) for turn in others]
-    return "\n".join(filter(None, texts))
+    return PageText("\n".join(filter(None, texts)), lacks_letters)
 
 
 def _directions(characters: Characters, lines: list[Line]) -> list[int]:
