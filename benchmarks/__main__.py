@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks import footprint, indexing, reranking, searching
+from benchmarks import footprint, indexing, loading, reranking, searching
 from benchmarks.figures import report
 
-for part in (footprint, indexing, searching, reranking):
+for part in (footprint, loading, indexing, searching, reranking):
     report(part.figures())
