@@ -41,6 +41,13 @@ _LONGEST_TABLE = 1 << 20
 _CHARSETS = {78: 128, 79: 136, 80: 129, 81: 178, 82: 177, 85: 134, 86: 238, 87: 204, 88: 222, 89: 238}
 """Of the old Macintosh, for which Python has no codec: those of Windows for the same script."""
 
+_RAISED = re.compile(r"\\super(?![a-zA-Z0-9-]) ?(?:[{}\r\n]|\\[a-z]{1,32}-?\d{0,10} ?){0,20}(?=[+-]?\d)")
+_PIECE = re.compile(r"\\[a-zA-Z]{1,32}-?\d{0,10} ?|\\.|[{}\r\n]|[^\\{}\r\n]+", re.DOTALL)
+_SETTINGS_AT_MOST = 300
+"""Characters of settings that may stand between a number and its power."""
+
+_ENDS = re.compile(r"\\(?:par|line|cell|row|tab|sect|page)\b")
+
 _FIELDS = re.compile(r"\{\\(title|author|creatim|revtim)\b([^{}]{0,2000})\}")
 _TIMES = {"creatim": "created", "revtim": "modified"}
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -62,7 +69,7 @@ class RtfLoader:
                 rtf = pattern.sub(r"\\par ", rtf)
             elif pattern.search(rtf):
                 yield Omission(f'{what} (include "{part}" reads them)', lost=False)
-        rtf = _NOTES.sub(r"\\plain  ", _BOXES.sub("", rtf))
+        rtf = _NOTES.sub(r"\\plain  ", _BOXES.sub("", _with_powers(rtf)))
         text = _BLANK_LINES.sub("\n\n", _plain(rtf, fonts, codec)).strip()
         yield "", Document(text=text, metadata={"mime_type": MIME_TYPE, **_properties(rtf, codec)})
 
@@ -136,6 +143,23 @@ def _take_fonts(rtf: str) -> tuple[str, str]:
         if number and charset:
             lines.append(rf"{{\f{number[1]}\fcharset{_CHARSETS.get(int(charset[1]), int(charset[1]))} x;}}")
     return "{\\fonttbl" + "\n".join(lines) + "}", (rtf[:start] + rtf[end:]).replace(r"\fonttbl", r"\*\fonts")
+
+
+def _with_powers(rtf: str) -> str:
+    """10⁶ as 10^6, where digits stand raised behind a letter or digit."""
+    pieces, place, seen = [], 0, 0
+    for found in _RAISED.finditer(rtf):
+        before = ""
+        for piece in _PIECE.finditer(rtf, max(seen, found.start() - _SETTINGS_AT_MOST), found.start()):
+            if _ENDS.match(piece[0]):
+                before = ""
+            elif piece[0][0] not in "\\{}\r\n":
+                before = piece[0][-1]
+        seen = found.end()
+        if before.isalnum():
+            pieces += [rtf[place : found.end()], "^"]
+            place = found.end()
+    return "".join(pieces) + rtf[place:]
 
 
 def _plain(rtf: str, fonts: str, codec: str) -> str:

@@ -63,6 +63,13 @@ def test_a_text_keeps_its_form(odt: Callable[..., str]) -> None:
     assert odt(body, styles).replace("1. in", "- in") == expected
 
 
+@pytest.mark.parametrize(("position", "text"), [("super 58%", "10^6"), ("33% 58%", "10^6"), ("sub 58%", "106")])
+def test_powers_are_marked(odt: Callable[..., str], position: str, text: str) -> None:
+    properties = f'<style:text-properties style:text-position="{position}"/>'
+    styles = f'<style:style style:name="T1" style:family="text">{properties}</style:style>'
+    assert odt('<text:p>10<text:span text:style-name="T1">6</text:span> units</text:p>', styles) == f"{text} units\n"
+
+
 def test_tables_keep_their_columns(odt: Callable[..., str]) -> None:
     cell = "<table:table-cell{}><text:p>{}</text:p></table:table-cell>".format
     rows = [

@@ -115,6 +115,20 @@ def test_equations_in_alternate_content_are_read_once(deck: Any, pages: Callable
     assert pages() == ["Energy\n\nE=mc"]
 
 
+def test_powers_and_equations_are_written_as_with_a_keyboard(deck: Any, pages: Callable[..., list[str]]) -> None:
+    from pptx.oxml import parse_xml
+
+    paragraph = add(deck, EMPTY).shapes.add_textbox(0, 0, 9, 9).text_frame.paragraphs[0]
+    for words, baseline in (("a < b: 10", "0"), ("6", "30000"), (" or H", ""), ("2", "-25000"), ("O, ", "")):
+        run = paragraph.add_run()
+        run.text = words
+        run._r.get_or_add_rPr().set("baseline", baseline)
+    math = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+    up, down = "<m:num><m:r><m:t>a+b</m:t></m:r></m:num>", "<m:den><m:r><m:t>2</m:t></m:r></m:den>"
+    paragraph._p.append(parse_xml(f"<m:oMath xmlns:m='{math}'><m:f>{up}{down}</m:f></m:oMath>"))
+    assert pages() == ["a < b: 10^6 or H2O, (a+b)/2"]
+
+
 DRAWING = "http://schemas.openxmlformats.org/drawingml/2006"
 
 

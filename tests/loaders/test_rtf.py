@@ -42,6 +42,21 @@ def test_letters(rtf: Callable[..., str], head: str, body: str, text: str) -> No
     assert rtf(body, head) == text
 
 
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (r"10{\super 6} units", "10^6 units"),
+        (r"{10}{\rtlch\fcs1 \af0 \ltrch\fcs0 \super\insrsid7 -3}{ units", "10^-3 units"),
+        (r"m\super 2\nosupersub  wide", "m^2 wide"),
+        (r"the 1{\super st} of \fs20 {\super 3}", "the 1st of 3"),
+        (r"10\par {\super 6} units", "10\n6 units"),
+        (r"10\super0 6\supercool 6", "1066"),
+    ],
+)
+def test_powers_are_marked(rtf: Callable[..., str], body: str, text: str) -> None:
+    assert rtf(body) == text
+
+
 def test_notes_boxes_links_and_tables(rtf: Callable[..., str]) -> None:
     assert rtf(r"It is so{\footnote\pard {\super\chftn} see Ada} here.").split() == [
         "It",
@@ -105,6 +120,8 @@ HOSTILE = {
     "titles": r"{\info" + r"{\title " * 60_000,
     "spaces": " " * 500_000,
     "stars": r"\*" * 250_000,
+    "powers": r"1{\super 6}" * 60_000,
+    "raised": r"\super " * 80_000,
     "backslashes": "\\" * 500_000,
 }
 

@@ -82,11 +82,7 @@ class WordPackage:
         self._read += self.archive.size(name)
         if self._read > MOST_XML:
             raise LoadError(f"{self.archive.path}: holds {self._read:,} bytes of text; the limit is {MOST_XML:,}")
-        root = self.archive.xml(name)
-        for element in root.iter():
-            element.tag = _short(element.tag) or "other"
-            element.attrib = {short: value for name, value in element.attrib.items() if (short := _short(name))}
-        return root
+        return with_short_names(self.archive.xml(name))
 
     def _targets(self, part: str, kind: str) -> Iterator[str]:
         return (target for _, relation, target in self._relations_of(part) if relation == kind)
@@ -106,6 +102,14 @@ class WordPackage:
             )
             for item in inside
         ]
+
+
+def with_short_names(root: Any) -> Any:
+    """The same elements, whose names and attributes have the usual prefixes from now on."""
+    for element in root.iter():
+        element.tag = _short(element.tag) or "other"
+        element.attrib = {short: value for name, value in element.attrib.items() if (short := _short(name))}
+    return root
 
 
 def child(element: Any, *path: str) -> Any | None:

@@ -69,7 +69,7 @@ class Content(ContentHandler):
         self._open: list[Leave | None] = []
         self._read = self._unread = self._paragraphs = self._inline = self._copies = 0
         self._style = ""
-        self._titles, self._hidden, self._numbered = {"Title"}, set[str](), set[str]()
+        self._titles, self._hidden, self._numbered, self._raised = {"Title"}, set[str](), set[str](), set[str]()
         self._enter: dict[str, Callable[[Any], Leave | None]] = {
             **dict.fromkeys(_PARAGRAPHS, self._paragraph),
             **{name: self._as(tag) for name, tag in _PLAIN.items()},
@@ -86,6 +86,7 @@ class Content(ContentHandler):
             "text:note": self._note,
             "text:s": self._space,
             "text:section": self._section,
+            "text:span": self._span,
             "text:tab": self._space,
         }
 
@@ -134,13 +135,15 @@ class Content(ContentHandler):
         return leave
 
     def _define(self, name: str, attrs: Any) -> None:
-        """Styles that say what is a title, hidden or numbered."""
+        """Styles that say what is a title, hidden, numbered or raised above the line."""
         if name in ("style:style", "text:list-style"):
             self._style = attrs.get("style:name", "")
             if attrs.get("style:parent-style-name") in ("Title", "Titel"):
                 self._titles.add(self._style)
         elif name == "style:drawing-page-properties" and attrs.get("presentation:visibility") == "hidden":
             self._hidden.add(self._style)
+        elif name == "style:text-properties" and _is_raised(attrs.get("style:text-position", "")):
+            self._raised.add(self._style)
         elif (
             name == "text:list-level-style-number" and attrs.get("text:level") == "1" and attrs.get("style:num-format")
         ):
@@ -185,6 +188,9 @@ class Content(ContentHandler):
     def _list(self, attrs: Any) -> Leave:
         tag = "ol" if attrs.get("text:style-name") in self._numbered else "ul"
         return self._inside(f"<{tag}>", f"</{tag}>")
+
+    def _span(self, attrs: Any) -> Leave | None:
+        return self._inside("<sup>", "</sup>") if attrs.get("text:style-name") in self._raised else None
 
     def _line_end(self, _: Any) -> None:
         self._pieces.append("<br>")
@@ -268,6 +274,12 @@ class Content(ContentHandler):
             if len(cell) <= _LONGEST_COPIED:
                 self._copies += copies
                 self._pieces.append(cell * copies)
+
+
+def _is_raised(position: str) -> bool:
+    """Whether a position such as "super 58%" or "33% 58%" is above the line."""
+    way = position.partition(" ")[0]
+    return way == "super" or way.removesuffix("%").strip("0").isdecimal()
 
 
 def _number(text: str | None) -> int:

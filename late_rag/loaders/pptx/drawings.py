@@ -13,6 +13,8 @@ from html import escape
 from typing import Any
 
 from late_rag.loaders.charts import TOO_LONG, chart_table, chart_texts, local_name
+from late_rag.loaders.docx.math import equation
+from late_rag.loaders.docx.package import with_short_names
 from late_rag.loading import LoadOptions
 from late_rag.types import Omission
 
@@ -65,7 +67,7 @@ class Drawings:
         paragraphs = [(_level(node), words) for node in shape.iter("{*}p") if (words := _text(node).strip())]
         if role in _TITLES and not self._notes:
             words = " ".join(words for _, words in paragraphs)
-            return f"<h1>{escape(words)}</h1>" if words else ""
+            return f"<h1>{words}</h1>" if words else ""
         is_list = _is_placeholder(shape) and role in _LISTS and len(paragraphs) > 1 and not self._notes
         if is_list or any(level for level, _ in paragraphs):
             return _list(paragraphs)
@@ -125,23 +127,42 @@ def _choice(node: Any) -> Any:
 
 
 def _text(node: Any) -> str:
-    """The words of a paragraph, or of all that are below a node, equations too."""
+    """The words of a paragraph, or of all that are below a node, as HTML but for line ends."""
     pieces: list[str] = []
     stack = [node]
     while stack:
         element = stack.pop()
+        if isinstance(element, str):
+            pieces.append(element)
+            continue
         kind = local_name(element)
         if kind == "t" and not len(element):  # that of a diagram holds paragraphs
-            pieces.append(element.text or "")
+            pieces.append(escape(element.text or "", quote=False))
         elif kind in ("br", "tab"):
             pieces.append("\n" if kind == "br" else " ")
+        elif kind == "oMath":
+            pieces.append(_equation(element))
         elif kind == "AlternateContent":
             stack.extend(reversed(_choice(element)))
         elif kind:
             if kind == "p" and pieces:
                 pieces.append("\n")
-            stack.extend(reversed(element))
+            raised = kind == "r" and _is_raised(element)
+            stack.extend(("</sup>", *reversed(element), "<sup>") if raised else reversed(element))
     return "".join(pieces).replace("\v", "\n")
+
+
+def _equation(element: Any) -> str:
+    from defusedxml.ElementTree import fromstring
+    from lxml.etree import tostring  # type: ignore[import-untyped]
+
+    return escape(equation(with_short_names(fromstring(tostring(element, with_tail=False)))), quote=False)
+
+
+def _is_raised(run: Any) -> bool:
+    """Whether the letters of a run stand above the line: how far, in thousandths of a percent."""
+    settings = _child(run, "rPr")
+    return settings is not None and settings.get("baseline", "").strip("0%").isdecimal()
 
 
 def _table(frame: Any) -> str:
@@ -183,7 +204,7 @@ def _list(paragraphs: list[tuple[int, str]]) -> str:
 
 
 def _lines(words: str) -> str:
-    return escape(words, quote=False).replace("\n", "<br>")
+    return words.replace("\n", "<br>")
 
 
 def _level(paragraph: Any) -> int:
