@@ -36,6 +36,7 @@ _SIGNATURES = (
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"GIF8", "a GIF picture"),
     (b"\x1f\x8b", "a gzip archive"),
+    (b"{\\rtf", "an RTF document"),
     (b"\x7fELF", "a program"),
     (b"SQLite format 3\x00", "an SQLite database"),
 )
@@ -123,6 +124,8 @@ def decode(data: bytes, path: Path, declared: str | None = None) -> str:
             return tidy(data.decode(declared))
         except (LookupError, UnicodeDecodeError, ValueError):
             logger.info("%s: is not in the encoding that it declares, %s", path, declared)
+    if marked is None and (kind := signature(data[:16])):
+        raise LoadError(f"{path}: looks binary: it begins like {kind}")
     if marked is None:
         sample = b"".join(_telling_lines(data))[:_SAMPLE]
         escaped = _escaped(data) if data.isascii() else None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from late_rag.loaders import RecordFields, load
 from late_rag.loaders.csv.rows import Rows
-from late_rag.types import digest
+from late_rag.types import Omission, digest
 
 CASES = Path(__file__).parents[1] / "cases" / "csv"
 
@@ -218,3 +218,23 @@ def test_what_a_writer_wrote_is_read(rows, delimiter):
     csv.writer(written, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows([["a", "b"], *rows])
     written.seek(0)
     assert [cells for _, cells in Rows(written, delimiter)][1:] == rows
+
+
+def test_a_table_of_one_line_without_a_text_is_told(tmp_path, problem_of):
+    path = tmp_path / "a.csv"
+    path.write_text("The quay, which is old, is closed on Sundays.")
+    assert problem_of(path).startswith("the header (line 1) has no field text or content or body for its text")
+
+
+def test_cells_beyond_the_header_are_told(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,text\n1,the quay is closed, on Sundays\n2,open,\n")
+    (file,) = load(path)
+    assert [document.metadata.get("column_3") for document in file.documents] == [" on Sundays", None]
+    assert file.omissions == [Omission("line 2: 3 cells below a header of 2", lost=False)]
+
+
+def test_an_archive_or_rtf_by_another_name_is_told(tmp_path, problem_of):
+    for name, data, kind in (("a.html", b"%PDF-1.4\n", "a PDF"), ("a.txt", b"{\\rtf1 words}", "an RTF document")):
+        (tmp_path / name).write_bytes(data)
+        assert problem_of(tmp_path / name) == f"looks binary: it begins like {kind}"

@@ -35,16 +35,21 @@ class CsvLoader:
         mime_type = "text/tab-separated-values" if path.suffix.lower() == ".tsv" else "text/csv"
         yield from documents(path, self._read(path, options.fields), options.fields, mime_type)
 
-    def _read(self, path: Path, fields: RecordFields) -> Iterator[Record]:
+    def _read(self, path: Path, fields: RecordFields) -> Iterator[Record | Omission]:
         with open_text(path, newline="") as file:
             rows = iter(_rows(file))
             header_line, cells = next(rows, (1, []))
-            names = _header(cells)
+            names, found = _header(cells), False
             for number, row in rows:
                 record = Record(f"line {number}", _record(names, row, fields))
                 if not fields.text_fields(record.values) and not fields.text_fields(dict.fromkeys(names)):
                     raise LoadError(f"{path}: the header (line {header_line}) {without_text(names, fields)}")
+                found = True
                 yield record
+                if any(cell.strip() for cell in row[len(names) :]):
+                    yield Omission(f"line {number}: {len(row)} cells below a header of {len(names)}", lost=False)
+            if cells and not found and not fields.text_fields(dict.fromkeys(names)):
+                raise LoadError(f"{path}: the header (line {header_line}) {without_text(names, fields)}")
 
 
 def _rows(file: IO[str]) -> Rows:
