@@ -34,13 +34,13 @@ class EpubLoader:
         with open_archive(path, "a book (.epub)") as archive:
             package = _package_name(archive)
             root = archive.xml(package)
-            parts = _spine(root, posixpath.dirname(package))
-            if not parts:
+            parts = list(_spine(root, posixpath.dirname(package)))
+            if all(isinstance(part, Omission) for part in parts):
                 raise LoadError(f"{path}: is a damaged book: {package} names no chapters")
             encrypted, headings = _encrypted(archive), _contents(archive, root, posixpath.dirname(package))
             chapters = []
             for part in parts:
-                chapter = _chapter(archive, part, encrypted, headings.get(part))
+                chapter = part if isinstance(part, Omission) else _chapter(archive, part, encrypted, headings.get(part))
                 if isinstance(chapter, Omission):
                     yield chapter
                 else:
@@ -56,12 +56,29 @@ def _package_name(archive: Archive) -> str:
     raise LoadError(f"{archive.path}: is a damaged book: {_CONTAINER} names no package")
 
 
-def _spine(root: Any, folder: str) -> list[str]:
-    """The names of the chapters in reading order, each once."""
+def _spine(root: Any, folder: str) -> Iterator[str | Omission]:
+    """The names of the chapters in reading order, each once, and what of the order is no chapter."""
     items = {item.get("id"): item for item in root.iter() if _local(item) == "item"}
-    order = [items.get(place.get("idref")) for place in root.iter() if _local(place) == "itemref"]
-    pages = (item for item in order if item is not None and item.get("media-type") in _PAGES)
-    return list(dict.fromkeys(_member(folder, item.get("href") or "") for item in pages))[:MOST_CHAPTERS]
+    places = list(dict.fromkeys(place.get("idref") for place in root.iter() if _local(place) == "itemref"))
+    chapters: set[str] = set()
+    for place in places[:MOST_CHAPTERS]:
+        item = items.get(place)
+        name = _member(folder, item.get("href") or "") if item is not None else ""
+        if item is None:
+            yield Omission(f"a chapter that the list of parts does not name: {(place or '')[:100]!r}")
+        elif item.get("media-type") not in _PAGES:
+            yield _no_page(name, item.get("media-type") or "")
+        elif name not in chapters:
+            chapters.add(name)
+            yield name
+    if unread := len(places[MOST_CHAPTERS:]):
+        yield Omission(f"{unread:,} chapters after the first {MOST_CHAPTERS:,}, which is the limit")
+
+
+def _no_page(name: str, media_type: str) -> Omission:
+    """A picture has no text to lose; a chapter in another format has."""
+    is_text = not media_type.startswith(("image/", "audio/", "video/"))
+    return Omission(f"the part {name}, which is of the type {media_type[:100]!r} and no page", lost=is_text)
 
 
 def _member(folder: str, address: str) -> str:

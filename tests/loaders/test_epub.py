@@ -5,11 +5,12 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from late_rag.loaders import load
-from late_rag.types import Document
+from late_rag.loaders import epub, load
+from late_rag.types import Document, Omission
 
 CONTAINER = """<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>
 <rootfile full-path="OEBPS/content.opf"/></rootfiles></container>"""
@@ -23,11 +24,14 @@ def page(body: str) -> str:
 
 @pytest.fixture
 def make_book(tmp_path: Path) -> Callable[..., Path]:
-    def make(spine: list[str], parts: dict[str, str | bytes], metadata: str = TITLE, items: str = "") -> Path:
+    def make(
+        spine: list[str], parts: dict[str, str | bytes], metadata: str = TITLE, items: str = "", **more: Any
+    ) -> Path:
         path = tmp_path / "book.epub"
         for number, address in enumerate(spine):
             items += f'<item id="c{number}" href="{address}" media-type="application/xhtml+xml"/>'
-        places = "".join(f'<itemref idref="c{number}"/>' for number in range(len(spine)))
+        order = (*more.get("spine_first", ()), *(f"c{number}" for number in range(len(spine))))
+        places = "".join(f'<itemref idref="{name}"/>' for name in order)
         package = (
             '<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/">'
             f"<metadata>{metadata}</metadata><manifest>{items}</manifest><spine>{places}</spine></package>"
@@ -102,6 +106,25 @@ def test_a_spine_that_repeats_gives_each_chapter_once(
     make_book: Callable[..., Path], one_document: Callable[..., Document]
 ) -> None:
     assert one_document(make_book(["a.xhtml"] * 5000, {"OEBPS/a.xhtml": page("<p>once</p>")})).text == "once"
+
+
+def test_places_of_the_spine_that_are_no_chapter_are_told(
+    make_book: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(epub, "MOST_CHAPTERS", 4)
+    items = (
+        '<item id="p" href="p.jpg" media-type="image/jpeg"/><item id="d" href="d.pdf" media-type="application/pdf"/>'
+    )
+    parts = {f"OEBPS/{name}.xhtml": page(f"<p>{name}</p>") for name in "abc"}
+    book = make_book(["a.xhtml", "b.xhtml", "c.xhtml"], parts, items=items, spine_first=("p", "gone", "d"))
+    (file,) = load(book)
+    assert [document.text for document in file.documents] == ["a"]
+    assert file.omissions == [
+        Omission("the part OEBPS/p.jpg, which is of the type 'image/jpeg' and no page", lost=False),
+        Omission("a chapter that the list of parts does not name: 'gone'"),
+        Omission("the part OEBPS/d.pdf, which is of the type 'application/pdf' and no page"),
+        Omission("2 chapters after the first 4, which is the limit"),
+    ]
 
 
 def test_encrypted_chapters_are_told_and_fonts_do_not_matter(make_book: Callable[..., Path]) -> None:
