@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from itertools import count, groupby
+from itertools import chain, count, groupby
 from typing import TYPE_CHECKING, Any, Self
 
 from late_rag.chunkers.forms import Form, form_of, has_title, is_paged
@@ -30,8 +30,8 @@ class SectionChunker(ABC):
     A chunk's id is ``f"{document.id}#{ordinal}"``, the ordinal counting from 0. Its metadata are the document's, and
     ``heading`` (the path of headings, or of the definitions of source code, "A > B") and ``page`` (from 1) where they
     are known and the document has no such key of its own, and those of the document's marks that it covers. No chunk
-    spans two sections or two pages. A document without text gives a chunk for each of its pages or media, or else one
-    empty chunk.
+    spans two sections or two pages, or minutes in which nobody speaks. A document without text gives a chunk for each
+    of its pages or media, or else one empty chunk.
     """
 
     def __init__(self, options: ChunkingOptions, encoder: Encoder) -> None:
@@ -67,7 +67,8 @@ class SectionChunker(ABC):
             return
         form, marks, ordinals = self.form(document), Marks(document.marks), count()
         outline = Outline(document.text, document.metadata.get("mime_type") if form is Form.CODE else None)
-        for section in _pages(document.text, form) if is_paged(document) else self.sections(document):
+        sections = _pages(document.text, form) if is_paged(document) else self.sections(document)
+        for section in chain.from_iterable(map(marks.parts, sections)):
             layout, media = Layout.of(document.text, section, form), _media(document, section)
             for span, metadata in self._spans(document, section, layout, outline):
                 text = document.text[span.start : span.end]

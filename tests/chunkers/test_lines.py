@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from late_rag.chunkers import load_chunker
 from late_rag.chunkers.forms import Form, form_of
 from late_rag.loaders import load
-from late_rag.types import Document
+from late_rag.types import Document, Mark
 
 CASES = Path(__file__).parents[1] / "cases"
 MARKDOWN = {"mime_type": "text/markdown"}
@@ -141,6 +141,28 @@ def test_no_prose_is_taken_for_a_log(data_folder):
     texts = [json.loads(line)["text"] for line in lines]
     assert len(texts) > 900
     assert not any(form_of(Document(text=re.sub(r"(.{60}\S*) ", r"\1\n", text))) is Form.LINES for text in texts)
+
+
+def test_no_chunk_of_marked_text_spans_a_long_pause_or_a_long_time(measures_of):
+    times = [1, 4, 3600, *range(3700, 6000, 9)]
+    text = "".join(f"cue {number}\n" for number in range(len(times)))
+    places = [found.span() for found in re.finditer(".+", text)]
+    marks = tuple(
+        Mark(*place, {"start": float(time), "end": time + 2.0}) for place, time in zip(places, times, strict=True)
+    )
+    document = Document(text=text, metadata={"mime_type": "text/vtt"}, marks=marks)
+    chunks = list(load_chunker({}, measures_of(5000))(document))
+    spans = [(chunk.metadata["start"], chunk.metadata["end"]) for chunk in chunks]
+    assert spans[:2] == [(1, 6), (3600, 3602)]
+    assert all(end - start <= 300 for start, end in spans)
+    assert len(spans) < 12
+    assert "".join(chunk.text + "\n" for chunk in chunks) == text
+
+
+def test_a_long_cue_and_marks_without_times_are_no_break(measures_of):
+    marks = (Mark(0, 5, {"start": 0.0, "end": 900.0}), Mark(6, 10, {"start": 1000.0}), Mark(11, 15, {"speaker": "Ann"}))
+    document = Document(text="alone late also", metadata={}, marks=marks)
+    assert [chunk.text for chunk in load_chunker({}, measures_of(64))(document)] == ["alone", "late also"]
 
 
 def test_prose_with_some_dates_is_no_log(measures_of):
