@@ -170,6 +170,18 @@ def test_the_words_of_a_diagram_are_a_list(deck: Any, pages: Callable[..., list[
     ]
 
 
+def test_an_object_of_another_program_is_lost(deck: Any, tmp_path: Path) -> None:
+    slide = add(deck, EMPTY)
+    slide.shapes.add_textbox(0, 0, 9, 9).text_frame.text = "Tides"
+    frame = slide.shapes.add_table(1, 1, 0, 0, 9, 9)._element
+    (table,) = frame.iter("{*}tbl")
+    table.getparent().replace(table, table.makeelement(table.tag.replace("tbl", "oleObj")))
+    deck.save(tmp_path / "a.pptx")
+    (file,) = load(tmp_path / "a.pptx")
+    list(file.documents)
+    assert file.omissions == [Omission("1 × object of another program")]
+
+
 def test_comments_are_told_or_read(deck: Any, pages: Callable[..., list[str]], tmp_path: Path) -> None:
     data = '<p:cmLst xmlns:p="x"><p:cm><p:text>check <![CDATA[<this>]]></p:text></p:cm></p:cmLst>'
     slide = add(deck, TITLE_ONLY, "One")

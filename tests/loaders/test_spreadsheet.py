@@ -9,6 +9,7 @@ import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,12 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from late_rag.loaders import load
+from late_rag.loaders.spreadsheet.comments import old_comments, with_comments
 from late_rag.loaders.spreadsheet.sizes import MOST_CELLS, MOST_TEXT, string_lengths, xlsb_extent, xlsx_extent
 from late_rag.loaders.spreadsheet.table import sheet_table
 from late_rag.types import Document, Omission
 
 xlsxwriter = pytest.importorskip("xlsxwriter")
 CASES = Path(__file__).parents[1] / "cases" / "xls"
+
+
+UNREAD_COMMENTS = Omission('comments of cells (include "comments" reads them)', lost=False)
 
 
 @pytest.fixture
@@ -113,10 +118,11 @@ def test_hidden_sheets_and_charts_are_told(tmp_path: Path) -> None:
     found, omissions = documents(path)
     assert [document.metadata["sheet"] for document in found] == ["Seen"]
     assert not any(omission.lost for omission in omissions)
+    assert omissions.pop(0).what == "1 × chart of a sheet, which is not read"
     assert [what.split("'")[1] for what in (omission.what for omission in omissions)] == ["Hidden", "Deep", "Curve"]
     found, omissions = documents(path, include=["hidden"])
     assert [document.metadata["sheet"] for document in found] == ["Seen", "Hidden", "Deep"]
-    assert len(omissions) == 1
+    assert len(omissions) == 2
 
 
 def test_properties_and_comments(tmp_path: Path) -> None:
@@ -130,7 +136,22 @@ def test_properties_and_comments(tmp_path: Path) -> None:
     assert document.metadata["title"] == "Pumps"
     assert document.metadata["author"] == "Ada"
     assert document.metadata["created"] == "2020-01-02T00:00:00+00:00"
-    assert omissions == [Omission("comments of cells", lost=False)]
+    assert omissions == [UNREAD_COMMENTS]
+    ((document,), omissions) = documents(path, include=["comments"])
+    assert document.text == "| x |\n| --- |\n\ncomment on A1: check this\n"
+    assert omissions == []
+
+
+def test_what_is_written_on_charts_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Seen")
+        sheet.write(0, 0, 7)
+        chart = book.add_chart({"type": "line"})
+        chart.set_title({"name": "Tides"})
+        chart.add_series({"values": "=Seen!$A$1"})
+        sheet.insert_chart("B2", chart)
+    assert documents(path)[1] == [Omission("1 × chart of a sheet, whose titles are not read")]
 
 
 def test_two_cells_far_apart_cost_their_sheet_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -271,6 +292,22 @@ def test_open_spreadsheets(tmp_path: Path, one_document: Callable[..., Document]
     document = one_document(ods(tmp_path / "a.ods", rows + rest))
     assert document.text == "| a | b | b |\n| --- | --- | --- |\n"
     assert document.metadata["sheet"] == "T"
+
+
+def test_comments_of_open_spreadsheets_are_told_or_read(tmp_path: Path) -> None:
+    note = "<office:annotation><text:p>why</text:p><text:p>so?</text:p></office:annotation><text:p>b</text:p>"
+    commented = f'<table:table-cell office:value-type="string">{note}</table:table-cell>'
+    rows = f"<table:table-row>{cell('a', columns=2)}{commented}</table:table-row>"
+    path = ods(tmp_path / "a.ods", rows)
+    assert documents(path)[1] == [UNREAD_COMMENTS]
+    (document,), omissions = documents(path, include=["comments"])
+    assert document.text.endswith("\n\ncomment on C1: why so?\n")
+    assert omissions == []
+
+
+def test_comments_of_old_files_are_read() -> None:
+    sheet = SimpleNamespace(cell_note_map={(1, 27): SimpleNamespace(text="so")})
+    assert with_comments("", old_comments(sheet)) == "comment on AB2: so\n"
 
 
 FAR = f"<table:table-row><table:table-cell table:number-columns-repeated='16383'/>{cell('b')}</table:table-row>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -81,8 +82,8 @@ def _read(archive: Archive, part: str, options: LoadOptions, *, margins: bool = 
 
 
 def _objects(archive: Archive, content: Content) -> tuple[dict[str, str], list[Omission]]:
-    """The formulas that the document refers to, by name; charts and the like are told."""
-    formulas, omissions = {}, []
+    """The formulas that the document refers to, by name; charts and the like are told, and lost if they hold text."""
+    formulas, omissions, others = {}, [], Counter[bool]()
     for name in content.objects:
         part = f"{name}/content.xml"
         if part not in archive.names:
@@ -96,7 +97,9 @@ def _objects(archive: Archive, content: Content) -> tuple[dict[str, str], list[O
             tokens = (node.text or "" for node in root.iter() if node.tag.endswith(("}mi", "}mn", "}mo", "}mtext")))
             formulas[name] = " ".join(token.strip() for token in tokens)
         else:
-            content.left_out["embedded object (a chart or another document)"] += 1
+            others[any(words.strip() for words in root.itertext())] += 1
+    for has_text, count in others.items():
+        omissions.append(Omission(f"{count:,} × embedded object (a chart or another document)", lost=has_text))
     return formulas, omissions
 
 

@@ -86,7 +86,7 @@ class Drawings:
         except (KeyError, ValueError, SyntaxError) as error:  # no such part, or no XML
             self._leave_out(f"chart or diagram that cannot be read ({error})", lost=True)
         if any(True for _ in frame.iter("{*}oleObj")):
-            self._leave_out("object of another program")
+            self._leave_out("object of another program", lost=True)
         return ""
 
     def _leave_out(self, what: str, *, lost: bool = False) -> None:

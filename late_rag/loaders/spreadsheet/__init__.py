@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from late_rag.errors import LoadError, MissingExtraError
 from late_rag.loaders.archive import old_office
+from late_rag.loaders.spreadsheet.comments import with_comments
 from late_rag.loaders.spreadsheet.table import sheet_table
 from late_rag.loaders.spreadsheet.workbook import Workbook, as_file, open_workbook
 from late_rag.loaders.spreadsheet.xls import xls_sheets
@@ -35,9 +36,8 @@ class SpreadsheetLoader:
             import python_calamine
         except ModuleNotFoundError as error:
             raise MissingExtraError("python-calamine, which reads spreadsheets,", "office") from error
-        workbook = open_workbook(path)
-        if workbook.has_comments:
-            yield Omission("comments of cells", lost=False)
+        workbook = open_workbook(path, options)
+        yield from workbook.omissions
         with as_file(workbook.content) as file:
             try:
                 with _panics():
@@ -65,6 +65,7 @@ def _sheet(sheets: Any, sheet: Any, workbook: Workbook, options: LoadOptions) ->
             text = sheet_table(_rows(sheets.get_sheet_by_name(name)))
     except (CalamineError, ValueError, OSError) as error:
         return Omission(f"sheet {name!r} cannot be read ({error})")
+    text = with_comments(text, workbook.comments.get(name, ()))
     metadata = {"mime_type": workbook.mime_type, "sheet": name, **workbook.metadata}
     return name, Document(text=text, metadata=metadata)
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.sax.handler import ContentHandler
 
+from late_rag.loaders.spreadsheet.comments import reference
+
 MOST_CELLS = 5_000_000
 MOST_TEXT = 1 << 28
 """Characters of all cells together: a long text may be referred to by many."""
@@ -156,17 +158,22 @@ class _XlsxHandler(ContentHandler):
 
 
 class OdsSheets(ContentHandler):
-    """The extents of the sheets of ODS: their cells that have a value, with those that they are repeated for."""
+    """The extents of the sheets of ODS, of cells that have a value with those they are repeated for; and comments."""
 
     def __init__(self) -> None:
         super().__init__()
         self.extents: list[Extent] = []
+        self.comments: dict[str, list[tuple[str, str]]] = {}
+        self._sheet = ""
+        self._words: list[str] | None = None
+        self._in_words = False
         self._row = self._column = 0
         self._rows = self._columns = 1
 
     def startElement(self, name: str, attrs: Any) -> None:  # noqa: N802 - the parser's own name
         if name == "table:table":
             self.extents.append(Extent())
+            self._sheet = attrs.get("table:name", "")
             self._row = 0
             self._rows = 0
         elif name == "table:table-row":
@@ -177,14 +184,29 @@ class OdsSheets(ContentHandler):
             self._columns = _count(attrs.get("table:number-columns-repeated"))
             if attrs.get("office:value-type"):
                 self._add()
+        elif name == "office:annotation":
+            self._words = []
+        elif name == "text:p" and self._words is not None:
+            self._words.append(" ")
+            self._in_words = True
         elif name == "text:p":
             self._add()
+
+    def endElement(self, name: str) -> None:  # noqa: N802 - as above
+        if name == "text:p":
+            self._in_words = False
+        elif name == "office:annotation" and self._words is not None:
+            cell = reference(self._row, self._column)
+            self.comments.setdefault(self._sheet, []).append((cell, "".join(self._words)))
+            self._words = None
 
     def _add(self) -> None:
         if self.extents:
             self.extents[-1].add(self._row, self._column, self._rows, self._columns)
 
     def characters(self, content: str) -> None:
+        if self._words is not None and self._in_words:
+            self._words.append(content)
         if self.extents:
             self.extents[-1].characters += len(content) * max(1, self._rows * self._columns)
 

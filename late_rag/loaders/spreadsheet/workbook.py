@@ -14,6 +14,9 @@ from late_rag.loaders.archive import Archive, open_archive
 from late_rag.loaders.odf import check_password
 from late_rag.loaders.properties import properties
 from late_rag.loaders.spreadsheet import sizes
+from late_rag.loaders.spreadsheet.comments import UNREAD, chart_omission, excel_comments
+from late_rag.loading import LoadOptions
+from late_rag.types import Omission
 
 _EXCEL, _BINARY, _OPEN = "an Excel file (.xlsx)", "an Excel file (.xlsb)", "a spreadsheet (.ods)"
 _MIME_TYPES = {
@@ -24,6 +27,7 @@ _MIME_TYPES = {
 _STRINGS = "xl/sharedStrings.xml"
 _ERROR = re.compile(rb"(<(?:[\w.-]{1,40}:)?c\s[^<>]*?\st=\")e\"")
 _COMMENTS = re.compile(r"xl/(?:comments|threadedComments)")
+_BINARY_COMMENTS = Omission("comments of cells, which this format hides; save it as .xlsx")
 
 
 @dataclass
@@ -36,10 +40,13 @@ class Workbook:
     too_large: dict[str, str] = field(default_factory=dict)
     """By the name of a sheet, why it cannot be read."""
 
-    has_comments: bool = False
+    comments: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """By the name of a sheet, cells and what is said about them."""
+
+    omissions: list[Omission] = field(default_factory=list)
 
 
-def open_workbook(path: Path) -> Workbook:
+def open_workbook(path: Path, options: LoadOptions) -> Workbook:
     """A workbook by its content: programs give old names to new files.
 
     Raises:
@@ -49,18 +56,19 @@ def open_workbook(path: Path) -> Workbook:
     with open_archive(path, wanted, _EXCEL, _BINARY, _OPEN) as archive:
         kind = archive.kind or wanted
         read = {_EXCEL: _excel, _BINARY: _excel_binary}.get(kind, _open_document)
-        workbook = read(archive)
+        workbook = read(archive, with_comments="comments" in options.include)
     workbook.mime_type = _MIME_TYPES[kind]
     return workbook
 
 
-def _excel(archive: Archive) -> Workbook:
+def _excel(archive: Archive, *, with_comments: bool) -> Workbook:
     for name in archive.names:
         if name.endswith((".xml", ".rels")) and not name.startswith("xl/worksheets/"):
             archive.read(name)  # a part that is longer than it claims is found here
     lengths = sizes.string_lengths(archive.read(_STRINGS)) if _STRINGS in archive.names else []
     changed, too_large = {}, {}
-    for name, part in _sheet_parts(archive).items():
+    parts = _sheet_parts(archive)
+    for name, part in parts.items():
         if part not in archive.names:
             continue
         data = archive.read(part)
@@ -70,8 +78,18 @@ def _excel(archive: Archive) -> Workbook:
         elif _ERROR.search(data):  # which the library leaves empty
             changed[part] = _ERROR.sub(rb'\1str"', data)
     content = archive.without_media(changed) if changed else archive.path
-    has_comments = any(map(_COMMENTS.match, archive.names))
-    return Workbook(content, "", properties(archive, "docProps/core.xml"), too_large, has_comments)
+    workbook = Workbook(content, "", properties(archive, "docProps/core.xml"), too_large)
+    if with_comments:
+        try:
+            workbook.comments = excel_comments(archive, parts)
+        except LoadError as error:
+            reason = str(error).removeprefix(f"{archive.path}: ")
+            workbook.omissions.append(Omission(f"comments of cells cannot be read: {reason}"))
+    elif any(map(_COMMENTS.match, archive.names)):
+        workbook.omissions.append(UNREAD)
+    if charts := chart_omission(archive):
+        workbook.omissions.append(charts)
+    return workbook
 
 
 def _problem(data: bytes, lengths: list[int]) -> str | None:
@@ -98,7 +116,7 @@ def _sheet_parts(archive: Archive) -> dict[str, str]:
     return parts
 
 
-def _excel_binary(archive: Archive) -> Workbook:
+def _excel_binary(archive: Archive, *, with_comments: bool) -> Workbook:  # noqa: ARG001
     strings = archive.read("xl/sharedStrings.bin") if "xl/sharedStrings.bin" in archive.names else b""
     lengths = [len(content) // 2 for kind, content in sizes.biff12_records(strings) if kind == 19]
     for name in sorted(archive.names):
@@ -106,17 +124,23 @@ def _excel_binary(archive: Archive) -> Workbook:
             problem = sizes.xlsb_extent(archive.read(name), lengths).problem()
             if problem:
                 raise LoadError(f"{archive.path}: its part {name} {problem}")
-    return Workbook(archive.path, "", properties(archive, "docProps/core.xml"))
+    omissions = [_BINARY_COMMENTS] if any(map(_COMMENTS.match, archive.names)) else []
+    return Workbook(archive.path, "", properties(archive, "docProps/core.xml"), omissions=omissions)
 
 
-def _open_document(archive: Archive) -> Workbook:
+def _open_document(archive: Archive, *, with_comments: bool) -> Workbook:
     check_password(archive)
     sheets = sizes.OdsSheets()
     archive.parse("content.xml", sheets)
     for number, extent in enumerate(sheets.extents, start=1):
         if extent.problem():
             raise LoadError(f"{archive.path}: its table {number} {extent.problem()}")
-    return Workbook(archive.path, "", properties(archive, "meta.xml"))
+    workbook = Workbook(archive.path, "", properties(archive, "meta.xml"))
+    if with_comments:
+        workbook.comments = sheets.comments
+    elif any(sheets.comments.values()):
+        workbook.omissions.append(UNREAD)
+    return workbook
 
 
 def as_file(content: Any) -> Any:

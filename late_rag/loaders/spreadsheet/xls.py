@@ -9,6 +9,7 @@ from typing import Any
 
 from late_rag.errors import LoadError, MissingExtraError
 from late_rag.loaders.archive import OLD_EXCEL, UNKNOWN_OLD, old_office
+from late_rag.loaders.spreadsheet.comments import UNREAD, old_comments, with_comments
 from late_rag.loaders.spreadsheet.table import sheet_table
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
@@ -28,13 +29,16 @@ def xls_sheets(path: Path, options: LoadOptions) -> Iterator[tuple[str, Document
         raise LoadError(f"{path}: is not an Excel file, but {kind}")
     if path.stat().st_size > LARGEST:
         raise LoadError(f"{path}: has {path.stat().st_size:,} bytes; the limit is {LARGEST:,}")
-    book = _open(path)
+    book, has_comments = _open(path), False
     for number, name in enumerate(book.sheet_names()):
         try:
             yield _sheet(book, number, name, options)
+            has_comments = has_comments or bool(book.sheet_by_index(number).cell_note_map)
         except Exception as error:  # noqa: BLE001 - a damaged sheet raises whatever its records meet
             yield Omission(f"sheet {name!r} cannot be read ({type(error).__name__}: {error})")
         book.unload_sheet(number)
+    if has_comments and "comments" not in options.include:
+        yield UNREAD
 
 
 def _open(path: Path) -> Any:
@@ -55,6 +59,8 @@ def _sheet(book: Any, number: int, name: str, options: LoadOptions) -> tuple[str
     if sheet.visibility and "hidden" not in options.include:
         return Omission(f'hidden sheet {name!r} (include "hidden" reads it)', lost=False)
     text = sheet_table(_row(book, sheet, row) for row in range(sheet.nrows))
+    if "comments" in options.include:
+        text = with_comments(text, old_comments(sheet))
     return name, Document(text=text, metadata={"mime_type": MIME_TYPE, "sheet": name})
 
 
