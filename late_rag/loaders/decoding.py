@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -196,9 +197,9 @@ def _judge(path: Path, head: bytes, *, valid: bool, sample: bytes) -> str:
     wide = (_wide_encoding(head) if b"\0" in head else None) or _wide_script(head)
     if wide:
         return wide
-    if valid or b"\0" in head or controls > 0.02 * len(head):
+    if valid or controls > max(1, 0.02 * len(head)):
         raise LoadError(f"{path}: looks binary: {controls} of its first {len(head)} bytes are no part of any text")
-    guess = _guess(sample)
+    guess = _guess(sample.replace(b"\0", b" "))
     if guess is None:
         raise LoadError(f"{path}: is neither UTF-8 nor in any encoding that can be told; save it as UTF-8")
     logger.info("%s: read as %s", path, guess)
@@ -217,9 +218,22 @@ def _wide_encoding(head: bytes) -> str | None:
         units = len(whole) // width
         expected = all(whole[at::width].count(0) > units * (0.9 if width == 4 else 0.1) for at in zeros)
         others = sum(whole[at::width].count(0) for at in range(width) if at not in zeros)
-        if units and expected and others <= units * (1 if width == 4 else 0.02) and _is_text(whole, encoding):
+        if not units or not expected or others > units * (1 if width == 4 else 0.02):
+            continue
+        if _is_text(whole, encoding) and (width == 4 or _is_regular(whole[zeros[0] :: 2])):
             return encoding
     return None
+
+
+def _is_regular(high: bytes) -> bool:
+    """Whether high bytes of UTF-16 are mostly zero, or those of one script or two with a few zeros for spaces.
+
+    Other bytes, among which a zero stands by accident, are as different in every second place as in all.
+    """
+    zeros = high.count(0)
+    if 2 * zeros > len(high):
+        return True
+    return zeros > 1 and sum(number for _, number in Counter(high).most_common(3)) >= 0.9 * len(high)
 
 
 def _is_text(data: bytes, encoding: str) -> bool:

@@ -92,3 +92,36 @@ def test_the_encoding_of_a_large_file_is_found_in_a_moment(tmp_path):
         began = time.process_time()
         assert detect_encoding(file) in (encoding, "cp932")
         assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"id,text\n1,a\xe9\x00b\n2,c\n",
+        b"id,text\n1,caf\xe9\x00 open\n2,M\xfcller is here\n3,the quay is closed\n",
+        b"Caf\xe9\x00 open on Sunday",
+        b"id,text\n" + b"".join(b"%d,M\xfcller is here at the quay\n" % n for n in range(28)) + b"28,a\x00b\x00c\n",
+    ],
+)
+def test_a_zero_byte_makes_text_neither_binary_nor_wide(tmp_path, content):
+    file = tmp_path / "note.csv"
+    file.write_bytes(content)
+    assert read_text(file) == content.decode("cp1252").replace("\0", " ")
+
+
+def test_wide_text_of_a_script_without_an_encoding_of_its_own(tmp_path):
+    file = tmp_path / "note.txt"
+    for encoding in WIDE:
+        text = "पुल बंद है क्योंकि खंभों की जाँच करनी है।\nकल खुलेगा।\n"
+        file.write_bytes(text.encode(encoding))
+        assert read_text(file) == text
+
+
+@pytest.mark.parametrize("step", [7, 11, 19, 31])
+def test_one_zero_byte_anywhere_loses_no_line(tmp_path, step):
+    file = tmp_path / "note.csv"
+    content = b"id,text\n1,caf\xe9 on the quay\n2,a b c\n3,aaaa\n"
+    for length in range(24, len(content), 5):
+        for at in range(8, length, step):
+            file.write_bytes(content[:at] + b"\0" + content[at:length])
+            assert read_text(file).startswith("id,text\n")
