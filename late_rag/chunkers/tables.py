@@ -26,6 +26,13 @@ def is_header(row: str, delimiter: str) -> bool:
     return len(cells(row)) == len(cells(delimiter))
 
 
+def has_header(text: str, names: list[str]) -> bool:
+    """Whether a row of the text begins with these cells."""
+    if not all(name in text for name in names):
+        return False
+    return any(cells(row)[: len(names)] == names for row in text.splitlines() if "|" in row)
+
+
 def narrow_header(names: list[str]) -> str:
     """Header and delimiter row for these columns, in as few characters as they need."""
     return f"| {' | '.join(names)} |\n|{'---|' * len(names)}\n"

@@ -100,11 +100,13 @@ class Reader:
         self, selection: Selection | None, batch_size: int, *, with_embeddings: bool
     ) -> Iterator[list[tuple[Chunk, TokenEmbeddings | None]]]:
         condition, values = where(selection)
+        # what is named is few: with a plus no index of rows serves, by which SQLite would go through all there are
+        row = "row" if selection is None or selection.ids is selection.document_ids is None else "+row"
         (last,) = self._fetch("SELECT last_row FROM state")[0]
         extra, join = (', "values", scale, norm', "JOIN embeddings USING (row)") if with_embeddings else ("", "")
         query = (
             f"SELECT row, {rows.CHUNK_COLUMNS}{extra} FROM chunks {join} "
-            f"WHERE row > ? AND row <= ? AND {condition} ORDER BY row LIMIT ?"
+            f"WHERE {row} > ? AND {row} <= ? AND {condition} ORDER BY {row} LIMIT ?"
         )
         first = 0
         while batch := self._fetch(query, (first, last, *values, batch_size)):

@@ -44,7 +44,7 @@ def hybrid_search(
     dense = collection.search([embeddings for _, embeddings in questions], depth, selection)
     sparse = collection.text_search([text for text, _ in questions], depth, selection)
     return [
-        _fused(collection, embeddings, by_maxsim, by_text, threshold)[:top_k]
+        _fused(collection, embeddings, by_maxsim, by_text, selection, threshold)[:top_k]
         for (_, embeddings), by_maxsim, by_text in zip(questions, dense, sparse, strict=True)
     ]
 
@@ -54,12 +54,15 @@ def _fused(
     embeddings: TokenEmbeddings,
     dense: list[Hit],
     sparse: list[Hit],
+    selection: Selection | None,
     threshold: float | None,
 ) -> list[Hit]:
     scored = {hit.chunk.id: hit for hit in dense}
     missing = tuple(hit.chunk.id for hit in sparse if hit.chunk.id not in scored)
     if missing:
-        (found,) = collection.search([embeddings], len(missing), Selection(ids=missing))
+        # with all of the selection: a chunk may have become another since its text was found
+        among = replace(selection or Selection(), ids=missing)
+        (found,) = collection.search([embeddings], len(missing), among)
         scored.update((hit.chunk.id, hit) for hit in found)
     passing = {key: hit for key, hit in scored.items() if threshold is None or hit.similarity >= threshold}
     sums: dict[str, float] = defaultdict(float)

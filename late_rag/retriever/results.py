@@ -37,7 +37,7 @@ def find(
         lists = ask(numbers, options.wanted)
     if options.lambda_mult is not None:
         lists = [_picked(collection, hits, options) for hits in lists]
-    return lists if options.expand is None else with_context(collection, lists, options.expand)
+    return lists if options.expand is None else with_context(collection, lists, options.expand, options.selection)
 
 
 def _picked(collection: Collection, hits: list[Hit], options: Checked) -> list[Hit]:
