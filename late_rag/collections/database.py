@@ -121,6 +121,7 @@ class Database:
             facets.prepare(connection)
             connection.execute("PRAGMA cache_size=-8192")
             connection.execute("PRAGMA temp_store=MEMORY")
+            connection.execute("PRAGMA secure_delete=ON")  # whatever SQLite was compiled with
             if self.mode == "write":
                 use_wal(connection, self.timeout)
                 connection.execute("PRAGMA synchronous=FULL")

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from late_rag.collections import facets, fulltext, rows
+from late_rag.collections import facets, fulltext, redaction, rows
 from late_rag.errors import ConflictError
 from late_rag.metadata import dumps, loads
 from late_rag.protocols import CollectionSettings
@@ -148,7 +148,14 @@ class Writer:
         """Chunks in, each in the place of the one of its id; row numbers as in the order given."""
         if not items:
             return
-        self._delete_rows(self._rows(f"id IN {_LISTED}", (json.dumps([chunk.id for chunk, _ in items]),)))
+        gone = self._rows(f"id IN {_LISTED}", (json.dumps([chunk.id for chunk, _ in items]),))
+        passages = redaction.passages(self._execute, gone)
+        self._delete_rows(gone)
+        self._insert(items, source)
+        same = {(chunk.document_id, chunk.start, chunk.end, chunk.text) for chunk, _ in items if passages}
+        redaction.blot_out(self._execute, [passage for passage in passages if passage not in same])
+
+    def _insert(self, items: Sequence[Packed], source: int | None) -> None:
         (last,) = self._execute("SELECT last_row FROM state").fetchone()
         numbered = list(enumerate(items, last + 1))
         marks = ", ".join("?" * 12)
@@ -209,19 +216,19 @@ class Writer:
         )
 
     def delete(self, where: str, parameters: Sequence[object]) -> int:
-        """Chunks out, and documents that have none left."""
-        rows_gone = self._rows(where, parameters)
-        listed = json.dumps(rows_gone)
-        owners = self._execute(f"SELECT DISTINCT document_id FROM chunks WHERE row IN {_LISTED}", (listed,)).fetchall()
-        self._delete_rows(rows_gone)
+        """Chunks out, also of the texts of their documents, and documents that have none left."""
+        gone = self._execute(f"SELECT row, document_id FROM chunks WHERE {where}", parameters).fetchall()
+        passages = redaction.passages(self._execute, redaction.parted(self._execute, gone))
+        self._delete_rows([row for row, _ in gone])
         self._execute(
             f"DELETE FROM documents WHERE id IN {_LISTED} "
             "AND NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.document_id = documents.id)",
-            (json.dumps([identity for (identity,) in owners]),),
+            (json.dumps(list({owner for _, owner in gone})),),
         )
-        if rows_gone:
+        redaction.blot_out(self._execute, passages)
+        if gone:
             self._committed()
-        return len(rows_gone)
+        return len(gone)
 
     def delete_source(self, source: Source) -> int:
         """A source out, with its documents, chunks and what is staged for it."""
