@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -17,6 +18,7 @@ from llama_index.core.schema import (
     MetadataMode,
     Node,
     NodeRelationship,
+    RelatedNodeInfo,
     TextNode,
 )
 
@@ -73,9 +75,27 @@ def kinds() -> list[BaseNode]:
     ]
 
 
+def own(node: BaseNode, info: RelatedNodeInfo) -> RelatedNodeInfo:
+    """What comes back of another passage: no metadata but those that the node has as well."""
+    shared = {key: value for key, value in info.metadata.items() if node.metadata.get(key, ...) == value}
+    return info.model_copy(update={"metadata": shared})
+
+
+def as_it_comes_back(node: BaseNode) -> BaseNode:
+    related = {
+        kind: info
+        if kind == NodeRelationship.SOURCE
+        else [own(node, each) for each in info]
+        if isinstance(info, list)
+        else own(node, info)
+        for kind, info in node.relationships.items()
+    }
+    return node.model_copy(update={"relationships": related})
+
+
 def check_same(node: BaseNode, back: BaseNode) -> None:
     assert type(back) is type(node)
-    assert back == node
+    assert back == as_it_comes_back(node)
     assert back.hash == node.hash
     assert [back.get_content(mode) for mode in MetadataMode] == [node.get_content(mode) for mode in MetadataMode]
 
@@ -185,3 +205,16 @@ def test_what_is_known_of_a_hit_is_for_programs_and_the_nodes_own_value_stays() 
         "order": 0.1,
     }
     assert hit.chunk.metadata == {"source": "the landlord"}
+
+
+def test_a_relation_tells_nothing_of_another_passage_that_the_node_does_not_say_itself() -> None:
+    before, node = TextNode(id_="a", text="x", metadata={"seen": False, "year": 2020, "note": "zyzzyva"}), TextNode()
+    node.metadata = {"year": 2020, "seen": True}
+    node.relationships = {NodeRelationship.PREVIOUS: before.as_related_node_info(), NodeRelationship.SOURCE: RELATED}
+    chunk = to_chunk(node)
+    assert "zyzzyva" not in repr(chunk)
+    back = from_chunk(chunk)
+    assert back.prev_node is not None
+    assert (back.prev_node.node_id, back.prev_node.hash, back.prev_node.metadata) == ("a", before.hash, {"year": 2020})
+    assert back.source_node == RELATED
+    assert from_chunk(replace(chunk, metadata={"seen": True})).prev_node.metadata == {}  # type: ignore[union-attr]

@@ -27,6 +27,7 @@ from llama_index.core.schema import (
 from late_rag.components.hits import HitFields, known
 from late_rag.components.inputs import listed
 from late_rag.errors import InputError
+from late_rag.metadata import same
 from late_rag.types import Chunk, Media
 
 if TYPE_CHECKING:
@@ -124,6 +125,8 @@ def _node(chunk: Chunk, more: Mapping[str, Any]) -> BaseNode:
 def _stored(chunk: Chunk, stored: Mapping[str, Any]) -> dict[str, Any]:
     """The node's fields but its id and metadata."""
     data = copy.deepcopy(dict(stored))
+    if "relationships" in data:
+        data["relationships"] = _related(data["relationships"], chunk.metadata)
     contents = iter(chunk.media)
     for name in data.pop("media", ()):
         item = next(contents)
@@ -188,8 +191,29 @@ def _rest(node: BaseNode, media: Mapping[str, Media]) -> dict[str, Any]:
         ) from error
     rest = {name: value for name, value in data.items() if name in kind.model_fields}
     if node.relationships:  # not as JSON: dates in the metadata of a related node stay dates
-        rest["relationships"] = node.model_dump(include={"relationships"}, exclude_defaults=True)["relationships"]
+        related = node.model_dump(include={"relationships"}, exclude_defaults=True)["relationships"]
+        rest["relationships"] = _related(related, node.metadata)
     return {**rest, "class_name": kind.class_name(), **({"media": list(media)} if media else {})}
+
+
+def _related(relationships: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The relationships; of other passages only those metadata that the node has too.
+
+    The others are theirs alone: they may be deleted or changed since, or what a search must not see.
+    """
+
+    def shown(info: Mapping[str, Any]) -> dict[str, Any]:
+        known = {key: value for key, value in info.get("metadata", {}).items() if key in own and same(own[key], value)}
+        return {**info, "metadata": known}
+
+    return {
+        kind: info
+        if kind == NodeRelationship.SOURCE
+        else list(map(shown, info))
+        if isinstance(info, list)
+        else shown(info)
+        for kind, info in relationships.items()
+    }
 
 
 def _excluded(media: Mapping[str, Media]) -> dict[str, Any]:
