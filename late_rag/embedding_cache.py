@@ -7,6 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, TypeAlias
 
 from late_rag.errors import InputError
+from late_rag.forking import starts_anew_in_children
 
 if TYPE_CHECKING:
     from late_rag.types import TokenEmbeddings
@@ -29,6 +30,11 @@ class EmbeddingCache:
         if type(limit) is not int or limit < 0:
             raise InputError(f"cache_bytes must be a whole number of at least 0, not {limit!r}")
         self.limit = limit
+        self.start_anew()
+        starts_anew_in_children(self)
+
+    def start_anew(self) -> None:
+        """Empty, under a lock of its own: another thread may have been in the middle of a change when it was copied."""
         self.bytes = 0
         self._entries: OrderedDict[Key, TokenEmbeddings] = OrderedDict()
         self._lock = threading.Lock()

@@ -6,10 +6,11 @@ itself. Each thing is built once, under a lock of its own; nothing that was buil
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast
+
+from late_rag.forking import starts_anew_in_children
 
 T = TypeVar("T")
 
@@ -18,19 +19,20 @@ class Registry:
     """Things by key, each built once for each process."""
 
     def __init__(self) -> None:
-        self._reset()
+        self._things: dict[Hashable, Any] = {}
+        self._inherited: list[dict[Hashable, Any]] = []
+        self.start_anew()
+        starts_anew_in_children(self)
 
-    def _reset(self) -> None:
+    def start_anew(self) -> None:
+        """Forgets everything; kept all the same, so that nothing of a parent process is torn down in a child."""
+        self._inherited.append(self._things)
         self._lock = threading.Lock()
         self._building: dict[Hashable, threading.Lock] = {}
-        self._things: dict[Hashable, Any] = {}
-        self._process = os.getpid()
+        self._things = {}
 
     def get(self, key: Hashable, build: Callable[[], T], alive: Callable[[T], bool] | None = None) -> T:
         """The thing under ``key``; built where there is none, or where ``alive`` says the one there is not usable."""
-        if self._process != os.getpid():
-            self._inherited = self._things  # kept, so that nothing of the parent process is torn down here
-            self._reset()
         with self._lock:
             building = self._building.setdefault(key, threading.Lock())
         with building:
@@ -41,7 +43,7 @@ class Registry:
 
     def peek(self, key: Hashable) -> Any | None:
         """The thing under ``key``, if this process has built one."""
-        return self._things.get(key) if self._process == os.getpid() else None
+        return self._things.get(key)
 
     def discard(self, thing: object) -> None:
         """Forgets a thing, so that the next who asks builds another."""

@@ -25,6 +25,7 @@ from late_rag.errors import (
     CollectionNotFoundError,
     CollectionReadOnlyError,
 )
+from late_rag.forking import rests_before_forks, working
 
 Mode = Literal["write", "read"]
 
@@ -43,8 +44,11 @@ class Database:
         self.timeout = timeout
         self._language = language
         self._immutable = False
-        self._writing = threading.Lock()
-        self._reset()
+        self.closed = False
+        self._idle: list[sqlite3.Connection] = []
+        self._inherited: list[sqlite3.Connection] = []
+        self.start_anew()
+        rests_before_forks(self)
         with self.failures():
             self._open()
         self._file = _identity(path)
@@ -54,11 +58,13 @@ class Database:
         """Whether the file that was opened is no longer the one at its path."""
         return _identity(self.path) != self._file
 
-    def _reset(self) -> None:
-        self._idle: list[sqlite3.Connection] = []
+    def start_anew(self) -> None:
+        """No connections yet; those of a parent process are kept, to be neither used nor closed in a child."""
+        self._inherited += self._idle
+        self._idle = []
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._process = os.getpid()
-        self.closed = False
 
     def _open(self) -> None:
         try:
@@ -136,7 +142,7 @@ class Database:
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
         """A connection for one call; sqlite's errors come out as the library's."""
-        with self.failures():
+        with self.failures(), working:
             connection = self._take()
             try:
                 yield connection
@@ -146,10 +152,6 @@ class Database:
                 self._give_back(connection)
 
     def _take(self) -> sqlite3.Connection:
-        if self._process != os.getpid():
-            self._inherited = self._idle  # of the parent process: neither used nor closed here
-            self._writing = threading.Lock()
-            self._reset()
         with self._lock:
             if self.closed:
                 raise CollectionError(f"{self.path.parent}: the collection is closed")
@@ -163,6 +165,18 @@ class Database:
                 self._idle.append(connection)
                 return
         connection.close()
+
+    def rest(self) -> None:
+        """Closes all idle connections.
+
+        SQLite keeps the locks of a process on a file in one place for all connections to it. A child that found an
+        open one would believe to have locks that it has not: it would read while others overwrite, and lose what it
+        writes when the parent closes.
+        """
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -199,13 +213,9 @@ class Database:
 
     def close(self) -> None:
         """Closes all idle connections, and the busy ones when their call ends. Idempotent."""
-        if self._process != os.getpid():
-            return
-        with self._lock:
-            self.closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self.closed = True
+        with working:
+            self.rest()
 
     def checkpoint(self) -> None:
         """Moves the log into the database and empties it, as far as readers let it."""

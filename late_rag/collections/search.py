@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from late_rag.collections import fulltext, rows
 from late_rag.collections.candidates import Candidates, first_candidates
 from late_rag.collections.reader import where
-from late_rag.collections.view import ViewKeeper
+from late_rag.collections.view import View, ViewKeeper
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring import similarity
 from late_rag.scoring.packing import from_blob
@@ -24,6 +24,9 @@ from late_rag.scoring.stored import StoredQuery, stored_maxsim, stored_query
 from late_rag.types import Chunk, Hit, Selection, TokenEmbeddings, batched
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     Ranked = list[tuple[int, float]]
     """Rows and scores, best first."""
 
@@ -52,28 +55,39 @@ class Searcher:
         top_k: int,
         selection: Selection | None,
     ) -> list[list[Hit]]:
-        """For each query the hits, best first; see ``Collection.search``."""
+        """For each query the hits, best first; see ``Collection.search``. All in one state of the collection."""
         hits: list[list[Hit]] = []
+        view, within = self._state(connection, selection)
         for group in batched(queries, _QUERIES_AT_ONCE):
-            ranked = self._ranked(connection, group, top_k, selection)
+            ranked = self._ranked(connection, group, top_k, view, within)
             found = _chunks(connection, {row for ranking in ranked for row, _ in ranking})
             for query, ranking in zip(group, ranked, strict=True):
                 hits.append([_hit(found[row], score, similarity(score, len(query))) for row, score in ranking])
         return hits
+
+    def _state(
+        self, connection: sqlite3.Connection, selection: Selection | None
+    ) -> tuple[View | None, npt.NDArray[np.int64] | None]:
+        """The view, which is not needed for few rows, and the selected rows, both of the connection's snapshot."""
+        within = self._keeper.within(connection, selection)
+        if within is not None and _few(connection, len(within)):
+            return None, within
+        view = self._keeper.view(connection)  # may have taken a newer snapshot
+        return view, self._keeper.within(connection, selection)
 
     def _ranked(
         self,
         connection: sqlite3.Connection,
         queries: Sequence[TokenEmbeddings],
         top_k: int,
-        selection: Selection | None,
+        view: View | None,
+        within: npt.NDArray[np.int64] | None,
     ) -> list[Ranked]:
         prepared = [stored_query(query, self._settings.storage) for query in queries]
-        within = self._keeper.within(connection, selection)
-        if within is not None and _few(connection, len(within)):
-            selected = within.tolist()
+        if view is None:
+            selected = [] if within is None else within.tolist()
             return [_best(self._scores(connection, query, selected), top_k) for query in prepared]
-        candidates = first_candidates(self._keeper.view(connection), queries, top_k, within)
+        candidates = first_candidates(view, queries, top_k, within)
         pairs = zip(prepared, candidates, strict=True)
         return [self._exact(connection, query, top_k, candidate) for query, candidate in pairs]
 

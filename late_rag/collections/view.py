@@ -19,6 +19,7 @@ import numpy as np
 
 from late_rag.collections import reader
 from late_rag.collections.index_files import IndexFiles
+from late_rag.forking import starts_anew_in_children
 from late_rag.indexes.blocks import PackedChunk
 from late_rag.indexes.exact import packed_chunk
 from late_rag.indexes.packed import PackedScan
@@ -54,18 +55,31 @@ class ViewKeeper:
     def __init__(self, settings: CollectionSettings, files: IndexFiles) -> None:
         self._settings = settings
         self._files = files
-        self._lock = threading.Lock()
         self._view = View()
+        self.start_anew()
+        starts_anew_in_children(self)
+
+    def start_anew(self) -> None:
+        """The view is a value and stays; another thread may have been in the middle of the rest."""
+        self._lock = threading.Lock()
         self._selections: OrderedDict[Selection, npt.NDArray[np.int64]] = OrderedDict()
         self._selections_version = -1
 
     def view(self, connection: sqlite3.Connection) -> View:
-        """A view at least as new as the connection's snapshot."""
-        (version,) = connection.execute("SELECT version FROM state").fetchone()
-        if self._view.version >= version:
-            return self._view
-        with self._lock:
-            if self._view.version < version:
+        """The view of the connection's snapshot.
+
+        Where the view that other threads brought up to date is newer, the connection's transaction begins anew: a
+        chunk that was replaced between the two would be in neither.
+        """
+        view = self._view
+        if view.version == _version(connection):
+            return view
+        with self._lock:  # nobody moves the view on meanwhile, so that a snapshot taken now is not older
+            if self._view.version > _version(connection):
+                connection.rollback()
+                connection.execute("BEGIN")
+            version = _version(connection)
+            if self._view.version != version:
                 self._view = self._refreshed(connection, version)
             return self._view
 
@@ -73,7 +87,7 @@ class ViewKeeper:
         """Sorted rows of a selection; None where nothing is restricted."""
         if selection is None or selection.everything:
             return None
-        (version,) = connection.execute("SELECT version FROM state").fetchone()
+        version = _version(connection)
         with self._lock:
             if self._selections_version != version:
                 self._selections.clear()
@@ -124,6 +138,11 @@ class ViewKeeper:
                 yield PackedChunk(row, packed)
             else:
                 yield packed_chunk(row, unpack(packed))
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("SELECT version FROM state").fetchone()[0]
+    return version
 
 
 def _removed_since(connection: sqlite3.Connection, sequence: int) -> npt.NDArray[np.int64]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from late_rag.components.configuration import check_collection
 from late_rag.encoders import load_encoder
 from late_rag.errors import CollectionError, CollectionReadOnlyError, ConflictError, InputError
+from late_rag.forking import starts_anew_in_children
 from late_rag.retriever import Retriever, shared_retriever
 from late_rag.retriever.settings import check_options
 from late_rag.types import Document
@@ -56,6 +57,11 @@ class StoreHolder:
         check_options(create)  # type: ignore[arg-type]  # it says what is unknown or cannot be
         self._given = collection, model, mode, dict(create), dict(encoder_options or {})
         self._own: Retriever | None = None
+        self.start_anew()
+        starts_anew_in_children(self)
+
+    def start_anew(self) -> None:
+        """A lock that no thread of a parent process holds."""
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from late_rag.forking import starts_anew_in_children
+
 Q = TypeVar("Q")
 A = TypeVar("A")
 
@@ -36,6 +38,11 @@ class Together(Generic[Q, A]):
     def __init__(self, compute: Callable[[Sequence[Q]], Sequence[A]], fit: Callable[[Sequence[Q]], bool]) -> None:
         self._compute = compute
         self._fit = fit
+        self.start_anew()
+        starts_anew_in_children(self)
+
+    def start_anew(self) -> None:
+        """Nobody computes and nobody waits, as in a child whose one thread just forked."""
         self._lock = threading.Lock()
         self._waiting: list[_Request[Q, A]] = []
         self._busy = False
