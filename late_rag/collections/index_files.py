@@ -4,11 +4,15 @@
 write lock and published by compare-and-set on the version it was built from; whoever loses the race discards its
 files. The files are derived: when they are gone or damaged, the collection goes on without them and they are built
 anew.
+
+What the database says of them is not trusted: a folder has a plain name of our own making, and no link is followed, so
+that a collection that somebody sent can have nothing read, written or removed outside its folder.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -18,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from late_rag.backends import INDEXES, resolve
+from late_rag.collections import index_manifest
 from late_rag.collections.database import Database
 from late_rag.errors import CollectionDamagedError, CollectionError
 from late_rag.protocols import CollectionSettings, Index
@@ -36,16 +41,24 @@ TAIL_SHARE = 0.25
 LIVE_SHARE = 0.7
 _BATCH = 500
 _PREFIX = "version-"
+_FOLDER = re.compile(rf"{_PREFIX}[A-Za-z0-9_]+")
+_MOST_ROWS = 2**26
+"""Row numbers that an index may cover beyond what it holds: what is gone of them is kept in memory."""
+
 _ORPHAN_SECONDS = 24 * 3600
 
 
 class Published(NamedTuple):
-    """A version of the index: it covers the rows up to ``mark``, ``size`` of which had embeddings."""
+    """A version of the index: it covers the rows up to ``mark``, ``size`` of which had embeddings.
+
+    ``manifest`` is the digest of the list of its files (:mod:`late_rag.collections.index_manifest`).
+    """
 
     version: int
     mark: int
     size: int
     folder: str
+    manifest: str
 
 
 class IndexFiles:
@@ -69,11 +82,15 @@ class IndexFiles:
         return "auto: a scan of all chunks in int8 with exact rescoring is the fastest that measures exact on a CPU"
 
     def current(self, connection: sqlite3.Connection) -> Published | None:
-        """What is published, if it is of this collection's kind."""
+        """What is published, if it is of this collection's kind and can be."""
         found = connection.execute(
-            "SELECT version, mark, size, folder FROM indexes WHERE kind = ? ORDER BY version DESC LIMIT 1", (self.kind,)
+            "SELECT version, mark, size, folder, manifest FROM indexes WHERE kind = ? ORDER BY version DESC LIMIT 1",
+            (self.kind,),
         ).fetchone()
-        return None if found is None else Published(*found)
+        if found is None or _possible(*found):
+            return None if found is None else Published(*found)
+        self._warn(f"{self._folder}: the collection names an impossible version: {str(found)[:200]}")
+        return None
 
     def open_current(self, connection: sqlite3.Connection) -> tuple[Published, Index] | None:
         """The published index, opened; None, with a warning, where its files are gone or damaged."""
@@ -81,18 +98,33 @@ class IndexFiles:
         if current is None:
             return None
         try:
-            return current, self._kind().open(self._folder / current.folder)
+            return current, self._opened(current)
         except CollectionDamagedError as error:
-            logger.warning("index files cannot be used; the next write or optimize() rebuilds them: %s", error)
-            self._broken = True
+            self._warn(str(error))
             return None
+
+    def _opened(self, published: Published) -> Index:
+        """Raises CollectionDamagedError where a file is not what was published."""
+        folder = self._folder / published.folder
+        index_manifest.check(folder, published.manifest, self._about(published.mark, published.size))
+        index: Index = self._kind().open(folder)
+        if len(index) != published.size:
+            raise CollectionDamagedError(f"{folder}: holds {len(index)} chunks, published were {published.size}")
+        return index
+
+    def _about(self, mark: int, size: int) -> dict[str, object]:
+        return {"kind": self.kind, "mark": mark, "size": size}
+
+    def _warn(self, problem: str) -> None:
+        logger.warning("index files cannot be used; the next write or optimize() rebuilds them: %s", problem)
+        self._broken = True
 
     def due(self) -> bool:
         """Whether so much has come or gone that the files are worth another version; quick while it has not."""
         if bool(self._kind().slow_build):
             return False
         with self._database.reading() as connection:
-            current = self.current(connection) or Published(0, 0, 0, "")
+            current = self.current(connection) or Published(0, 0, 0, "", "")
             chunks, last_row = connection.execute("SELECT chunks, last_row FROM state").fetchone()
             tail = last_row - current.mark
             if self._broken:
@@ -141,15 +173,15 @@ class IndexFiles:
                 yield row, unpack(from_blob(blob, scale, norm, self._settings.dim, self._settings.storage))
 
     def _publish(self, index: Index, base: Published | None, mark: int) -> bool:
-        folder = self._saved(index)
+        folder, manifest = self._saved(index, mark)
         try:
             with self._database.writing() as connection:
                 if published := self.current(connection) == base:
                     connection.execute("DELETE FROM indexes")
                     version = base.version + 1 if base else 1
                     connection.execute(
-                        "INSERT INTO indexes VALUES (?, ?, ?, ?, ?)",
-                        (version, self.kind, mark, len(index), folder.name),
+                        "INSERT INTO indexes VALUES (?, ?, ?, ?, ?, ?)",
+                        (version, self.kind, mark, len(index), folder.name, manifest),
                     )
                     connection.execute("UPDATE state SET version = version + 1")
         except BaseException:
@@ -163,53 +195,55 @@ class IndexFiles:
         self._sweep(base)
         return True
 
-    def _saved(self, index: Index) -> Path:
-        """A folder of its own that holds the index."""
+    def _saved(self, index: Index, mark: int) -> tuple[Path, str]:
+        """A folder of its own that holds the index, on the disk, and the digest of its manifest."""
         folder = None
         try:
-            self._folder.mkdir(exist_ok=True)
+            self._make_folder()
             folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._folder))
             folder.chmod(0o755)
             index.save(folder)
+            return folder, index_manifest.write(folder, self._about(mark, len(index)))
         except BaseException as error:
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):
                 raise CollectionError(f"{self._folder}: index files cannot be written: {error}") from error
             raise
-        return folder
+
+    def _make_folder(self) -> None:
+        self._folder.mkdir(exist_ok=True)
+        if self._folder.is_symlink():
+            raise CollectionError(f"{self._folder}: is a link; remove it, for index files stay in the collection")
 
     def _sweep(self, base: Published | None) -> None:
         """The folder of the version before, and what processes that were killed left a day ago or earlier.
 
-        Younger ones may be those of a process that is building.
+        Younger ones may be those of a process that is building. Whatever goes wrong is left for the next time.
         """
-        for folder in self._folder.iterdir():
-            superseded = base is not None and folder.name == base.folder
-            if superseded or (folder.name.startswith(_PREFIX) and self._is_orphan(folder)):
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def _is_orphan(self, folder: Path) -> bool:
-        with self._database.reading() as connection:
-            current = self.current(connection)
         try:
-            age = time.time() - folder.stat().st_mtime
-        except FileNotFoundError:
-            return False
-        return age > _ORPHAN_SECONDS and (current is None or current.folder != folder.name)
+            names = [path.name for path in self._folder.iterdir() if _FOLDER.fullmatch(path.name)]
+            with self._database.reading() as connection:
+                current = self.current(connection)
+            for name in names:
+                superseded = base is not None and name == base.folder
+                kept = current is not None and name == current.folder
+                if not kept and (superseded or _is_old(self._folder / name)):
+                    shutil.rmtree(self._folder / name, ignore_errors=True)  # which follows no link
+        except OSError as error:
+            logger.info("%s: what was superseded could not be removed: %s", self._folder, error)
 
     def verify(self, connection: sqlite3.Connection) -> tuple[int, list[str]]:
         """How many versions were looked at, and what is wrong with them."""
         current = self.current(connection)
         if current is None:
-            return 0, []
+            published = _count(connection, "SELECT count(*) FROM indexes")
+            return published, ["index: what is published is not a version of this collection"] if published else []
         try:
-            index = self._kind().open(self._folder / current.folder)
+            index = self._opened(current)
         except CollectionDamagedError as error:
             return 1, [f"index: {error}"]
-        rows = connection.execute(
-            "SELECT count(*) FROM embeddings WHERE row <= ? AND tokens > 0", (current.mark,)
-        ).fetchone()[0]
+        rows = _count(connection, "SELECT count(*) FROM embeddings WHERE row <= ? AND tokens > 0", current.mark)
         return 1, [f"index: covers {len(index)} chunks, {rows} are stored"] if len(index) < rows else []
 
     def _kind(self) -> Any:
@@ -218,3 +252,17 @@ class IndexFiles:
 
 def _count(connection: sqlite3.Connection, query: str, *values: object) -> int:
     return int(connection.execute(query, values).fetchone()[0])
+
+
+def _possible(version: object, mark: object, size: object, folder: object, manifest: object) -> bool:
+    """Whether a row of ``indexes`` can be one of ours."""
+    numbers = all(isinstance(number, int) and 0 <= number < 2**62 for number in (version, mark, size))
+    texts = isinstance(folder, str) and isinstance(manifest, str) and _FOLDER.fullmatch(folder) is not None
+    return numbers and texts and size <= mark <= size + _MOST_ROWS  # type: ignore[operator]
+
+
+def _is_old(folder: Path) -> bool:
+    try:
+        return time.time() - folder.lstat().st_mtime > _ORPHAN_SECONDS
+    except FileNotFoundError:
+        return False

@@ -327,7 +327,7 @@ class LocalCollection(Closing):
         try:
             if self._files.due():
                 self._files.build()
-        except CollectionError as error:
+        except (CollectionError, OSError) as error:
             logger.warning("the write is done, but the index could not be brought up to date: %s", error)
 
     aadd = twin(add)

@@ -14,7 +14,7 @@ from late_rag.errors import CollectionDamagedError, CollectionNotFoundError
 from late_rag.protocols import CollectionSettings
 
 APPLICATION_ID = 0x6C726167  # "lrag"
-FORMAT = 2
+FORMAT = 3
 
 _CHUNK_COLUMNS = """
     id TEXT NOT NULL UNIQUE, document_id TEXT NOT NULL, text TEXT NOT NULL, embed_text TEXT, start INTEGER,
@@ -46,7 +46,7 @@ CREATE TABLE staged (
     UNIQUE (root, path, id));
 CREATE TABLE indexes (
     version INTEGER PRIMARY KEY, kind TEXT NOT NULL, mark INTEGER NOT NULL, size INTEGER NOT NULL,
-    folder TEXT NOT NULL);
+    folder TEXT NOT NULL, manifest TEXT NOT NULL);
 """
 
 

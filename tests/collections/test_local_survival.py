@@ -250,7 +250,7 @@ def test_another_format_is_named(collection: LocalCollection) -> None:
     connection = sqlite3.connect(Path(collection.location) / "collection.sqlite")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(CollectionDamagedError, match="format 99, this version of late_rag reads format 2"):
+    with pytest.raises(CollectionDamagedError, match="format 99, this version of late_rag reads format 3"):
         open_collection(collection.location)
 
 
