@@ -12,13 +12,18 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timezone, tzinfo
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from late_rag.errors import InputError
 from late_rag.types import canonical_json
 
 MAX_DEPTH = 100
 """Levels of lists and dicts inside each other."""
+
+MAX_NAMES = 4 * 2**20
+"""Characters of the names of values in dicts in dicts, as filters name them, "a.b.c": each is stored with its value."""
+
+_TOO_DEEP = f"lists and dicts nested more than {MAX_DEPTH} deep"
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
@@ -47,7 +52,7 @@ def check(metadata: Mapping[str, Any]) -> None:
     """
     if not isinstance(metadata, Mapping):
         raise InputError(f"metadata must be a dict, not {type(metadata).__name__}")
-    _check_dict(metadata, "", MAX_DEPTH)
+    _Check().dict(metadata, None, MAX_DEPTH, 0)
 
 
 def check_value(value: object, path: str, depth: int = MAX_DEPTH) -> None:
@@ -56,54 +61,92 @@ def check_value(value: object, path: str, depth: int = MAX_DEPTH) -> None:
     Raises:
         InputError: the value cannot be stored.
     """
-    if isinstance(value, str):
-        _check_text(value, path)
-    elif isinstance(value, int):
-        if not _LEAST <= value <= _MOST:
-            raise InputError(f"{path}: the integer {value} does not fit into 64 bits; pass it as a string")
-    elif isinstance(value, datetime):
-        _check_datetime(value, path)
-    elif isinstance(value, dict):
-        _check_dict(value, path, depth)
-    elif isinstance(value, list):
-        _check_depth(path, depth)
-        for place, item in enumerate(value):
-            check_value(item, f"{path}[{place}]", depth - 1)
-    elif value is not None and not isinstance(value, float | date):
-        raise InputError(f"{path}: {_refused(value)}")
+    _Check().value(value, (None, path), depth, len(path))
 
 
-def _check_dict(value: Mapping[str, Any], path: str, depth: int) -> None:
-    _check_depth(path, depth)
-    for key, item in value.items():
-        if not isinstance(key, str):
-            raise InputError(f"{path or 'metadata'}: the key {key!r} is {_article(key)}, keys must be str")
-        inner = f"{path}.{key}" if path else key
-        _check_text(key, f"the key {key!r}")
-        check_value(item, inner, depth - 1)
+_Place: TypeAlias = "tuple[_Place, str] | None"
+"""Where a value stands: its parent's place, and the step from there. Joined only for an error."""
 
 
-def _check_depth(path: str, depth: int) -> None:
+def _path(place: _Place) -> str:
+    steps: list[str] = []
+    while place is not None:
+        place, step = place
+        steps.append(step)
+    return "".join(reversed(steps)).removeprefix(".")
+
+
+class _Check:
+    """One check: everything once, and how long the names of all values are together."""
+
+    def __init__(self) -> None:
+        self._names = 0
+
+    def value(self, value: object, place: _Place, depth: int, length: int) -> None:
+        if isinstance(value, str):
+            _check_text(value, place)
+        elif isinstance(value, int):
+            if not _LEAST <= value <= _MOST:
+                raise InputError(f"{_path(place)}: {_too_large(value)} does not fit into 64 bits; pass it as a string")
+        elif isinstance(value, datetime):
+            _check_datetime(value, place)
+        elif isinstance(value, dict):
+            self.dict(value, place, depth, length)
+        elif isinstance(value, list):
+            _check_depth(place, depth)
+            for number, item in enumerate(value):
+                self.value(item, (place, f"[{number}]"), depth - 1, length)
+        elif value is not None and not isinstance(value, float | date):
+            raise InputError(f"{_path(place)}: {_refused(value)}")
+
+    def dict(self, value: Mapping[str, Any], place: _Place, depth: int, length: int) -> None:
+        _check_depth(place, depth)
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise InputError(f"{_path(place) or 'metadata'}: the key {key!r} is {_article(key)}, keys must be str")
+            if not key.isascii():
+                _check_text(key, (None, f"the key {key!r}"))
+            if place is not None:
+                self._count(length + 1 + len(key), place)
+            self.value(item, (place, f".{key}"), depth - 1, length + 1 + len(key))
+
+    def _count(self, length: int, place: _Place) -> None:
+        self._names += length
+        if self._names > MAX_NAMES:
+            raise InputError(
+                f"{_path(place)[:40]}…: the names of all values inside of others, keys joined by dots, have more than "
+                f"{MAX_NAMES:,} characters together; shorten the keys, or pass the value as JSON text"
+            )
+
+
+def _too_large(value: int) -> str:
+    """The integer as an error names it: not all digits of one that has thousands."""
+    return f"the integer {value}" if value.bit_length() < 1000 else f"an integer of {value.bit_length():,} bits"
+
+
+def _check_depth(place: _Place, depth: int) -> None:
     if depth <= 0:
-        start = path[:40] or "metadata"
-        raise InputError(f"{start}…: lists and dicts nested more than {MAX_DEPTH} deep, or one that contains itself")
+        start = _path(place)[:40] or "metadata"
+        raise InputError(f"{start}…: {_TOO_DEEP}, or one that contains itself")
 
 
-def _check_text(text: str, path: str) -> None:
+def _check_text(text: str, place: _Place) -> None:
     if text.isascii():
         return
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise InputError(
-            f"{path.encode(errors='replace').decode()}: a lone surrogate at character {error.start + 1}, which no "
-            "UTF-8 text can hold; decode its bytes properly first"
+            f"{_path(place).encode(errors='replace').decode()}: a lone surrogate at character {error.start + 1}, which "
+            "no UTF-8 text can hold; decode its bytes properly first"
         ) from None
 
 
-def _check_datetime(value: datetime, path: str) -> None:
+def _check_datetime(value: datetime, place: _Place) -> None:
     if type(value) is not datetime and _plain_datetime(value) != value:
-        raise InputError(f"{path}: {value!r} is finer than a datetime's microseconds; round it, or pass its text")
+        raise InputError(
+            f"{_path(place)}: {value!r} is finer than a datetime's microseconds; round it, or pass its text"
+        )
 
 
 def _plain_datetime(value: datetime) -> datetime | None:
@@ -143,6 +186,8 @@ def loads(text: str) -> dict[str, Any]:
     """
     try:
         value = json.loads(text, object_hook=_decoded)
+    except RecursionError as error:
+        raise InputError(f"not metadata as late_rag writes it: {_TOO_DEEP}") from error
     except ValueError as error:
         raise InputError(f"not metadata as late_rag writes it: {error}") from error
     if not isinstance(value, dict):
@@ -172,17 +217,20 @@ def encode(value: Any) -> Any:
     raise InputError(_refused(value))
 
 
-def decode(value: Any) -> Any:
+def decode(value: Any, depth: int = MAX_DEPTH + 1) -> Any:
     """What :func:`encode` was given; dates and datetimes that stand in it already stay as they are.
 
     Raises:
-        InputError: a date, datetime or number behind ``$`` that cannot be read, or an unknown ``$`` name.
+        InputError: a date, datetime or number behind ``$`` that cannot be read, an unknown ``$`` name, or lists and
+            dicts nested too deep.
     """
+    if not isinstance(value, Mapping | list | tuple):
+        return value
+    if depth < 0:
+        raise InputError(_TOO_DEEP)
     if isinstance(value, Mapping):
-        return _decoded({key: decode(item) for key, item in value.items()})
-    if isinstance(value, list | tuple):
-        return [decode(item) for item in value]
-    return value
+        return _decoded({key: decode(item, depth - 1) for key, item in value.items()})
+    return [decode(item, depth - 1) for item in value]
 
 
 def _decoded(data: dict[Any, Any]) -> Any:
@@ -201,7 +249,7 @@ def _decoded(data: dict[Any, Any]) -> Any:
 def _tagged(name: str, value: Any) -> Any:
     try:
         return _READ[name](value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{name}: {error}") from error
 
 
@@ -228,7 +276,7 @@ def _zone(name: str) -> tzinfo | None:
 
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones, a name that is too long
         return None
 
 

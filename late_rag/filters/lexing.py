@@ -16,19 +16,24 @@ BARE_NAME = re.compile(r"\$?\$?[^\W\d][\w.-]*")
 """Field names that need no quotes."""
 
 _TOKEN = re.compile(
-    rf"""\s*(?:
-    (?P<time>\d{{4}}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-][\d:.]+)?)?(?![\w-]))
-  | (?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
+    rf"""\s*+(?:
+    (?P<time>\d{{4}}-\d\d-\d\d(?:T[\d:.]++(?:Z|[+-][\d:.]++)?+)?+(?![\w-]))
+  | (?P<number>[+-]?(?:\d++\.?+\d*+|\.\d++)(?:[eE][+-]?\d++)?+(?![\w.]))
   | (?P<infinite>[+-]inf\b)
-  | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-  | (?P<quoted>`(?:[^`]|``)*`)
+  | (?P<text>"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+')
+  | (?P<quoted>`(?:[^`]|``)*+`)
   | (?P<name>{BARE_NAME.pattern})
   | (?P<operator>[=!<>~&|^*%/+?@]+)
   | (?P<mark>[()\[\]{{}},:])
   | (?P<end>\Z))""",
     re.VERBOSE | re.DOTALL,
 )
+"""Nothing that was taken is given back: a pattern that may try each length of a run is quadratic."""
+
 _MOST_DIGITS = 1000
+_SHOWN = 60  # characters of a word that an error shows
+_SPACE = re.compile(r"\s*+")
+_WORD = re.compile(rf"\S[\w.+-]{{,{_SHOWN}}}")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
@@ -99,10 +104,10 @@ def _unescaped(text: str) -> str:
 
 
 def _unreadable(text: str, position: int) -> FilterError:
-    start = position + len(text[position:]) - len(text[position:].lstrip())
+    start = _SPACE.match(text, position).end()  # type: ignore[union-attr]  # it always matches
     if text[start] in "\"'`":
         return FilterError(f"the quote {text[start]} at character {start + 1} is never closed")
-    word = re.match(r"\S[\w.+-]*", text[start:])
+    word = _WORD.match(text, start)
     return FilterError(f"{word[0] if word else text[start]!r} at character {start + 1} means nothing here")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from reprlib import Repr
 from typing import Any, Literal
 
 from late_rag.errors import FilterError, InputError
@@ -14,6 +15,9 @@ Takes = Literal["value", "order", "list", "text", "nothing"]
 
 PATTERN_LENGTH = 10_000
 """Characters of a pattern of ``like``; SQLite's own bound is 50,000 bytes."""
+
+FIELD_LENGTH = 1_000
+"""Characters of a field's name: each dot in it is one more reading of the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +67,28 @@ def find(name: object) -> Operator:
     """
     if isinstance(name, str) and name in OPERATORS:
         return OPERATORS[name]
-    raise FilterError(f"unknown operator {name!r}; there are {', '.join(OPERATORS)}")
+    raise FilterError(f"unknown operator {shown(name)}; there are {', '.join(OPERATORS)}")
+
+
+def shown(value: object) -> str:
+    """A value as an error shows it: cut where it is long or deep."""
+    try:
+        return _shown.repr(value)
+    except ValueError:  # Python writes no integer of thousands of digits
+        return f"a {type(value).__name__}"
+
+
+_shown = Repr()
+_shown.maxstring = _shown.maxother = _shown.maxlong = 200
+_shown.maxlist = _shown.maxtuple = _shown.maxdict = 10
 
 
 def check_field(name: object) -> None:
     """Raises FilterError for what cannot name a field."""
     if not isinstance(name, str):
-        raise FilterError(f"a field's name is a string, not {name!r}")
+        raise FilterError(f"a field's name is a string, not {shown(name)}")
+    if len(name) > FIELD_LENGTH:
+        raise FilterError(f"a field's name has at most {FIELD_LENGTH:,} characters, {shown(name)} has {len(name):,}")
     if name.startswith("$") and not name.startswith("$$") and name not in BUILT_IN:
         known = ", ".join(BUILT_IN)
         raise FilterError(f"unknown field {name!r}; there are {known} (a metadata key that starts with $: ${name})")
@@ -86,11 +105,11 @@ def prepared(operator: Operator, value: Any, what: str) -> Any:
     """
     if operator.takes == "nothing":
         if value is not None:
-            raise FilterError(f"{what} takes no value, got {value!r}")
+            raise FilterError(f"{what} takes no value, got {shown(value)}")
         return None
     if operator.takes == "list":
         if not isinstance(value, list | tuple):
-            raise FilterError(f"{what} takes a list, got {value!r}")
+            raise FilterError(f"{what} takes a list, got {shown(value)}")
         return tuple(_plain(item, f"{what}: item {place}") for place, item in enumerate(value, 1))
     value = _plain(value, what)
     _TAKES[operator.takes](value, what)
@@ -99,12 +118,12 @@ def prepared(operator: Operator, value: Any, what: str) -> Any:
 
 def _check_order(value: Any, what: str) -> None:
     if isinstance(value, bool) or not isinstance(value, str | int | float | date):
-        raise FilterError(f"{what} takes a number, a text, a date or a datetime, got {value!r}")
+        raise FilterError(f"{what} takes a number, a text, a date or a datetime, got {shown(value)}")
 
 
 def _check_text(value: Any, what: str) -> None:
     if not isinstance(value, str):
-        raise FilterError(f"{what} takes a text, got {value!r}")
+        raise FilterError(f"{what} takes a text, got {shown(value)}")
     if what.endswith(" like") and len(value) > PATTERN_LENGTH:
         raise FilterError(f"{what} takes a pattern of at most {PATTERN_LENGTH:,} characters, got {len(value):,}")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from late_rag.errors import FilterError, InputError
-from late_rag.filters.operators import find
+from late_rag.filters.operators import check_field, find, shown
 from late_rag.filters.reading import read
 from late_rag.filters.tree import MAX_DEPTH, And, Condition, Filter, Not, Or
 from late_rag.metadata import decode
@@ -30,14 +30,14 @@ def parse(value: Filter | Mapping[str, Any] | str) -> Filter:
         return read(value)
     if isinstance(value, Mapping):
         return _from_dict(value, MAX_DEPTH)
-    raise FilterError(f"a filter is a text, a dict, or made with F(…), not {value!r}")
+    raise FilterError(f"a filter is a text, a dict, or made with F(…), not {shown(value)}")
 
 
 def _from_dict(data: Any, depth: int) -> Filter:
     if isinstance(data, Filter):
         return data
     if not isinstance(data, Mapping):
-        raise FilterError(f"expected a filter as a dict, got {data!r}")
+        raise FilterError(f"expected a filter as a dict, got {shown(data)}")
     if depth <= 0:
         raise FilterError(f"a filter may have {MAX_DEPTH} levels of and, or and not inside each other")
     if len(data) == 1:
@@ -52,9 +52,10 @@ def _condition(data: Mapping[str, Any]) -> Filter:
     if unknown or "field" not in data or "op" not in data:
         raise FilterError(
             f'a filter dict is {{"and": […]}}, {{"or": […]}}, {{"not": {{…}}}} or has the keys "field", "op" and '
-            f'"value"; got the keys {", ".join(map(repr, data)) or "of an empty dict"}'
+            f'"value"; got the keys {", ".join(map(shown, list(data)[:10])) or "of an empty dict"}'
         )
     field, operator = data["field"], find(data["op"])
+    check_field(field)
     if "value" not in data and operator.takes != "nothing":
         raise FilterError(f'{field} {operator.text}: the key "value" is missing')
     try:
@@ -66,7 +67,7 @@ def _condition(data: Mapping[str, Any]) -> Filter:
 
 def _several(filters: Any, name: str, depth: int) -> tuple[Filter, ...]:
     if isinstance(filters, str) or not isinstance(filters, Sequence):
-        raise FilterError(f"{name!r} takes a list of filters, got {filters!r}")
+        raise FilterError(f"{name!r} takes a list of filters, got {shown(filters)}")
     return tuple(_from_dict(item, depth) for item in filters)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from late_rag.filters.fields import lookup, metadata_key
 from late_rag.filters.parsing import parse
 from late_rag.filters.tree import And, Condition, Filter, Not
-from late_rag.filters.values import MISSING, equal, ordered
+from late_rag.filters.values import MISSING, Key, equal, given_keys, ordered, stored_keys
 
 _ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
@@ -82,8 +82,23 @@ def _in_order(holds: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     return lambda stored, given: ordered(stored, given, holds)
 
 
+def _any(stored: Any, given: Any) -> bool:
+    if not isinstance(stored, list):
+        return False
+    there = _keys(stored)
+    return any(not there.isdisjoint(given_keys(value)) for value in given)
+
+
 def _all(stored: Any, given: Any) -> bool:
-    return isinstance(stored, list) and all(_contains(stored, value) for value in given)
+    if not isinstance(stored, list):
+        return False
+    there = _keys(stored)
+    return all(not there.isdisjoint(given_keys(value)) for value in given)
+
+
+def _keys(stored: list[Any]) -> set[Key]:
+    """All that is in the list is found by: both lists may be long."""
+    return {key for item in stored for key in stored_keys(item)}
 
 
 def _is_empty(stored: Any) -> bool:
@@ -127,7 +142,7 @@ _TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
     **{name: _in_order(holds) for name, holds in _ORDER.items()},
     "in": lambda stored, given: any(_equals(stored, value) for value in given),
     "contains": _contains,
-    "any": lambda stored, given: any(_contains(stored, value) for value in given),
+    "any": _any,
     "all": _all,
     "matches": _on_texts(operator.contains),
     "imatches": _on_texts(contains_ignoring_case),

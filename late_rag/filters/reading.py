@@ -31,6 +31,7 @@ _WORDS: Mapping[str, Any] = {
     "inf": math.inf,
 }
 _MAX_BRACKETS = 4 * MAX_DEPTH
+_SHOWN = 60
 
 
 def read(text: str) -> Filter:
@@ -42,6 +43,11 @@ def read(text: str) -> Filter:
     if not text.strip():
         raise FilterError("the filter is empty; write one such as 'year >= 2020 and topic == \"x\"'")
     return _Reader(tokens(text)).whole()
+
+
+def _cut(text: str) -> str:
+    """A word as an error shows it."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 class _Reader:
@@ -79,7 +85,7 @@ class _Reader:
 
     def _wanted(self, what: str) -> FilterError:
         token = self._token
-        found = f"{token.text} at character {token.place}" if token.kind != "end" else "the end of the filter"
+        found = f"{_cut(token.text)} at character {token.place}" if token.kind != "end" else "the end of the filter"
         return FilterError(f"expected {what}, found {found}")
 
     def whole(self) -> Filter:
@@ -127,14 +133,14 @@ class _Reader:
 
     def _operator(self, field: Token) -> Operator:
         if self._token.kind not in ("name", "operator"):
-            raise self._wanted(f"an operator after {field.text}")
+            raise self._wanted(f"an operator after {_cut(field.text)}")
         token = self._take()
         name = token.text.lower()
         if name == "not" and self._take_word("in"):
             name = "not_in"
         if name not in OPERATORS:
             known = ", ".join(OPERATORS)
-            raise FilterError(f"unknown operator {token.text!r} at character {token.place}; there are {known}")
+            raise FilterError(f"unknown operator {_cut(token.text)!r} at character {token.place}; there are {known}")
         return OPERATORS[name]
 
     def _value(self, operator: Operator, depth: int) -> Any:
@@ -149,7 +155,7 @@ class _Reader:
         if self._token.kind == "name" and self._token.text.lower() in _WORDS:
             return _WORDS[self._take().text.lower()]
         if self._token.kind == "name":
-            raise self._wanted(f'a value after {operator.text} (a text stands in quotes: "{self._token.text}")')
+            raise self._wanted(f'a value after {operator.text} (a text stands in quotes: "{_cut(self._token.text)}")')
         raise self._wanted(f"a value after {operator.text}")
 
     def _items(self, operator: Operator, depth: int) -> list[Any]:

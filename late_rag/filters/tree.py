@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, NoReturn
 
 from late_rag.errors import FilterError
-from late_rag.filters.operators import check_field, find, prepared
+from late_rag.filters.operators import check_field, find, prepared, shown
 from late_rag.metadata import encode
 from late_rag.types import canonical_json
 
@@ -20,6 +20,13 @@ MAX_DEPTH = 20
 
 MAX_CONDITIONS = 500
 """Conditions in one filter, each value of ``all`` counted: an expression of SQLite may be 1,000 deep."""
+
+
+MAX_SEARCHED = 50
+"""Conditions in one filter that look for a part of a text (matches, imatches, like): each reads every text there is,
+.4 µs for a chunk or more."""
+
+_SEARCHING = frozenset({"matches", "imatches", "like"})
 
 
 class Filter:
@@ -164,23 +171,29 @@ def _operand(value: object, joiner: str) -> Filter:
     if isinstance(value, Filter):
         return value
     raise FilterError(
-        f"{joiner} joins filters, got {value!r}; put comparisons in parentheses: (F(…) == 1) & (F(…) > 2)"
+        f"{joiner} joins filters, got {shown(value)}; put comparisons in parentheses: (F(…) == 1) & (F(…) > 2)"
     )
 
 
 def check_size(filter: Filter) -> None:  # noqa: A002
     """Raises FilterError for a tree too deep or with too many conditions for an engine's query language."""
-    depth, conditions = _size(filter)
+    depth, conditions, searched = _size(filter)
     if depth > MAX_DEPTH:
         raise FilterError(f"a filter may have {MAX_DEPTH} levels of and, or and not inside each other; it has {depth}")
     if conditions > MAX_CONDITIONS:
         raise FilterError(
             f"a filter may have {MAX_CONDITIONS} conditions, it has {conditions}; many values of one field go into `in`"
         )
+    if searched > MAX_SEARCHED:
+        raise FilterError(
+            f"a filter may have {MAX_SEARCHED} conditions with matches, imatches or like, it has {searched}; each "
+            "reads every text. Words of the text are what a search is for"
+        )
 
 
-def _size(filter: Filter) -> tuple[int, int]:  # noqa: A002
+def _size(filter: Filter) -> tuple[int, int, int]:  # noqa: A002
+    """Levels, conditions, and how many of them look for a part of a text."""
     if isinstance(filter, Condition):
-        return 1, len(filter.value) if filter.operator == "all" else 1
-    sizes = [_size(operand) for operand in filter.operands]
-    return 1 + max(depth for depth, _ in sizes), sum(conditions for _, conditions in sizes)
+        return 1, len(filter.value) if filter.operator == "all" else 1, filter.operator in _SEARCHING
+    depths, conditions, searched = zip(*map(_size, filter.operands), strict=True)
+    return 1 + max(depths), sum(conditions), sum(searched)

@@ -7,7 +7,7 @@ numbers by exact value; lists and dicts are equal where all that is in them is.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, Final, TypeAlias
 
@@ -15,6 +15,10 @@ from late_rag.filters.times import Time, time_of
 from late_rag.types import canonical_json
 
 Value: TypeAlias = "str | bool | int | float | date | list[Value] | dict[str, Value] | None"
+
+
+Key: TypeAlias = tuple[str, Any]
+"""A kind of value, and what values of that kind are told apart by."""
 
 
 class _Missing:
@@ -51,6 +55,34 @@ def equal(stored: object, given: object) -> bool:
     if (pair := _times(stored, given)) is not None:
         return pair[0] == pair[1]
     return isinstance(stored, str) and isinstance(given, str) and stored == given
+
+
+def stored_keys(value: object) -> Iterator[Key]:
+    """What a stored value is found by: it equals a given one where one of the :func:`given_keys` is among these."""
+    time = time_in(value)
+    if time is None:
+        yield _plain_key(value)
+    else:
+        yield ("wall" if time.instant is None else "wall of an instant"), time.wall
+        yield "instant", time.instant
+
+
+def given_keys(value: object) -> Iterator[Key]:
+    """What a given value is looked for by, so that many are compared with many in one pass; see :func:`equal`."""
+    time = time_in(value)
+    if time is None:
+        yield _plain_key(value)
+        return
+    yield "wall", time.wall
+    yield ("wall of an instant", time.wall) if time.instant is None else ("instant", time.instant)
+
+
+def _plain_key(value: object) -> Key:
+    if value is None or isinstance(value, bool | str):
+        return type(value).__name__, value
+    if is_number(value):
+        return "number", value if value == value else object()  # NaN equals nothing
+    return "list or dict", canonical(value)
 
 
 def ordered(stored: Any, given: Any, holds: Callable[[Any, Any], bool]) -> bool:
