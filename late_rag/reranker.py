@@ -59,7 +59,8 @@ class Reranker(Closing):
         cache_bytes: how many bytes of embeddings are kept.
         collection: one that is open, or its location, which is opened for reading.
         encoder: one that is loaded, in place of ``model``.
-        encoder_options: with which a model is loaded; see :func:`late_rag.encoders.load_encoder`.
+        encoder_options: with which a model is loaded; see :func:`late_rag.encoders.load_encoder`. With
+            ``{"trust_model": True}`` also whatever model the collection names; see docs/security.md.
 
     Raises:
         CollectionNotFoundError: there is none at this location.

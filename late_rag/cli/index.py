@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from late_rag.cli.command import Ending, subcommand
-from late_rag.cli.options import CollectionOption, JsonOption, ModelOption, PathsArgument, QuietOption
+from late_rag.cli.options import CollectionOption, JsonOption, ModelOption, PathsArgument, QuietOption, TrustModelOption
 from late_rag.cli.output import counted, note, write_json
 from late_rag.cli.progress import duration, reporting
 from late_rag.errors import CancelledError
@@ -99,6 +99,7 @@ def index(
     key_field: KeyField = None,
     metadata_field: MetadataFields = None,
     model: ModelOption = None,
+    trust_model: TrustModelOption = False,
     pool_factor: PoolFactor = None,
     language: Language = None,
     chunk_tokens: ChunkTokens = None,
@@ -129,7 +130,7 @@ def index(
     )
     scopes(paths, as_=as_)  # what cannot be leaves no empty collection behind
     fields = RecordFields(_tuple(text_field), key_field, _tuple(metadata_field))
-    with Retriever.open(collection, create=True, **options) as retriever:
+    with Retriever.open(collection, create=True, trust_model=trust_model, **options) as retriever:
         if model is not None:
             _ = retriever.encoder  # says at once if the collection is of another model
         result = _sync(retriever, quiet, paths, as_=as_, strict=strict, fields=fields, prune=sync)

@@ -19,6 +19,9 @@ ModelOption: TypeAlias = Annotated[
     str | None,
     typer.Option("--model", "-m", metavar="MODEL", help="minilm, a checkpoint folder or a hub id.", show_default=False),
 ]
+TrustModelOption: TypeAlias = Annotated[
+    bool, typer.Option("--trust-model", help="Load or fetch whatever model the collection names.")
+]
 PathsArgument: TypeAlias = Annotated[
     list[Path], typer.Argument(metavar="PATH...", help="Files and folders.", show_default=False)
 ]

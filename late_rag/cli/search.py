@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import typer
 
 from late_rag.cli.command import subcommand
-from late_rag.cli.options import CollectionOption, FilterOption, JsonOption
+from late_rag.cli.options import CollectionOption, FilterOption, JsonOption, ModelOption, TrustModelOption
 from late_rag.cli.output import note, write_json
 
 if TYPE_CHECKING:
@@ -76,12 +76,14 @@ def search(
     expand: Expand = None,
     lambda_mult: Lambda = None,
     fetch_k: FetchK = None,
+    model: ModelOption = None,
+    trust_model: TrustModelOption = False,
     json: JsonOption = False,
 ) -> None:
     """Print the passages that answer a question best, best first."""
     from late_rag.retriever import Retriever
 
-    with Retriever.open(collection, mode="read") as retriever:
+    with Retriever.open(collection, mode="read", model=model, trust_model=trust_model) as retriever:
         hits = retriever.search(
             question,
             top_k=top_k,

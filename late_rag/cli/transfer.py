@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, TextIO, TypeAlias
 import typer
 
 from late_rag.cli.command import subcommand
-from late_rag.cli.options import CollectionOption, JsonOption, ModelOption, QuietOption
+from late_rag.cli.options import CollectionOption, JsonOption, ModelOption, QuietOption, TrustModelOption
 from late_rag.cli.output import counted, note, write_json
 from late_rag.cli.progress import reporting
 from late_rag.errors import InputError, LateRAGError
@@ -68,6 +68,7 @@ def import_(
     file: File,
     collection: CollectionOption,
     model: ModelOption = None,
+    trust_model: TrustModelOption = False,
     merge: Merge = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -80,7 +81,9 @@ def import_(
 
     name = "stdin" if file == "-" else file
     with _origin(file) as stream, reporting(quiet=quiet) as report:
-        result = import_jsonl(stream, collection, name=name, model=model, merge=merge, progress=report)
+        result = import_jsonl(
+            stream, collection, name=name, model=model, trust_model=trust_model, merge=merge, progress=report
+        )
     _tell(result, "imported", json=json, quiet=quiet)
 
 

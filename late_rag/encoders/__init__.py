@@ -7,21 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from late_rag.backends import ENCODERS, MODELS, resolve
-from late_rag.encoders._hub import HUB_ID, TOKEN_VARIABLE, fetch
+from late_rag.encoders._hub import HUB_ID, TOKEN_VARIABLE, NotCachedError, fetch
+from late_rag.encoders._recorded import check_folder, consent_needed
 from late_rag.errors import InputError, MissingExtraError, ModelError
 from late_rag.registry import shared
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     from late_rag.protocols import Encoder
 
-__all__ = ["load_encoder"]
+__all__ = ["TRUST", "load_encoder", "load_recorded"]
 
 TRAINED = "lightonai/LateOn, lightonai/GTE-ModernColBERT-v1 or answerdotai/answerai-colbert-small-v1"
 """Trained checkpoints to name where somebody asks for more than the embedded model."""
 
 _PYTORCH_FILES = ("modules.json", "model.safetensors", "pytorch_model.bin")
+
+TRUST = "trust_model"
+"""The option by which a caller agrees to whatever model a collection names."""
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +40,7 @@ def load_encoder(model: str | Path, **options: Any) -> Encoder:
             such as "lightonai/LateOn", with "@" and a revision where another than the newest is meant.
         options: what the backend takes, for ONNX: :class:`late_rag.encoders.onnx.OnnxEncoder`; and ``token_variable``,
             the environment variable that has the hub's token, where that is not ``HF_TOKEN``; of several the first
-            that is set.
+            that is set. ``trust_model`` says nothing about a model that is named here; see :func:`load_recorded`.
 
     Raises:
         ModelError: there is no such model, it cannot be fetched, or nothing that is installed reads it.
@@ -44,9 +48,48 @@ def load_encoder(model: str | Path, **options: Any) -> Encoder:
         InputError: an option that the backend does not have, or a wrong value of one.
     """
     _check_model(model)
+    options.pop(TRUST, None)
     name, folder = _located(model)
-    key = ("encoder", name, tuple(sorted((option, repr(value)) for option, value in options.items())))
-    return shared.get(key, lambda: _built(name, folder, options))
+    return shared.get(_key(name, options), lambda: _built(name, folder, options))
+
+
+def load_recorded(model: str, collection: str, **options: Any) -> Encoder:
+    """The encoder for a model that only a collection names, which may have come from anybody.
+
+    Loaded are a model that comes as a distribution, one that is in the hub's cache (nobody is contacted for it), and a
+    folder that the user may have put where it is. With the option ``trust_model`` every folder is, and a model of the
+    hub is fetched, but never with a token: for that, name it.
+
+    Args:
+        model: as recorded.
+        collection: its location.
+        options: as for :func:`load_encoder`.
+
+    Raises:
+        ModelError: as for :func:`load_encoder`; or it takes the caller's consent, and says how to give it.
+    """
+    _check_model(model)
+    trusted = bool(options.pop(TRUST, False))
+    name, folder = _located(model)
+    if folder is not None and name not in MODELS and not trusted:
+        check_folder(folder, collection)
+    return shared.get(_key(name, options), lambda: _built_as_recorded(name, folder, options, collection, trusted))
+
+
+def _key(name: str, options: Mapping[str, Any]) -> Hashable:
+    return "encoder", name, tuple(sorted((option, repr(value)) for option, value in options.items()))
+
+
+def _built_as_recorded(
+    name: str, folder: Path | None, options: Mapping[str, Any], collection: str, trusted: bool
+) -> Encoder:
+    options = {**options, "token_variable": ()}
+    if trusted:
+        return _built(name, folder, options)
+    try:
+        return _built(name, folder, options, cached_only=True)
+    except NotCachedError as error:
+        raise consent_needed(name, collection) from error
 
 
 def _check_model(model: object) -> None:
@@ -58,15 +101,23 @@ def _located(model: str | Path) -> tuple[str, Path | None]:
     """The name that the encoder goes by, and its folder; none where the name is a hub id."""
     if str(model) in MODELS:
         return str(model), _embedded(str(model))
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return str(folder.resolve()), folder.resolve()
+    folder = _folder(model)
+    if folder is not None:
+        return str(folder), folder
     if isinstance(model, Path) or HUB_ID.fullmatch(model) is None:
         raise ModelError(
-            f"there is no model {str(model)!r}: it is not a folder, not {' or '.join(map(repr, MODELS))}, "
+            f"there is no model {str(model)[:200]!r}: it is not a folder, not {' or '.join(map(repr, MODELS))}, "
             "and not a hub id such as 'lightonai/LateOn'"
         )
     return model, None
+
+
+def _folder(model: str | Path) -> Path | None:
+    try:
+        folder = Path(model).expanduser()
+        return folder.resolve() if folder.is_dir() else None
+    except (OSError, ValueError, RuntimeError):  # too long, with NUL, of a user that there is not
+        return None
 
 
 def _embedded(model: str) -> Path:
@@ -78,11 +129,11 @@ def _embedded(model: str) -> Path:
     return folder
 
 
-def _built(name: str, folder: Path | None, options: Mapping[str, Any]) -> Encoder:
+def _built(name: str, folder: Path | None, options: Mapping[str, Any], *, cached_only: bool = False) -> Encoder:
     options, revision = dict(options), None
     token_variable = options.pop("token_variable", TOKEN_VARIABLE)
     if folder is None:
-        folder, revision = fetch(name, options, token_variable)
+        folder, revision = fetch(name, options, token_variable, cached_only=cached_only)
     backend = _backend(name, folder)
     _check_options(backend, options)
     encoder: Encoder = backend(folder, model=name, revision=revision, **options)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from late_rag.asynchronous import twin
 from late_rag.closing import Closing
+from late_rag.encoders import TRUST
 from late_rag.errors import CollectionExistsError, CollectionNotFoundError, CollectionReadOnlyError, InputError
 from late_rag.retriever.settings import check_options, check_recorded, new_settings
 from late_rag.retriever.stages import Stages
@@ -31,6 +32,7 @@ class CollectionHolder(Closing):
         chunker: in place of the one that the collection records: one that is made, or its kind, such as "whole".
         mode: "read" refuses every write.
         encoder_options: with which a model is loaded; see :func:`late_rag.encoders.load_encoder`.
+        trust_model: whether to load or fetch whatever model the collection names; see docs/security.md.
     """
 
     def __init__(
@@ -41,11 +43,13 @@ class CollectionHolder(Closing):
         mode: Mode = "write",
         *,
         encoder_options: Mapping[str, Any] | None = None,
+        trust_model: bool = False,
     ) -> None:
         self._owned = isinstance(collection, str | Path)
         self._mode: Mode = mode
         opened = _open(collection, mode) if isinstance(collection, str | Path) else collection
-        self._stages = Stages(opened, encoder, chunker, encoder_options)
+        options = {**(encoder_options or {}), **({TRUST: True} if trust_model else {})}
+        self._stages = Stages(opened, encoder, chunker, options)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As configuration: the copy uses its process's shared collection, and leaves it open.
@@ -108,6 +112,7 @@ class CollectionHolder(Closing):
         create: bool = False,
         model: str | Path | Encoder | None = None,
         mode: Mode = "write",
+        trust_model: bool = False,
         **options: Unpack[CollectionOptions],
     ) -> Self:
         """Opens a collection; with ``create`` makes it if there is none.
@@ -117,6 +122,7 @@ class CollectionHolder(Closing):
             create: whether to make one where there is none.
             model: in place of the one that the collection names, where that has moved; "minilm" for a new collection.
             mode: "read" serves from a folder that cannot be written, too.
+            trust_model: whether to load or fetch whatever model the collection names; see docs/security.md.
             options: of a new collection; where stated for one that exists, they must be those it was made with.
 
         Raises:
@@ -127,18 +133,23 @@ class CollectionHolder(Closing):
         if location is None:
             return cls.create(None, "minilm" if model is None else model, **options)
         try:
-            return cls._open_existing(location, model, mode, options)
+            return cls._open_existing(location, model, mode, options, trust_model)
         except CollectionNotFoundError:
             if not create or mode == "read":
                 raise
         try:
             return cls.create(location, "minilm" if model is None else model, **options)
         except CollectionExistsError:  # another process was quicker
-            return cls._open_existing(location, model, mode, options)
+            return cls._open_existing(location, model, mode, options, trust_model)
 
     @classmethod
     def _open_existing(
-        cls, location: str | Path, model: str | Path | Encoder | None, mode: Mode, options: CollectionOptions
+        cls,
+        location: str | Path,
+        model: str | Path | Encoder | None,
+        mode: Mode,
+        options: CollectionOptions,
+        trust_model: bool,
     ) -> Self:
         collection = _open(location, mode)
         try:
@@ -146,7 +157,7 @@ class CollectionHolder(Closing):
         except InputError:
             collection.close()
             raise
-        retriever = cls(collection, model, mode=mode)
+        retriever = cls(collection, model, mode=mode, trust_model=trust_model)
         retriever._owned = True
         return retriever
 
@@ -170,12 +181,15 @@ class CollectionHolder(Closing):
         create: bool = False,
         model: str | Path | Encoder | None = None,
         mode: Mode = "write",
+        trust_model: bool = False,
         **options: Unpack[CollectionOptions],
     ) -> Self:
         """Async twin of :meth:`open`."""
         import asyncio
 
-        return await asyncio.to_thread(cls.open, location, create=create, model=model, mode=mode, **options)
+        return await asyncio.to_thread(
+            cls.open, location, create=create, model=model, mode=mode, trust_model=trust_model, **options
+        )
 
     @property
     def collection(self) -> Collection:

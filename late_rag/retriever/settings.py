@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -152,6 +153,42 @@ def _mean_row_cosine(rows: TokenEmbeddings, recorded: Sequence[Sequence[float]])
         return 0.0
     norms = np.linalg.norm(rows, axis=1) * np.linalg.norm(other, axis=1)
     return float(np.mean(np.sum(rows * other, axis=1) / np.maximum(norms, np.finfo(np.float32).tiny)))
+
+
+def recorded_model(settings: CollectionSettings, location: str) -> str:
+    """What is recorded, or where the folder is as seen from the collection, if that is where it is now."""
+    if settings.model_relative is None or _is_folder(settings.model):
+        return settings.model
+    try:
+        beside = str((Path(location) / settings.model_relative).resolve())
+    except (OSError, ValueError, RuntimeError):  # as for _is_folder, or a loop of links
+        return settings.model
+    return beside if _is_folder(beside) else settings.model
+
+
+def placed(settings: CollectionSettings, location: str | Path, origin: str | None = None) -> CollectionSettings:
+    """The settings of a collection as they are recorded at another place: a model folder is named as seen from there.
+
+    Args:
+        settings: of a collection.
+        location: where they will be.
+        origin: where they are; None where that is not known.
+    """
+    found = settings.model
+    for seen_from in (origin, str(location)):
+        if seen_from is not None and not _is_folder(found):
+            found = recorded_model(settings, seen_from)
+    if not _is_folder(found):
+        return replace(settings, model_relative=None)
+    model, relative = _model_names(found, location)
+    return replace(settings, model=model, model_relative=relative)
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):  # too long, or with NUL: whatever is recorded
+        return False
 
 
 def _model_names(model: str, location: str | Path | None) -> tuple[str, str | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from late_rag.collections import location_key, shared_collection
-from late_rag.encoders import load_encoder
+from late_rag.encoders import TRUST, load_encoder
 from late_rag.errors import CollectionExistsError, CollectionNotFoundError
 from late_rag.registry import shared
 from late_rag.retriever.retriever import Retriever
@@ -31,6 +31,7 @@ def shared_retriever(
     chunker: str | None = None,
     create: Mapping[str, Any] | None = None,
     encoder_options: Mapping[str, Any] | None = None,
+    trust_model: bool = False,
 ) -> Retriever:
     """The process's one retriever over this collection; whoever asks again gets the same.
 
@@ -42,13 +43,14 @@ def shared_retriever(
         create: options of the collection that is made where there is none, as :class:`CollectionOptions` has them;
             None makes none.
         encoder_options: with which a model is loaded, as JSON; see :func:`late_rag.encoders.load_encoder`.
+        trust_model: whether to load or fetch whatever model the collection names; see docs/security.md.
 
     Raises:
         CollectionNotFoundError: there is none, and ``create`` is None.
     """
+    options = {**(encoder_options or {}), **({TRUST: True} if trust_model else {})}
     if not isinstance(collection, str | Path):
-        return Retriever(collection, model, chunker, mode, encoder_options=encoder_options)
-    options = dict(encoder_options or {})
+        return Retriever(collection, model, chunker, mode, encoder_options=options)
 
     def opened() -> Retriever:
         try:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
-from late_rag.encoders import load_encoder
+from late_rag.encoders import load_encoder, load_recorded
 from late_rag.errors import ModelMismatchError
-from late_rag.retriever.settings import check_probe
+from late_rag.retriever.settings import check_probe, recorded_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,7 +32,8 @@ class Stages:
         model: an encoder, or what to load in place of the model that the collection names; the model_id must be the
             same.
         chunker: in place of the one that the collection records: one that is made, or its kind, such as "whole".
-        encoder_options: with which a model is loaded; see :func:`late_rag.encoders.load_encoder`.
+        encoder_options: with which a model is loaded; see :func:`late_rag.encoders.load_encoder`. With
+            ``trust_model`` also one that only the collection names; see :func:`late_rag.encoders.load_recorded`.
     """
 
     def __init__(
@@ -105,16 +106,11 @@ class Stages:
         return None if options is None else load_pooling(options)
 
     def _loaded(self) -> Encoder:
-        model = self._recorded_model() if self.given_model is None else self.given_model
+        model, collection = self.given_model, self.collection
+        if model is None:
+            recorded = recorded_model(collection.settings, collection.location)
+            return load_recorded(recorded, collection.location, **self.encoder_options)
         return load_encoder(model, **self.encoder_options) if isinstance(model, str | Path) else model
-
-    def _recorded_model(self) -> str:
-        """What is recorded, or where the folder is as seen from the collection, if that is where it is now."""
-        settings = self.collection.settings
-        if settings.model_relative is None or Path(settings.model).is_dir():
-            return settings.model
-        beside = Path(self.collection.location) / settings.model_relative
-        return str(beside.resolve()) if beside.is_dir() else settings.model
 
     def _check_model(self, encoder: Encoder) -> None:
         check_model(encoder, self.collection)

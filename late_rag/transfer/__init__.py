@@ -77,6 +77,7 @@ def import_jsonl(
     *,
     name: str = "the export",
     model: str | Path | None = None,
+    trust_model: bool = False,
     merge: bool = False,
     progress: Report | None = None,
 ) -> TransferResult:
@@ -90,6 +91,7 @@ def import_jsonl(
         location: of a collection that does not exist yet.
         name: of the stream, for errors.
         model: in place of the model that the settings name; the model_id must be the same.
+        trust_model: whether to load or fetch whatever model the settings name; see docs/security.md.
         merge: write into a collection that may exist; what has the same id is replaced.
         progress: called with the number of chunks that are checked, then written; what it raises stops the work.
 
@@ -103,7 +105,7 @@ def import_jsonl(
         collection = _destination(header, location, merge=merge)
         try:
             lines.seek(0)
-            encoder = _Encoding(collection, model)
+            encoder = _Encoding(collection, model, trust_model)
             result = _write(encode_missing(read_lines(lines, name), encoder), collection, "import", progress)
             result.encoded = encoder.encoded
             return result
@@ -129,7 +131,7 @@ def copy_collection(
     """
     info = source.info()
     header = Header(source.settings, info.sources, info.documents, info.chunks)
-    collection = _destination(header, location, merge=merge)
+    collection = _destination(header, location, merge=merge, origin=source.location)
     try:
         return _write(read_records(source, with_embeddings=True), collection, "copy", progress)
     finally:
@@ -147,8 +149,9 @@ def _check_lines(lines: BinaryIO, name: str, progress: Report | None) -> Header:
     return header
 
 
-def _destination(header: Header, location: str | Path, *, merge: bool) -> Collection:
+def _destination(header: Header, location: str | Path, *, merge: bool, origin: str | None = None) -> Collection:
     from late_rag.collections import create_collection, open_collection
+    from late_rag.retriever.settings import placed
 
     if merge:
         try:
@@ -158,7 +161,7 @@ def _destination(header: Header, location: str | Path, *, merge: bool) -> Collec
         else:
             check_same_embeddings(header.settings, collection)
             return collection
-    return create_collection(location, header.settings)
+    return create_collection(location, placed(header.settings, location, origin))
 
 
 def _write(records: Iterable[Record], collection: Collection, stage: str, progress: Report | None) -> TransferResult:
@@ -190,10 +193,11 @@ def _watched(
 class _Encoding:
     """Encodes chunks as the collection's own are encoded; the model is loaded for the first."""
 
-    def __init__(self, collection: Collection, model: str | Path | None) -> None:
+    def __init__(self, collection: Collection, model: str | Path | None, trust_model: bool) -> None:
+        from late_rag.encoders import TRUST
         from late_rag.retriever.stages import Stages
 
-        self._stages = Stages(collection, model)
+        self._stages = Stages(collection, model, encoder_options={TRUST: True} if trust_model else None)
         self.encoded = 0
 
     def __call__(self, chunks: Sequence[Chunk]) -> Iterator[TokenEmbeddings]:

@@ -67,6 +67,9 @@ class LateInteractionRetriever(BaseRetriever):
     model: str | None = None
     """In place of the model that the collection names, where that has moved."""
 
+    trust_model: bool = False
+    """Whether to load or fetch whatever model the collection names."""
+
     k: int = Field(default=4, ge=1)
     """How many documents at most."""
 
@@ -212,7 +215,7 @@ class LateInteractionRetriever(BaseRetriever):
             raise TypeError(f"unknown argument {', '.join(unknown)}; a call may have: {', '.join(_ARGUMENTS)}")
         options: dict[str, Any] = {name: getattr(self, name) for name in _ARGUMENTS} | asked
         options["filter"] = filter_text(options["filter"])
-        retriever = shared_retriever(self.collection, model=self.model)
+        retriever = shared_retriever(self.collection, model=self.model, trust_model=self.trust_model)
         lists = retriever.search_batch(queries, options.pop("k"), **options)
         return [
             [self._document(retriever, query, hit) for hit in hits] for query, hits in zip(queries, lists, strict=True)

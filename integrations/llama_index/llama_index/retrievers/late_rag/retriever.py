@@ -42,6 +42,7 @@ class LateInteractionRetriever(BaseRetriever):
     Args:
         collection: the location of one, or one that is open.
         model: in place of the model that the collection names, where that has moved.
+        trust_model: whether to load or fetch whatever model the collection names.
         similarity_top_k: how many nodes at most; LlamaIndex's own default, which is 2.
         filters: LlamaIndex's ``MetadataFilters``, or a filter as the core reads it: ``'year >= 2020'``.
         node_ids: only these nodes; an empty list finds none.
@@ -68,6 +69,7 @@ class LateInteractionRetriever(BaseRetriever):
         collection: str | Path | Collection,
         *,
         model: str | None = None,
+        trust_model: bool = False,
         similarity_top_k: int = DEFAULT_SIMILARITY_TOP_K,
         filters: FilterLike | None = None,
         node_ids: Sequence[str] | None = None,
@@ -87,6 +89,7 @@ class LateInteractionRetriever(BaseRetriever):
         super().__init__(callback_manager, object_map, objects, verbose)
         self.collection = check_collection(collection)
         self.model = model
+        self.trust_model = trust_model
         self.similarity_top_k = similarity_top_k
         self.filters = filters
         self.node_ids = node_ids
@@ -139,7 +142,7 @@ class LateInteractionRetriever(BaseRetriever):
         return await asyncio.to_thread(cls.from_nodes, nodes, *arguments, **options)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        retriever = shared_retriever(self.collection, model=self.model)
+        retriever = shared_retriever(self.collection, model=self.model, trust_model=self.trust_model)
         lists = retriever.search_batch(_queries(query_bundle), self.similarity_top_k, **self._options())
         return [from_hit(hit, self.fields) for hit in self._together(lists)]
 
