@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from late_rag.errors import InputError, LoadError
+from late_rag.file_hash import hash_of_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,44 +50,56 @@ class Media:
     """A picture, page image, sound or film that belongs to a document or chunk; read only when asked for.
 
     ``content`` is a path or the bytes themselves; ``page`` counts from 1 and picks a page of a paged file (PDF).
+    ``hash`` is that of the file's bytes: as given, or as the file is when it is first needed, and kept from then on
+    (also in a collection). It is "" where there is no such file to read, or where nobody recorded it.
     """
 
     content: str | bytes
     mime_type: str
     page: int | None = None
+    hash: str | None = field(default=None, compare=False)
 
     @property
     def key(self) -> str:
-        """Identifies the content: the path and page, or a hash of the bytes."""
-        content = self.content if isinstance(self.content, str) else digest(self.content)
+        """Identifies the content: a hash of the bytes, and the page; the path where the file cannot be read."""
+        content = digest(self.content) if isinstance(self.content, bytes) else self._file_hash() or self.content
         return f"{self.mime_type}:{content}#{self.page or ''}"
+
+    def _file_hash(self) -> str:
+        if self.hash is None:
+            object.__setattr__(self, "hash", hash_of_file(str(self.content)))
+        return self.hash or ""
 
     def read(self) -> bytes:
         """The bytes of the whole file, not of one page.
 
         Raises:
-            LoadError: the file is gone or cannot be read.
+            LoadError: the file is gone, cannot be read, or is no file (a device, a pipe).
         """
         if isinstance(self.content, bytes):
             return self.content
         try:
+            if not Path(self.content).is_file():
+                raise LoadError(f"{self.content}: there is no such file")
             return Path(self.content).read_bytes()
-        except OSError as error:
-            raise LoadError(f"{self.content}: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:  # a path with NUL is a ValueError
+            raise LoadError(f"{self.content}: {getattr(error, 'strerror', None) or error}") from error
 
     def to_json(self) -> dict[str, Any]:
-        """JSON types only: a path as it is, bytes in base64; :meth:`from_json` reads it back."""
+        """JSON types only: a path as it is with its hash, bytes in base64; :meth:`from_json` reads it back."""
         if isinstance(self.content, bytes):
             content = {"base64": base64.b64encode(self.content).decode("ascii")}
         else:
-            content = {"path": self.content}
+            known = self._file_hash()
+            content = {"path": self.content, **({"hash": known} if known else {})}
         return {**content, "mime_type": self.mime_type, "page": self.page}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Media:
         """What :meth:`to_json` gave."""
-        content = data["path"] if "path" in data else base64.b64decode(data["base64"])
-        return cls(content, data["mime_type"], data["page"])
+        if "path" in data:
+            return cls(data["path"], data["mime_type"], data["page"], data.get("hash", ""))
+        return cls(base64.b64decode(data["base64"]), data["mime_type"], data["page"])
 
 
 @dataclass(frozen=True, slots=True)

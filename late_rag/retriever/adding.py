@@ -94,7 +94,7 @@ class Adding:
         left = set(stored) if self._on_conflict == "skip" else {c.id for c in chunks if same_item(stored.get(c.id), c)}
         self.result += AddResult(skipped=len(left))
         changed = tuple(stored.keys() - left)
-        known = StoredEmbeddings(self._collection, Selection(ids=changed) if changed else None)
+        known = StoredEmbeddings(self._stages, Selection(ids=changed) if changed else None)
         yield from known.pair(chunk for chunk in chunks if chunk.id not in left)
 
     def _write(self, parcel: Parcel) -> None:

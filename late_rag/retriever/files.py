@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -11,7 +12,7 @@ from late_rag.errors import InputError, LateRAGError, UnsupportedError
 from late_rag.retriever.encoding import Parcel, check_readable
 from late_rag.retriever.inputs import clean_document
 from late_rag.retriever.reuse import StoredEmbeddings, paired_chunks, unchanged
-from late_rag.types import Chunk, Document, Selection, Source, SourceFile
+from late_rag.types import Chunk, Document, Media, Selection, Source, SourceFile
 
 if TYPE_CHECKING:
     from late_rag.retriever.reuse import Paired
@@ -82,14 +83,21 @@ class FileWork:
             yield parcel, chunk
 
     def _documents(self) -> Iterator[Document]:
-        return map(clean_document, self.file.documents)
+        return (clean_document(self._with_hash(document)) for document in self.file.documents)
+
+    def _with_hash(self, document: Document) -> Document:
+        """The document with its media known by the file's hash, which was read already: they are of this file."""
+        if not document.media or self.file.records:
+            return document
+        media = (replace(item, hash=self.file.hash) if _is_path(item) else item for item in document.media)
+        return replace(document, media=tuple(media))
 
     def _stored_before(self) -> StoredEmbeddings:
         if self._before is None:
-            return StoredEmbeddings(self._collection, None)
+            return StoredEmbeddings(self._stages, None)
         from late_rag.filters import F
 
-        return StoredEmbeddings(self._collection, Selection(filter=F("$source") == self._before.location))
+        return StoredEmbeddings(self._stages, Selection(filter=F("$source") == self._before.location))
 
     def _end(self, error: LateRAGError | None = None) -> None:
         if not self.over:
@@ -250,6 +258,10 @@ class RecordsFile(FileWork):
             if not any(omission.lost for omission in self.file.omissions):
                 self._collection.finish_records(self.file.source, self._ids)
             self._end()
+
+
+def _is_path(media: Media) -> bool:
+    return isinstance(media.content, str) and media.hash is None
 
 
 def _groups(documents: Iterable[Document]) -> Iterator[list[Document]]:

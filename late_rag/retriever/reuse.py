@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from late_rag import metadata
@@ -23,15 +24,23 @@ _LOOKED_UP_TOGETHER = 64
 class StoredEmbeddings:
     """What a selection of stored chunks can lend, by the hash of what was encoded.
 
-    Holds a hash and an id for each chunk of the selection, and reads embeddings only when they are asked for.
+    Holds a hash and an id for each chunk of the selection, and reads embeddings only when they are asked for. For an
+    encoder that reads text alone a picture is no part of what was encoded: the page of a PDF that stands beside its
+    text is another one after each change of the file.
     """
 
-    def __init__(self, collection: Collection, selection: Selection | None) -> None:
-        self._collection = collection
+    def __init__(self, stages: Stages, selection: Selection | None) -> None:
+        self._stages = stages
+        self._collection = stages.collection
         self._ids: dict[str, str] = {}
         if selection is not None:
-            for batch in collection.iterate(selection):
-                self._ids.update((chunk.content_hash, chunk.id) for chunk, _ in batch)
+            for batch in self._collection.iterate(selection):
+                self._ids.update((self._key(chunk), chunk.id) for chunk, _ in batch)
+
+    def _key(self, chunk: Chunk) -> str:
+        if chunk.media and chunk.encoded_text.strip() and self._stages.encoder.modalities == {"text"}:
+            return replace(chunk, media=()).content_hash
+        return chunk.content_hash
 
     def pair(self, chunks: Iterable[Chunk]) -> Paired:
         """Each chunk with the embeddings that are stored for its content, or None."""
@@ -42,7 +51,7 @@ class StoredEmbeddings:
             yield from zip(batch, self._look_up(batch), strict=True)
 
     def _look_up(self, chunks: Sequence[Chunk]) -> list[TokenEmbeddings | None]:
-        ids = [self._ids.get(chunk.content_hash) for chunk in chunks]
+        ids = [self._ids.get(self._key(chunk)) for chunk in chunks]
         found = self._collection.embeddings([identity for identity in ids if identity is not None])
         return [None if identity is None else found.get(identity) for identity in ids]
 
@@ -54,7 +63,7 @@ def paired_chunks(stages: Stages, documents: Sequence[Document], known: Iterable
     """
     known = set(known)
     before = tuple(document.id for document in documents if document.id in known)
-    stored = StoredEmbeddings(stages.collection, Selection(document_ids=before) if before else None)
+    stored = StoredEmbeddings(stages, Selection(document_ids=before) if before else None)
     return stored.pair(chunk for document in documents for chunk in stages.chunks(document))
 
 
@@ -69,5 +78,7 @@ def unchanged(collection: Collection, documents: Sequence[Document], hashes: Map
 
 
 def same_item(stored: Document | Chunk | None, given: Document | Chunk) -> bool:
-    """Whether what is stored is what is given, to the kinds of its metadata's values."""
-    return stored is not None and stored == given and metadata.same(stored.metadata, given.metadata)
+    """Whether what is stored is what is given, to the kinds of its metadata's values and the content of its media."""
+    if stored is None or stored != given or (given.media and stored.content_hash != given.content_hash):
+        return False
+    return metadata.same(stored.metadata, given.metadata)

@@ -1,0 +1,165 @@
+"""A picture is its content: overwritten it is another one, moved it is the same."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from late_rag import Retriever
+from late_rag.errors import LoadError
+from late_rag.file_hash import hash_of_file
+from late_rag.testing import HashEncoder
+from late_rag.types import Chunk, Document, Media, TokenEmbeddings, digest
+
+
+class PictureEncoder(HashEncoder):
+    """Gives a picture without a text the vector of its bytes, and counts what it encodes."""
+
+    modalities = frozenset({"text", "image"})
+
+    def __init__(self) -> None:
+        super().__init__(model="pictures")
+        self.encoded: list[str] = []
+
+    def encode_documents(
+        self, chunks: Iterable[Chunk], documents: Mapping[str, Document] | None = None
+    ) -> Iterator[TokenEmbeddings]:
+        for chunk in chunks:
+            self.encoded.append(chunk.id)
+            text = chunk.encoded_text or f"x{digest(*(media.read() for media in chunk.media))[:12]}"
+            yield from super().encode_documents([Chunk(chunk.id, chunk.document_id, text)])
+
+
+def picture(path: Path, colour: tuple[int, int, int]) -> Path:
+    """A picture whose size in bytes does not depend on its colour, as good as overwritten in place."""
+    Image.new("RGB", (8, 8), colour).save(path, format="BMP")
+    return path
+
+
+@pytest.fixture
+def encoder() -> PictureEncoder:
+    return PictureEncoder()
+
+
+@pytest.fixture
+def retriever(tmp_path: Path, encoder: PictureEncoder) -> Iterator[Retriever]:
+    with Retriever.create(tmp_path / "pictures.rag", encoder) as made:
+        yield made
+
+
+def stored(retriever: Retriever) -> dict[str, TokenEmbeddings]:
+    return {chunk.id: rows for batch in retriever.collection.iterate(with_embeddings=True) for chunk, rows in batch}
+
+
+def test_a_picture_that_is_overwritten_is_encoded_again_and_one_that_moves_is_not(
+    retriever: Retriever, tmp_path: Path
+) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    first = picture(folder / "a.bmp", (255, 0, 0))
+    assert retriever.sync(folder).encoded == 1
+    before = stored(retriever)
+    times = first.stat()
+    picture(first, (0, 255, 0))
+    os.utime(first, ns=(times.st_atime_ns, times.st_mtime_ns))
+    result = retriever.sync(folder)
+    assert (len(result.updated), result.encoded) == (1, 1)
+    after = stored(retriever)
+    assert before.keys() == after.keys()
+    assert all((before[key] != after[key]).any() for key in before)
+    first.rename(folder / "b.bmp")
+    moved = retriever.sync(folder)
+    assert (len(moved.added), len(moved.removed), moved.encoded, moved.reused) == (1, 1, 0, 1)
+    assert retriever.collection.verify().ok
+
+
+@pytest.mark.parametrize("kind", ["document", "chunk"])
+def test_an_added_picture_is_its_content_too(
+    retriever: Retriever, encoder: PictureEncoder, tmp_path: Path, kind: str
+) -> None:
+    path = picture(tmp_path / "a.bmp", (255, 0, 0))
+
+    def made() -> Document | Chunk:
+        media = (Media(str(path), "image/bmp"),)
+        return Document("d", media=media) if kind == "document" else Chunk("c", "d", "", media=media)
+
+    retriever.add([made()])
+    retriever.add([made()])
+    assert [name for name in encoder.encoded if name != "probe"] == [made().id + "#0" * (kind == "document")]
+    picture(path, (0, 0, 255))
+    retriever.add([made()])
+    retriever.add([made()])
+    assert len([name for name in encoder.encoded if name != "probe"]) == 2
+    assert retriever.collection.verify().ok
+
+
+def test_a_moved_pdf_is_not_encoded_again(tmp_path: Path, repository: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    pdf = next((repository / "cookbooks" / "data").rglob("*.pdf"))
+    (folder / "a.pdf").write_bytes(pdf.read_bytes())
+    with Retriever.create(tmp_path / "pdf.rag", HashEncoder()) as retriever:
+        first = retriever.sync(folder)
+        (folder / "sub").mkdir()
+        (folder / "a.pdf").rename(folder / "sub" / "b.pdf")
+        moved = retriever.sync(folder)
+        assert (moved.encoded, moved.reused) == (0, first.chunks)
+        (folder / "sub" / "b.pdf").write_bytes(pdf.read_bytes() + b"\n%%EOF\n")  # another file with the same text
+        changed = retriever.sync(folder)
+        assert (len(changed.updated), changed.encoded, changed.reused) == (1, 0, first.chunks)
+        media = {item for batch in retriever.collection.iterate() for chunk, _ in batch for item in chunk.media}
+        assert {Path(str(item.content)).name for item in media} == {"b.pdf"}
+        assert retriever.collection.verify().ok
+
+
+def test_a_collection_keeps_what_it_knew_of_a_file_that_changed_or_went(tmp_path: Path) -> None:
+    path = picture(tmp_path / "a.bmp", (255, 0, 0))
+    with Retriever.create(tmp_path / "p.rag", PictureEncoder()) as retriever:
+        retriever.add([Chunk("c", "d", "", media=(Media(str(path), "image/bmp"),))])
+        (before,) = retriever.collection.get(["c"])
+        for change in (lambda: picture(path, (0, 0, 9)), path.unlink):
+            change()
+            (chunk,) = retriever.collection.get(["c"])
+            assert chunk.content_hash == before.content_hash
+            assert retriever.collection.verify().ok
+
+
+def test_the_key_of_a_path_is_of_its_content() -> None:
+    bare = {"path": "gone.png", "mime_type": "image/png", "page": None}
+    assert Media.from_json(bare).key == Media("gone.png", "image/png").key == "image/png:gone.png#"
+
+
+def test_media_are_read_from_files_only(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    for name in (str(pipe), "/dev/zero", str(tmp_path), "a\0b", str(tmp_path / "none")):
+        media = Media(name, "image/png")
+        found: list[object] = []
+
+        def look(media: Media = media, found: list[object] = found) -> None:
+            found.append(media.key)
+            with pytest.raises(LoadError):
+                media.read()
+            found.append("refused")
+
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        thread.join(5)
+        assert found == [f"image/png:{name}#", "refused"]
+
+
+def test_a_file_is_read_once_for_all_its_pages_and_again_after_a_change(tmp_path: Path) -> None:
+    path = tmp_path / "large.pdf"
+    path.write_bytes(b"x" * 2**20)
+    os.utime(path, (1, 1))
+    seen = {hash_of_file(str(path))}
+    for number in range(200):  # one size, one time of change as far as utime can say
+        path.write_bytes(number.to_bytes(2, "big") * 2**19)
+        os.utime(path, (1, 1))
+        seen.add(hash_of_file(str(path)))
+        assert len(seen) == number + 2
