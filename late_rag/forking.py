@@ -8,6 +8,7 @@ waits until no thread is at work in there, and what is open is closed before it.
 
 from __future__ import annotations
 
+import concurrent.futures.thread  # noqa: F401  # see the end
 import os
 import threading
 import weakref
@@ -111,4 +112,6 @@ def _after_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
+    # What is registered last comes first before a fork. The modules of pools and logging take locks then, for which
+    # the work that is waited for may wait: they have to be registered already.
     os.register_at_fork(before=_before_fork, after_in_parent=working.go_on, after_in_child=_after_fork)
