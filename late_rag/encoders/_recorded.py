@@ -28,8 +28,8 @@ def check_folder(folder: Path, collection: str) -> None:
     """
     if reason := _odd(folder, collection):
         raise ModelError(
-            f"{collection} names the model folder {str(folder)!r}, which {reason}. A collection that came from somebody "
-            f"else should not choose what is loaded: if you want it, {consent(str(folder))}"
+            f"{collection} names the model folder {str(folder)!r}, which {reason}. A collection that came from "
+            f"somebody else should not choose what is loaded: if you want it, {consent(str(folder))}"
         )
 
 
