@@ -206,6 +206,8 @@ class CollectionInfo:
     index: str
     index_reason: str
     staged: int = 0
+    commits: int = 0
+    """Grows with every write that changes what is read; 0 where an engine does not count."""
 
 
 @dataclass(frozen=True)

@@ -199,9 +199,7 @@ class Database:
             raise CollectionNotFoundError(
                 f"{self.path.parent} was removed or replaced since it was opened; open it anew"
             )
-        with self.connection() as connection:
-            if not self._writing.acquire(timeout=self.timeout):
-                raise CollectionBusyError(self._busy())
+        with self.connection() as connection, self._alone():
             try:
                 connection.execute("BEGIN IMMEDIATE")  # a deferred one would fail at its first write, whatever the wait
                 yield connection
@@ -209,7 +207,29 @@ class Database:
             finally:
                 if connection.in_transaction:
                     connection.rollback()
-                self._writing.release()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """The one thread of this process that writes."""
+        lock = self._writing
+        if not lock.acquire(timeout=self.timeout):
+            raise CollectionBusyError(self._busy())
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def compact(self) -> None:
+        """Renews the planner's statistics and gives unused room back; waits for other writers as a write does."""
+        with self.writing() as connection:
+            connection.execute("PRAGMA optimize")  # outside of a write it would give up where another writes meanwhile
+        with self.connection() as connection, self._alone():
+            connection.execute("PRAGMA temp_store=FILE")  # in memory, VACUUM would hold the whole database there
+            try:
+                insist(connection, "VACUUM", self.timeout)
+            finally:
+                connection.execute("PRAGMA temp_store=MEMORY")
+        self.checkpoint()
 
     def close(self) -> None:
         """Closes all idle connections, and the busy ones when their call ends. Idempotent."""
@@ -256,11 +276,16 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def use_wal(connection: sqlite3.Connection, timeout: float) -> None:
-    """Switches the write-ahead log on; waits for who is just making the database: SQLite's time-out does not."""
+    """Switches the write-ahead log on; waits for who is just making the database."""
+    insist(connection, "PRAGMA journal_mode=WAL", timeout)
+
+
+def insist(connection: sqlite3.Connection, statement: str, timeout: float) -> None:
+    """Executes what SQLite gives up at once, whatever its time-out, where another connection is at work."""
     deadline = time.monotonic() + timeout
     while True:
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(statement)
         except sqlite3.OperationalError as error:
             if _code(error) & 0xFF not in _BUSY or time.monotonic() > deadline:
                 raise

@@ -13,7 +13,6 @@ are the engines that scale out.
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import tempfile
@@ -33,6 +32,7 @@ from late_rag.collections.field_values import FieldReader, Order, check_names, c
 from late_rag.collections.index_files import IndexFiles
 from late_rag.collections.reader import Reader, where
 from late_rag.collections.search import Searcher
+from late_rag.collections.upkeep import Upkeep
 from late_rag.collections.verification import verify
 from late_rag.collections.view import ViewKeeper
 from late_rag.collections.writer import Packed, Writer
@@ -54,11 +54,6 @@ from late_rag.types import (
 
 T = TypeVar("T")
 
-logger = logging.getLogger(__name__)
-
-_BULK_CHUNKS = 5_000
-"""After so many chunks in one call the log is moved into the database at once."""
-
 
 class LocalCollection(Closing):
     """A collection in a folder; see :class:`late_rag.protocols.Collection`. Safe for threads, processes and forks."""
@@ -74,6 +69,7 @@ class LocalCollection(Closing):
         self._reader = Reader(self._database, self.settings)
         self._views = ViewKeeper(self.settings, self._files)
         self._searcher = Searcher(self._views, self.settings)
+        self._upkeep = Upkeep(self._database, self._files)
         self._remove: Callable[[], object] | None = None
 
     @classmethod
@@ -118,7 +114,7 @@ class LocalCollection(Closing):
 
     def info(self) -> CollectionInfo:
         with self._database.reading() as connection:
-            chunks, tokens = connection.execute("SELECT chunks, tokens FROM state").fetchone()
+            chunks, tokens, commits = connection.execute("SELECT chunks, tokens, version FROM state").fetchone()
             documents, sources, staged = (
                 connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
                 for table in ("documents", "sources", "staged")
@@ -126,7 +122,7 @@ class LocalCollection(Closing):
         size = sum(map(_size, self._folder.rglob("*")))
         kind, reason = self._files.kind, self._files.reason()
         return CollectionInfo(
-            self.location, self.settings, documents, chunks, tokens, sources, size, kind, reason, staged
+            self.location, self.settings, documents, chunks, tokens, sources, size, kind, reason, staged, commits
         )
 
     def add(
@@ -284,18 +280,7 @@ class LocalCollection(Closing):
             return [self._searcher.text_search(connection, query, top_k, selection) for query in queries]
 
     def optimize(self) -> None:
-        if self._files.worthwhile():
-            self._files.build()
-        with self._database.writing() as connection:
-            connection.execute("INSERT INTO fulltext (fulltext) VALUES ('optimize')")
-        with self._database.connection() as connection:
-            connection.execute("PRAGMA optimize")
-            connection.execute("PRAGMA temp_store=FILE")  # in memory, VACUUM would hold the whole database there
-            try:
-                connection.execute("VACUUM")
-            finally:
-                connection.execute("PRAGMA temp_store=MEMORY")
-        self._database.checkpoint()
+        self._upkeep.optimize()
 
     def verify(self) -> VerifyReport:
         with self._database.reading() as connection:
@@ -317,18 +302,8 @@ class LocalCollection(Closing):
     def _write(self, chunks: int, work: Callable[[Writer], T]) -> T:
         with self._database.writing() as connection:
             result = work(Writer(connection, self.location, self.settings))
-        if chunks >= _BULK_CHUNKS:
-            self._database.checkpoint()
-        self._catch_up()
+        self._upkeep.after_write(chunks)
         return result
-
-    def _catch_up(self) -> None:
-        """Index files after a write that is committed: whatever goes wrong with them must not look like its failure."""
-        try:
-            if self._files.due():
-                self._files.build()
-        except (CollectionError, OSError) as error:
-            logger.warning("the write is done, but the index could not be brought up to date: %s", error)
 
     aadd = twin(add)
     areplace = twin(replace)

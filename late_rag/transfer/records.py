@@ -59,20 +59,23 @@ def read_records(collection: Collection, *, with_embeddings: bool) -> Iterator[R
     Raises:
         CollectionError: it was written to meanwhile, so that what was read may not fit together.
     """
-    before = sources, documents, chunks = _state(collection)
+    before = sources, documents, chunks, _ = _state(collection)
     yield Header(collection.settings, len(sources), documents, chunks)
     yield from sources
     contents = _Contents(collection)
     yield from contents.chunks(with_embeddings)
     yield from contents.documents_without_chunks()
-    if not before == (sources, contents.documents_read, contents.chunks_read) == _state(collection):
+    if before[:3] != (sources, contents.documents_read, contents.chunks_read) or before != _state(collection):
         raise CollectionError(f"{collection.location} was written to while it was read; run this again")
 
 
-def _state(collection: Collection) -> tuple[list[Source], int, int]:
-    """Sources and numbers of documents and chunks: what nearly every write changes."""
+def _state(collection: Collection) -> tuple[list[Source], int, int, int]:
+    """Sources, numbers of documents and chunks, and of commits: what a write changes.
+
+    The numbers are read first, so that a write in between is noticed at the end.
+    """
     info = collection.info()
-    return collection.sources(), info.documents, info.chunks
+    return collection.sources(), info.documents, info.chunks, info.commits
 
 
 class _Contents:

@@ -1,0 +1,69 @@
+"""What is done to a local collection beside its writes: index files, and ``optimize()``. Nothing depends on it."""
+
+from __future__ import annotations
+
+import errno
+import logging
+
+from late_rag.collections.database import Database
+from late_rag.collections.index_files import IndexFiles
+from late_rag.errors import CollectionError, CollectionFullError
+
+logger = logging.getLogger(__name__)
+
+_BULK_CHUNKS = 5_000
+"""After so many chunks in one call the log is moved into the database at once."""
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class Upkeep:
+    """The derived files of one collection, and the room it takes."""
+
+    def __init__(self, database: Database, files: IndexFiles) -> None:
+        self._database = database
+        self._files = files
+
+    def after_write(self, chunks: int) -> None:
+        """After a write of so many chunks that is committed: whatever goes wrong must not look like its failure."""
+        try:
+            if chunks >= _BULK_CHUNKS:
+                self._database.checkpoint()
+            if self._files.due():
+                self._files.build()
+        except Exception as error:  # noqa: BLE001  # the write is done, and the caller must learn what it gave
+            logger.warning("the write is done, but the index could not be brought up to date: %s", error)
+
+    def optimize(self) -> None:
+        """See ``Collection.optimize``.
+
+        Raises:
+            CollectionError: of the step that failed; says which were done before.
+        """
+        done: list[str] = []
+        steps = (
+            ("the index files are up to date", self._build),
+            ("the full text is merged", self._merge_full_text),
+            ("unused room is given back", self._database.compact),
+        )
+        for what, step in steps:
+            try:
+                step()
+            except CollectionError as error:
+                raise type(error)(f"{error}; optimize was stopped, done is: {', '.join(done) or 'nothing'}") from error
+            done.append(what)
+            logger.info("optimize: %s", what)
+
+    def _build(self) -> None:
+        if not self._files.worthwhile():
+            return
+        try:
+            self._files.build()
+        except CollectionError as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_ROOM:
+                raise CollectionFullError(f"{error}; nothing was lost") from error
+            raise
+
+    def _merge_full_text(self) -> None:
+        with self._database.writing() as connection:
+            connection.execute("INSERT INTO fulltext (fulltext) VALUES ('optimize')")
