@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -94,6 +95,7 @@ def test_cases_that_are_told(name, says, problem_of):
             '{\n"text": "x",,\n}',
             "line 1: is not JSON: Expecting property name enclosed in double quotes in line 2",
         ),
+        ("a.json", '{"text": "x", "rows": [{"text": "y"}],, "a": 1}', "line 1: is not JSON"),
         ("a.json", " \n", "is not JSON: there is nothing in it but white space"),
         ("a.json", "[3]", "record 1 (line 1): a record is an object or a text, not int"),
         ("a.json", "7", "line 1: a record is an object or a text, not int"),
@@ -136,6 +138,72 @@ def test_one_bad_record_costs_that_record_only(tmp_path, name, content, texts, l
     assert [document.text for document in documents] == texts
     assert [what[: len(start)] for what, start in zip(found, lost, strict=True)] == lost
     assert error == ""
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("content", "texts", "lost"),
+    [
+        (
+            '{"n": 3, "rows": [{"text": "a"}, {"text": "b" "x"}, {"text": "c"}]}',
+            ["a", "c"],
+            ["record 2 of rows: is not JSON"],
+        ),
+        ('{"k": {"text": "a"}, "l": {"text": "b",,}, "m": {"text": "c"}}', ["a", "c"], ["record l: is not JSON"]),
+        ('{"k": {"text": "a"}, "l": 5, "m": {"text": "c"}}', ["a", "c"], ["record l: a record is an object or a text"]),
+        ('{"k": {"text": "a"}, "l": "b", "m": {"text": "c"}}', ["a", "c"], ["record l: a record among objects is"]),
+        (
+            f'{{"k": {{"text": "a", "x": {DEEP}}}, "l": {{"text": "b"}}}}',
+            ["b"],
+            ["record k: has lists and objects that"],
+        ),
+        (f'{{"n": {DEEP}, "rows": [{{"text": "a"}}]}}', ["a"], []),
+        (
+            '{\n "k": {\n  "text": "a\n },\n "l": {\n  "text": "b"\n },\n "m": {\n  "text": "c"\n }\n}\n',
+            ["b", "c"],
+            ["record k: is not JSON"],
+        ),
+        (
+            '{"rows": [{"text": "a"}, {"text": "b',
+            ["a"],
+            [
+                "record 2 of rows: is not JSON",
+                "record 3 of rows: is not JSON: the list",
+                "line 1: is not JSON: the obj",
+            ],
+        ),
+        ('{"k": {"text": "a"}, 7: {"text": "b"}}', ["a"], ["line 1: is not JSON: a name is missing"]),
+        ('{"k": {"text": "a"}, "l": , "m": {"text": "c"}}', ["a", "c"], ["line 1: is not JSON: a value is missing"]),
+    ],
+)
+def test_one_bad_record_inside_an_object_costs_that_record_only(tmp_path, content, texts, lost, outcome_of):
+    (tmp_path / "a.json").write_text(content)
+    documents, found, error = outcome_of(tmp_path / "a.json")
+    assert [document.text for document in documents] == texts
+    assert [what[: len(start)] for what, start in zip(found, lost, strict=True)] == lost
+    assert error == ""
+
+
+@given(st.text('[]{}",:\\\n 1ax', max_size=60))
+def test_whatever_stands_in_an_object_ends_in_names_and_reasons(text):
+    values = Values(io.StringIO("{" + text), in_lines=False)
+    values.skip()
+    for name, value in values.members():
+        assert name or isinstance(value, list) or value.problem or value.value is not None
+
+
+@pytest.mark.parametrize(
+    "part", ['"a": {"b": 1,, ', '"a": [1, ', '"a": ', "7: {", '"a": {"b": 1,,}, ', '"', "{", ",", "]"]
+)
+def test_broken_objects_take_linear_time(part):
+    began = time.process_time()
+    values = Values(io.StringIO("{" + part * (400_000 // len(part))), in_lines=False)
+    values.skip()
+    for _ in values.members():
+        pass
+    assert time.process_time() - began < 10
 
 
 def test_what_stands_beside_a_list_of_records_is_left_out_and_told(tmp_path):

@@ -94,11 +94,61 @@ def _objects(path: Path, values: Values, fields: RecordFields) -> Iterator[Recor
     if values.peek():
         yield from _records(chain([first], values.sequence()), fields)
     elif first.problem:
-        raise LoadError(f"{path}: line {first.line}: {first.problem}")
+        yield from _inside_broken(path, first, fields)
     elif isinstance(first.value, dict) and not _is_record(first.value, fields):
         yield from _inside(first, fields)
     else:
         yield from _records([first], fields)
+
+
+def _inside_broken(path: Path, whole: Value, fields: RecordFields) -> Iterator[Record | Omission]:
+    """The records in an object of which something cannot be read, which is named; else what is wrong with it."""
+    with open_text(path) as file:
+        values = Values(file, in_lines=False)
+        members = list[tuple[str, Value | list[Value]]]()
+        if values.peek() == "{":
+            values.skip()
+            members += values.members()
+    lists = {name: inner for name, inner in members if isinstance(inner, list)}
+    found = _only_list({name: [value.value for value in inner] for name, inner in lists.items()}, fields)
+    single = [(name, inner) for name, inner in members if isinstance(inner, Value)]
+    if _is_record({name: inner.value if isinstance(inner, Value) else [] for name, inner in members}, fields):
+        raise LoadError(f"{path}: line {whole.line}: {whole.problem}")
+    if found is not None:
+        yield from _numbered(lists[found], found, fields)
+        yield from (Omission(f"line {inner.line}: {inner.problem}") for _, inner in single if inner.problem)
+        yield from _beside(found, [name for name, _ in members if name])
+    elif not lists and _are_records([inner.value for _, inner in single if not inner.problem], fields):
+        yield from _named(single, fields)
+    else:
+        raise LoadError(f"{path}: line {whole.line}: {whole.problem}")
+
+
+def _numbered(values: Iterable[Value], name: str, fields: RecordFields) -> Iterator[Record | Omission]:
+    for number, value in enumerate(values, start=1):
+        place = f"record {number} of {name}"
+        yield Omission(f"{place}: {value.problem}") if value.problem else _record(value.value, place, fields)
+
+
+def _named(members: Iterable[tuple[str, Value]], fields: RecordFields) -> Iterator[Record | Omission]:
+    """The records whose names are their keys: objects only."""
+    for name, value in members:
+        place = f"record {name}" if name else f"line {value.line}"
+        if value.problem or isinstance(value.value, str):
+            yield Omission(f"{place}: {value.problem or 'a record among objects is one, not a text'}")
+        else:
+            yield _record(value.value, place, fields, name)
+
+
+def _are_records(items: list[Any], fields: RecordFields) -> bool:
+    """Whether most of the values of an object are objects, and some of those are records."""
+    return 2 * sum(isinstance(item, dict) for item in items) > len(items) and _any_record(items, fields)
+
+
+def _beside(name: str, names: Iterable[str]) -> Iterator[Omission]:
+    others = [other for other in names if other != name]
+    if others:
+        yield Omission(f"what stands beside the list {name}: {', '.join(others[:20])}", lost=False)
 
 
 def _records(values: Iterable[Value], fields: RecordFields, *, numbered: bool = False) -> Iterator[Record | Omission]:
@@ -125,14 +175,10 @@ def _inside(value: Value, fields: RecordFields) -> Iterator[Record | Omission]:
     item: dict[str, Any] = value.value
     name = _only_list(item, fields)
     if name is not None:
-        for number, inner in enumerate(item[name], start=1):
-            yield _record(inner, f"record {number} of {name}", fields)
-        beside = [other for other in item if other != name]
-        if beside:
-            yield Omission(f"what stands beside the list {name}: {', '.join(beside[:20])}", lost=False)
-    elif item and all(isinstance(inner, dict) for inner in item.values()) and _any_record(item.values(), fields):
-        for key, inner in item.items():
-            yield _record(inner, f"record {key}", fields, key)
+        yield from _numbered((Value(value.line, inner) for inner in item[name]), name, fields)
+        yield from _beside(name, item)
+    elif _are_records(list(item.values()), fields):
+        yield from _named(((key, Value(value.line, inner)) for key, inner in item.items()), fields)
     else:
         yield _record(item, f"line {value.line}", fields)
 

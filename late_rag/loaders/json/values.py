@@ -81,6 +81,8 @@ class Values:
         self._text = ""
         self._place = 0
         self._indent: str | None = ""
+        self._opening = "{"
+        self._closing = "]"
 
     def peek(self) -> str:
         """The next character that is no white space; "" at the end."""
@@ -117,6 +119,44 @@ class Values:
         elif comma:
             yield Value(self.line, problem="is not JSON: there is nothing behind the last comma")
         self.skip()
+
+    def members(self) -> Iterator[tuple[str, Value | list[Value]]]:
+        """Names and values of an object whose brace was passed over; a list is that of its elements.
+
+        What is wrong with the object itself is a value without a name.
+        """
+        begin = self.line
+        while (character := self.peek()) not in ("}", ""):
+            indent, self._closing = self._indent, "}"
+            name = self._name(character)
+            if self.peek() == ":":
+                self.skip()
+            if self.peek() not in ("", ",", "}"):
+                inner = self._elements_or_value(indent)
+                yield (name.value, inner) if isinstance(name.value, str) else ("", name)
+            else:
+                yield "", Value(name.line, problem=name.problem or "is not JSON: a value is missing")
+            if self.peek() == ",":
+                self.skip()
+        if not character:
+            yield "", Value(self.line, problem=f"is not JSON: the object that begins in line {begin} is never closed")
+        self.skip()
+
+    def _name(self, character: str) -> Value:
+        line = self.line
+        found = self.value() if character != "," else None
+        return found if found and character == '"' else Value(line, problem="is not JSON: a name is missing")
+
+    def _elements_or_value(self, indent: str | None) -> Value | list[Value]:
+        """What stands behind a name whose line has this indent: one that is broken may end at the next such name."""
+        if self.peek() == "[":
+            self.skip()
+            self._closing = "]"
+            return list(self.elements())
+        self._indent, self._opening = indent, '"'
+        found = self.value()
+        self._opening = "{"
+        return found
 
     def sequence(self) -> Iterator[Value]:
         """All that is left, as values with white space between them."""
@@ -156,14 +196,14 @@ class Values:
     def _end_of_broken(self) -> int:
         """Where the value ends by its brackets, or the next one begins by its line; -1 where that is not read yet."""
         depth = 0
-        for token in _tokens(self._indent).finditer(self._text, self._place):
+        for token in _tokens(self._indent, self._opening).finditer(self._text, self._place):
             mark = token[0]
             if mark in "[{":
                 depth += 1
             elif mark[0] == "\n":
                 if len(mark) > 1 or (self.in_lines and depth == 0):
                     return token.start()
-            elif depth == 0 and mark in "]," and not self.in_lines:
+            elif depth == 0 and mark in (self._closing, ",") and not self.in_lines:
                 return max(token.start(), self._place + 1)
             elif mark in "]}":
                 depth = max(0, depth - 1)
@@ -202,6 +242,6 @@ class Values:
 
 
 @lru_cache(maxsize=64)
-def _tokens(indent: str | None) -> re.Pattern[str]:
-    """Finds strings, brackets, commas and line ends; with these an object that begins the line as far to the right."""
-    return re.compile(_MARKS if indent is None else rf"\n{indent}\{{|{_MARKS}")
+def _tokens(indent: str | None, opening: str) -> re.Pattern[str]:
+    """Finds strings, brackets, commas and line ends; with these what opens a value as far to the right."""
+    return re.compile(_MARKS if indent is None else rf"\n{indent}{re.escape(opening)}|{_MARKS}")
