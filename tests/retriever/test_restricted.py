@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -171,3 +173,44 @@ def test_a_header_stands_in_front_only_if_its_passage_may_be_seen(tmp_path):
         for expand in (0, 1, 50, "document"):
             (hit,) = retriever.search("w40 opens", top_k=1, expand=expand)
             assert "zyzzyva" not in hit.context
+
+
+def flips_seen(seconds: float) -> tuple[int, int]:
+    """How many searches ran while a passage went to and fro between open and secret, and how many told the secret."""
+    with made(None, stored=True, spans=True) as retriever:
+        (secret,) = retriever.collection.get([f"d#{HIDDEN}"])
+        shown = replace(secret, text=f"{PARAGRAPHS[HIDDEN]} at length.", end=None, start=None, metadata={"seen": True})
+        stop, told, asked = threading.Event(), [0], [0]
+
+        def ask(number: int) -> None:
+            while not stop.is_set():
+                mode = ("maxsim", "hybrid")[number % 2]
+                expand = ("document", 50)[number // 2 % 2]
+                for hit in retriever.search(f"w3 {SECRET} at length", filter="seen == true", mode=mode, expand=expand):
+                    told[0] += SECRET in repr(hit)
+                asked[0] += 1
+
+        askers = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+        for asker in askers:
+            asker.start()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for chunk in (shown, secret):
+                retriever.collection.add([chunk], list(retriever.encoder.encode_documents([chunk])))
+        stop.set()
+        for asker in askers:
+            asker.join()
+        return asked[0], told[0]
+
+
+def test_a_passage_that_becomes_secret_while_others_search_is_not_told():
+    asked, told = flips_seen(1.5)
+    assert asked > 10
+    assert told == 0
+
+
+@pytest.mark.slow
+def test_a_passage_that_becomes_secret_is_not_told_in_thousands_of_searches():
+    asked, told = flips_seen(40)
+    assert asked > 1000
+    assert told == 0
