@@ -39,6 +39,19 @@ def where(selection: Selection | None) -> tuple[str, list[Any]]:
     return " AND ".join(conditions), values
 
 
+def _is_named(selection: Selection | None) -> bool:
+    return selection is not None and (selection.ids is not None or selection.document_ids is not None)
+
+
+def _narrowed(connection: sqlite3.Connection, selection: Selection | None) -> tuple[str, list[Any]]:
+    """The same, but where few chunks are named a filter is asked of these, not of all that there are."""
+    if selection is None or selection.filter is None or not _is_named(selection):
+        return where(selection)
+    named = np.array(live_rows(connection, *where(replace(selection, filter=None))), np.int64)
+    found = facets.rows(connection, parse(selection.filter), named)
+    return f"row IN {_LISTED}", [json.dumps(found.tolist())]
+
+
 def in_order(identities: Sequence[str], found: Iterable[tuple[str, Any]]) -> list[Any]:
     """What was found, in the order asked for."""
     by_id = dict(found)
@@ -99,19 +112,29 @@ class Reader:
     def iterate(
         self, selection: Selection | None, batch_size: int, *, with_embeddings: bool
     ) -> Iterator[list[tuple[Chunk, TokenEmbeddings | None]]]:
-        condition, values = where(selection)
-        # what is named is few: with a plus no index of rows serves, by which SQLite would go through all there are
-        row = "row" if selection is None or selection.ids is selection.document_ids is None else "+row"
         (last,) = self._fetch("SELECT last_row FROM state")[0]
+        first, size = 0, batch_size
+        while size == batch_size:
+            found = self._batch(selection, first, last, batch_size, with_embeddings=with_embeddings)
+            size = len(found)
+            if found:
+                first = found[-1][0]
+                yield [self._item(values, with_embeddings=with_embeddings) for values in found]
+
+    def _batch(
+        self, selection: Selection | None, first: int, last: int, size: int, *, with_embeddings: bool
+    ) -> list[Any]:
+        """Rows after ``first``, in one snapshot."""
         extra, join = (', "values", scale, norm', "JOIN embeddings USING (row)") if with_embeddings else ("", "")
-        query = (
-            f"SELECT row, {rows.CHUNK_COLUMNS}{extra} FROM chunks {join} "
-            f"WHERE {row} > ? AND {row} <= ? AND {condition} ORDER BY {row} LIMIT ?"
-        )
-        first = 0
-        while batch := self._fetch(query, (first, last, *values, batch_size)):
-            first = batch[-1][0]
-            yield [self._item(found, with_embeddings=with_embeddings) for found in batch]
+        with self._database.reading() as connection:
+            condition, values = _narrowed(connection, selection)
+            # what is named is few: with a plus no index of rows serves, by which SQLite would go through all there are
+            row = "+row" if _is_named(selection) else "row"
+            query = (
+                f"SELECT row, {rows.CHUNK_COLUMNS}{extra} FROM chunks {join} "
+                f"WHERE {row} > ? AND {row} <= ? AND {condition} ORDER BY {row} LIMIT ?"
+            )
+            return connection.execute(query, (first, last, *values, size)).fetchall()
 
     def _item(self, found: Sequence[Any], *, with_embeddings: bool) -> tuple[Chunk, TokenEmbeddings | None]:
         chunk = rows.chunk_from(found[1:11])

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["GAP", "with_context"]
 
+_READ_AT_ONCE = 10_000
+"""Chunks, so that a filter is evaluated once."""
+
 
 def with_context(
     collection: Collection, lists: Sequence[list[Hit]], expand: Expand, selection: Selection | None
@@ -98,7 +101,7 @@ class _Order:
 def _chunks(collection: Collection, selection: Selection) -> dict[str, list[Chunk]]:
     """The chunks of each document, in order."""
     found: dict[str, list[Chunk]] = {}
-    for batch in collection.iterate(selection):
+    for batch in collection.iterate(selection, batch_size=_READ_AT_ONCE):
         for chunk, _ in batch:
             found.setdefault(chunk.document_id, []).append(chunk)
     for chunks in found.values():
