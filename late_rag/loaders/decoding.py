@@ -61,19 +61,29 @@ _SCRIPTS = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1255", "cp1256", "cp874",
 """Encodings that have the letters of one language or a few: text in UTF-16 has hardly any others."""
 
 
+UNDECODED = "\udcff"
+"""Stands for what cannot be decoded, in text that is read with :data:`MARK`; no text that can be decoded has it."""
+
+MARK = "late_rag.mark"
+"""The name of the error handler that leaves :data:`UNDECODED` in a text."""
+
+codecs.register_error(MARK, lambda error: (UNDECODED, error.end if isinstance(error, UnicodeDecodeError) else 0))
+
+
 @contextmanager
-def open_text(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
+def open_text(path: Path, newline: str | None = None, *, errors: str = "replace") -> Iterator[IO[str]]:
     r"""The file as text in the encoding that its bytes show; what cannot be decoded becomes U+FFFD.
 
     Args:
         path: the file.
         newline: as for :func:`open`; None makes every line end ``\n``.
+        errors: :data:`MARK` has what cannot be decoded marked instead, for whoever names it.
 
     Raises:
         LoadError: the file looks binary, or its encoding cannot be told.
     """
     encoding = detect_encoding(path)
-    with path.open(encoding=encoding, errors="replace", newline=newline) as file:
+    with path.open(encoding=encoding, errors=errors, newline=newline) as file:
         yield file
 
 
@@ -266,18 +276,27 @@ def _guess(sample: bytes) -> str | None:
 
     Broken characters do not make UTF-8 another encoding: text in others is hardly ever valid in passing.
     """
-    text = sample.decode("utf-8", errors="replace")
-    if 2 * text.count("\ufffd") <= sum(char > "\x7f" for char in text):
+    alone = _letters_stand_alone(sample)
+    if _is_mostly_utf8(sample, alone=alone):
         return "utf-8"
     from chardet import detect
 
-    candidates = _LATIN if _letters_stand_alone(sample) else (*_LATIN, *_OTHERS)
+    candidates = _LATIN if alone else (*_LATIN, *_OTHERS)
     found = detect(sample, include_encodings=(*candidates, "ascii"), compat_names=False, no_match_encoding="ascii")[
         "encoding"
     ]
     if found == "cp1250" and _is_latin2(sample):
         found = "iso8859-2"
     return found if found and found != "ascii" and _is_text(sample, found) else None
+
+
+def _is_mostly_utf8(sample: bytes, *, alone: bool) -> bool:
+    """Whether most of what is not ASCII is valid; half of it where letters stand alone, hardly ever valid by chance."""
+    text = sample.decode("utf-8", errors="replace")
+    broken = text.count("\ufffd")
+    if alone:
+        return 2 * broken <= len(b"".join(_HIGH.findall(sample)))
+    return 2 * broken <= sum(char > "\x7f" for char in text)
 
 
 def _is_latin2(sample: bytes) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from late_rag.errors import InputError
+from late_rag.loaders.decoding import UNDECODED
 from late_rag.loaders.keys import UniqueKeys
 from late_rag.loading import TEXT_FIELDS, RecordFields
 from late_rag.metadata import check
@@ -49,7 +50,11 @@ def documents(
             yield item
             continue
         row += 1
-        yield _document_or_reason(item, fields, {"mime_type": mime_type, "row": row}, keys)
+        found = _document_or_reason(item, fields, {"mime_type": mime_type, "row": row}, keys)
+        yield found
+        if not isinstance(found, Omission) and _is_damaged(item.values):
+            what = "has bytes that are not in the encoding of the file, U+FFFD in their place"
+            yield Omission(f"{item.place}: {what}", lost=False)  # lost would keep records that the file no longer has
 
 
 def _document_or_reason(
@@ -90,7 +95,7 @@ def _document(record: Record, fields: RecordFields, known: Mapping[str, Any], ke
         check(metadata)
     except InputError as error:
         raise BadRecordError(f"its metadata cannot be stored: {error}") from error
-    given = values[key_field] if key_field else record.key
+    given = values[key_field] if key_field else _clean(record.key)
     named = given is not None and given != ""
     key = keys.unique(_text(given) if named else digest(canonical_json(values)), warn=named)
     return key, Document(text=_joined(values, names), metadata=metadata)
@@ -127,5 +132,20 @@ def _clean(value: Any) -> Any:
     return value
 
 
+def _is_damaged(record: Mapping[str, Any]) -> bool:
+    """Whether something of a record could not be decoded."""
+    left: list[Any] = [record]
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            if not value.isascii() and UNDECODED in value:
+                return True
+        elif isinstance(value, Mapping):
+            left += [*value, *value.values()]
+        elif isinstance(value, list):
+            left += value
+    return False
+
+
 def _storable(text: str) -> str:
-    return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+    return text.replace("\0", " ").replace(UNDECODED, "\ufffd").encode("utf-8", "replace").decode("utf-8")

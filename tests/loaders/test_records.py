@@ -145,6 +145,41 @@ def test_what_cannot_be_stored_is_made_storable(tmp_path, records_of):
     assert document.metadata["deep"] == [{"?": " "}]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "texts", "told"),
+    [
+        ("a.json", b'{"\xff": {"text": "Caf\xc3\xa9"}, "k": {"text": "b"}}', ["Café", "b"], []),
+        (
+            "a.jsonl",
+            b'{"text": "Caf\xc3\xa9"}\n{"text": "M\xfcller"}\n{"text": "gr\xc3\xb6\xc3\x9fe"}\n',
+            ["Café", "M\ufffdller", "größe"],
+            ["line 2: has bytes that are not"],
+        ),
+        (
+            "a.csv",
+            b"id,text\n1,caf\xc3\xa9\n2,bad \xff\xfe byte\n3,ok\n",
+            ["café", "bad \ufffd\ufffd byte", "ok"],
+            ["line 3: has bytes that"],
+        ),
+        (
+            "a.json",
+            b'[{"text": "Caf\xc3\xa9 gr\xc3\xb6"}, {"id": "\xff", "text": "b"}]',
+            ["Café grö", "b"],
+            ["record 2 (line 1): has bytes"],
+        ),
+        ("a.json", '[{"text": "Caf\ufffd \\udcfe"}]'.encode(), ["Caf\ufffd ?"], []),
+        ("a.csv", b"id,text\n1,caf\xe9\n2,M\xfcller\n", ["café", "Müller"], []),
+    ],
+)
+def test_what_cannot_be_decoded_is_named(tmp_path, name, content, texts, told):
+    (tmp_path / name).write_bytes(content)
+    (file,) = load(tmp_path / name)
+    assert [document.text for document in file.documents] == texts
+    assert [gap.what[: len(start)] for gap, start in zip(file.omissions, told, strict=True)] == told
+    assert not any(gap.lost for gap in file.omissions)
+    assert file.error is None
+
+
 def test_a_reason_goes_when_the_file_is_mended(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "one"}\n{"text')
