@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _INDENT = 5
 _LEAST_WIDTH = 20
 _MATCH = "bold yellow"
+_OF_LINES = ("text/x-", "text/vtt", "application/x-subrip", "application/yaml", "application/toml")
+"""How mime types begin of what is read by lines."""
 
 
 def draw(retriever: "Retriever", question: str, hits: "Sequence[Hit]", lines: int | None = None) -> None:
@@ -34,7 +36,7 @@ def draw(retriever: "Retriever", question: str, hits: "Sequence[Hit]", lines: in
     for rank, hit in enumerate(hits, 1):
         spans = _matched(retriever, question, hit) if screen or lines else []
         text, spans = _in_context(hit, spans)
-        shown = passage_lines(printable(text), spans, width, lines)
+        shown = passage_lines(printable(text), spans, width, lines, by_lines=_has_lines(hit))
         if screen:
             _draw(screen, rank, hit, shown)
         else:
@@ -65,6 +67,14 @@ def _in_context(hit: "Hit", spans: "Sequence[TextSpan]") -> "tuple[str, Sequence
     if hit.context is None or start < 0:
         return hit.chunk.text, spans
     return hit.context, [TextSpan(start + span.start, start + span.end) for span in spans]
+
+
+def _has_lines(hit: "Hit") -> bool:
+    """Whether it is code, subtitles or a log, where every line stands for itself."""
+    mime_type = hit.chunk.metadata.get("mime_type")
+    if isinstance(mime_type, str) and mime_type.startswith(_OF_LINES):
+        return True
+    return hit.source is not None and hit.source.lower().endswith(".log")
 
 
 def _write(rank: int, hit: "Hit", lines: Sequence[Line]) -> None:

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
+from late_rag.cli.layout import Stretch, stretches
+
 if TYPE_CHECKING:
     from late_rag.types import TextSpan
 
 _WORD = re.compile(r"\S+")
 _DOTS = "…"
+_TAB = " " * 4
 
 
 @dataclass(frozen=True)
 class Line:
-    """Words with single spaces between them, and the matches among them, as starts and stops."""
+    """A text without line ends, and the matches in it, as starts and stops."""
 
     text: str
     matches: tuple[tuple[int, int], ...] = ()
@@ -32,16 +35,20 @@ class Line:
         return Line(f"{before}{self.text}{after}", moved)
 
 
-def passage_lines(text: str, spans: "Sequence[TextSpan]", width: int, count: int | None = None) -> list[Line]:
+def passage_lines(
+    text: str, spans: "Sequence[TextSpan]", width: int, count: int | None = None, *, by_lines: bool = False
+) -> list[Line]:
     """The text as lines of ``width`` cells at most.
 
     Args:
-        text: white space in it becomes single spaces, but paragraphs are kept apart.
+        text: white space in prose becomes single spaces, but paragraphs and items are kept apart; lines of code,
+            tables and logs stay as they are, but for those that are too wide.
         spans: the matches.
         width: of the lines, dots included.
         count: show only so many lines, those in a row with the most matches, with dots where something is left out.
+        by_lines: it is a text of lines, such as code, all through.
     """
-    paragraphs = list(_paragraphs(text, spans))
+    paragraphs = [_line(text, stretch, spans) for stretch in stretches(text, by_lines=by_lines)]
     lines = [line for paragraph in paragraphs for line in wrap(paragraph, width)]
     if count is None or len(lines) <= count:
         return lines
@@ -50,7 +57,7 @@ def passage_lines(text: str, spans: "Sequence[TextSpan]", width: int, count: int
 
 
 def wrap(line: Line, width: int) -> list[Line]:
-    """The line broken between words, or within those that are wider than ``width`` cells."""
+    """The line broken between words, or within those that are wider than ``width`` cells; indented as it was."""
     edges: list[tuple[int, int]] = []
     for word in _WORD.finditer(line.text):
         start = word.start()
@@ -59,7 +66,8 @@ def wrap(line: Line, width: int) -> list[Line]:
             if edges and start == word.start() and cell_len(line.text[edges[-1][0] : stop]) <= width:
                 edges[-1] = edges[-1][0], stop
             else:
-                edges.append((start, stop))
+                indented = not edges and cell_len(line.text[:stop]) <= width
+                edges.append((0 if indented else start, stop))
             start = stop
     return [line.part(start, stop) for start, stop in edges]
 
@@ -89,21 +97,22 @@ def _densest(lines: Sequence[Line], count: int) -> list[Line]:
     return shown
 
 
-def _paragraphs(text: str, spans: "Sequence[TextSpan]") -> Iterator[Line]:
-    """What stands between blank lines, each on one line."""
-    words: list[Line] = []
-    end = 0
-    for word in _WORD.finditer(text):
-        if words and text.count("\n", end, word.start()) > 1:
-            yield _joined(words)
-            words = []
-        words.append(_word(text, word.start(), word.end(), spans))
-        end = word.end()
-    if words:
-        yield _joined(words)
+def _line(text: str, stretch: Stretch, spans: "Sequence[TextSpan]") -> Line:
+    if stretch.kept:
+        return _without_tabs(_part(text, stretch.start, stretch.stop, spans))
+    words = _WORD.finditer(text, stretch.start, stretch.stop)
+    return _joined([_part(text, word.start(), word.end(), spans) for word in words])
 
 
-def _word(text: str, start: int, stop: int, spans: "Sequence[TextSpan]") -> Line:
+def _without_tabs(line: Line) -> Line:
+    def moved(place: int) -> int:
+        return place + line.text.count("\t", 0, place) * (len(_TAB) - 1)
+
+    matches = tuple((moved(start), moved(stop)) for start, stop in line.matches)
+    return Line(line.text.replace("\t", _TAB), matches)
+
+
+def _part(text: str, start: int, stop: int, spans: "Sequence[TextSpan]") -> Line:
     matches = [(span.start, span.end) for span in spans if span.start < stop and span.end > start]
     return Line(text, tuple(matches)).part(start, stop)
 

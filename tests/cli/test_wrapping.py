@@ -19,6 +19,10 @@ def spans_of(text: str, word: str) -> list[TextSpan]:
     return [TextSpan(found.start(), found.end()) for found in re.finditer(word, text)]
 
 
+def is_indented(text: str) -> bool:
+    return re.search(r"^(?:    |\t)", text, re.MULTILINE) is not None
+
+
 def marked(lines: list[Line]) -> str:
     return "".join(line.text[start:stop] for line in lines for start, stop in line.matches)
 
@@ -27,7 +31,7 @@ def marked(lines: list[Line]) -> str:
 def test_all_is_shown_within_the_width_with_single_spaces(text, width):
     lines = passage_lines(text, [], width)
     assert all(line.text and cell_len(line.text) <= width for line in lines)
-    assert all(line.text == " ".join(line.text.split()) for line in lines)
+    assert all(line.text == " ".join(line.text.split()) or is_indented(text) for line in lines)
     assert "".join("".join(line.text.split()) for line in lines) == "".join(text.split())
 
 
@@ -36,7 +40,7 @@ def test_a_part_is_within_the_width_with_its_dots(text, width, count):
     lines = passage_lines(text, spans_of(text, "a"), width, count)
     assert len(lines) <= count
     assert all(cell_len(line.text) <= width for line in lines)
-    assert all(line.text == " ".join(line.text.split()) for line in lines)
+    assert all(line.text == " ".join(line.text.split()) or is_indented(text) for line in lines)
     assert set(marked(lines)) <= {"a"}
 
 
@@ -68,3 +72,41 @@ def test_a_match_across_words_is_marked_in_each():
     lines = passage_lines("one  two three", [TextSpan(1, 8)], 40)
     assert lines == [Line("one two three", ((1, 3), (4, 7)))]
     assert [line.matches for line in wrap(lines[0], 5)] == [((1, 3),), ((0, 3),), ()]
+
+
+CODE = "def open_gate(key):\n\tif key:\n\t\treturn True\n    return False"
+TABLE = "| name | height |\n| --- | --- |\n| Ben   Nevis | 1345 |"
+LOG = "2026-01-02 10:00:01 INFO gate opened\n2026-01-02 10:00:05 ERROR gate stuck\n  at Gate.open"
+
+
+def shown(text: str, *, width: int = 60, by_lines: bool = False) -> list[str]:
+    return [line.text for line in passage_lines(text, [], width, by_lines=by_lines)]
+
+
+def test_lines_of_code_tables_and_logs_are_kept():
+    code = ["def open_gate(key):", "    if key:", "        return True", "    return False"]
+    assert shown(CODE) == shown(CODE, by_lines=True) == code
+    assert shown(TABLE) == TABLE.split("\n")
+    assert shown(LOG) == LOG.split("\n")
+    assert shown("so:\n```python\na\n\n  b\n```\nand\nso on") == ["so:", "```python", "a", "  b", "```", "and so on"]
+    assert shown("Good\nmorning.", by_lines=True) == ["Good", "morning."]
+    assert shown("    $ make\n    $ ls") == ["    $ make", "    $ ls"]
+
+
+def test_items_of_lists_begin_lines():
+    assert shown("Do:\n- open\n  the gate\n- close it\n12. go") == ["Do:", "- open the gate", "- close it", "12. go"]
+
+
+def test_prose_with_numbers_and_brackets_is_joined():
+    text = "It was opened in 1999 (by the\nmayor; see the report),\nand closed in\n2004. That is all"
+    assert shown(text, width=100) == [" ".join(text.split())]
+
+
+def test_kept_lines_that_are_too_wide_are_wrapped():
+    assert shown("    one_two three_four five", width=20, by_lines=True) == ["    one_two", "three_four five"]
+    assert shown(" " * 30 + "one", width=20, by_lines=True) == ["one"]
+
+
+def test_matches_keep_their_place_behind_tabs():
+    (line,) = passage_lines("\ta\tkey", spans_of("\ta\tkey", "key"), 40, by_lines=True)
+    assert line == Line("    a    key", ((9, 12),))
