@@ -52,9 +52,17 @@ def documents(
         row += 1
         found = _document_or_reason(item, fields, {"mime_type": mime_type, "row": row}, keys)
         yield found
-        if not isinstance(found, Omission) and _is_damaged(item.values):
-            what = "has bytes that are not in the encoding of the file, U+FFFD in their place"
-            yield Omission(f"{item.place}: {what}", lost=False)  # lost would keep records that the file no longer has
+        if not isinstance(found, Omission):
+            yield from _remarks(item, found[1])
+
+
+def _remarks(record: Record, document: Document) -> Iterator[Omission]:
+    """What a document lacks of its record, which is no reason to keep records that the file no longer has."""
+    if not document.text or document.text.isspace():
+        yield Omission(f"{record.place}: its text is empty", lost=False)
+    if _is_damaged(record.values):
+        what = "has bytes that are not in the encoding of the file, U+FFFD in their place"
+        yield Omission(f"{record.place}: {what}", lost=False)
 
 
 def _document_or_reason(

@@ -180,6 +180,20 @@ def test_what_cannot_be_decoded_is_named(tmp_path, name, content, texts, told):
     assert file.error is None
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "places"),
+    [
+        ("a.csv", "id,text\n1,\n2,real\n3,   \n", ["line 2", "line 4"]),
+        ("a.json", '[{"text": ""}, {"text": "real"}, " \\n"]', ["record 1 (line 1)", "record 3 (line 1)"]),
+    ],
+)
+def test_an_empty_text_is_a_document_and_told(tmp_path, name, content, places):
+    (tmp_path / name).write_text(content)
+    (file,) = load(tmp_path / name)
+    assert [document.text.strip() for document in file.documents] == ["", "real", ""]
+    assert [(gap.what, gap.lost) for gap in file.omissions] == [(f"{at}: its text is empty", False) for at in places]
+
+
 def test_a_reason_goes_when_the_file_is_mended(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "one"}\n{"text')
