@@ -131,6 +131,9 @@ def test_cases(name, texts, outcome_of):
         ('id,text\n1,"a\n2,"b"\n3,c\n', ['"a', "b", "c"]),  # closed by the next quote only
         ('id,text\n1,"a ""b""\n2,b\n', ['a "b"', "b"]),
         ('id,text\n1,"He said "go" twice"\n2,"b\nc"\n', ['He said "go" twice', "b\nc"]),
+        ('id,text\n1,"x" and "y"\n2,"a "quoted" word, here"\n', ['"x" and "y"', 'a "quoted" word, here']),
+        ('text,n\n"x" and "y",1\n"He said "go" twice",2\n', ['"x" and "y"', 'He said "go" twice']),
+        ('id\ttext\n1\t"x" and "y"\n2\t"x", "y"\n', ['"x" and "y"', '"x", "y"']),
         ('id,text,n\n1,"5" pipe,7\n2,"b",8\n', ['"5" pipe', "b"]),
         ('text\n"Go", he said, "now\n"b"\n', ['"Go", he said, "now', "b"]),
         ('id,text\n1,x\n2, "a, b"\n3, c\n', ["x", "a, b", "c"]),

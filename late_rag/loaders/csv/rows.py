@@ -179,7 +179,7 @@ def loose_cells(line: str, delimiter: str, width: int) -> list[str]:
         mark = closing.search(line, start + 1) if quoted and closes else None
         closes = closes and (mark is not None or not quoted)
         if mark:
-            cells.append(line[start + 1 : mark.start()].replace('""', '"'))
+            cells.append(_unquoted(line[start : mark.end()]))
             start = mark.end() + 1
             continue
         end = line.find(delimiter, start)
@@ -190,4 +190,12 @@ def loose_cells(line: str, delimiter: str, width: int) -> list[str]:
 
 
 def _rest(text: str) -> str:
-    return text[1:-1].replace('""', '"') if len(text) > 1 and text.endswith('"') else text
+    return _unquoted(text) if len(text) > 1 and text.endswith('"') else text
+
+
+def _unquoted(cell: str) -> str:
+    """A cell between quotes without them, unless each belongs to a phrase of its own, as in ``"x" and "y"``."""
+    inner = cell[1:-1].replace('""', '"')
+    first, last = inner.find('"'), inner.rfind('"')
+    phrases = 0 < first < last < len(inner) - 1 and not (inner[first + 1].isalnum() or inner[last - 1].isalnum())
+    return cell if phrases and not inner[first - 1].isspace() and not inner[last + 1].isspace() else inner
