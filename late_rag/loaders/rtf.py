@@ -59,7 +59,7 @@ class RtfLoader:
     records: ClassVar[bool] = False
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
-        rtf, codec = _read(path)
+        rtf, codec, is_cut = _read(path)
         fonts, rtf = _take_fonts(rtf)
         for part, what, pattern in (
             ("headers", "headers or footers", _MARGINS),
@@ -72,20 +72,23 @@ class RtfLoader:
         rtf = _NOTES.sub(r"\\plain  ", _BOXES.sub("", _with_powers(rtf)))
         text = _BLANK_LINES.sub("\n\n", _plain(rtf, fonts, codec)).strip()
         yield "", Document(text=text, metadata={"mime_type": MIME_TYPE, **_properties(rtf, codec)})
+        if is_cut:
+            yield Omission("its end, which is cut off: groups that it begins are not ended")
 
 
-def _read(path: Path) -> tuple[str, str]:
-    """The markup without pictures, and the codec of its 8-bit letters."""
+def _read(path: Path) -> tuple[str, str, bool]:
+    """The markup without pictures, the codec of its 8-bit letters, and whether its end is missing."""
     data = path.read_bytes()
     if data.lstrip()[:5].lower() != b"{\\rtf":
         kind = old_office(path) or signature(data[:8])
         raise LoadError(f"{path}: is no RTF file" + (f", but {kind}" if kind else ": it does not begin with {\\rtf"))
     rtf = _without_binary(data).decode("latin-1").replace("\\\\", r"\'5c")  # no control words begin in a path
+    is_cut = rtf.count("{") - rtf.count("\\{") > rtf.count("}") - rtf.count("\\}")
     rtf = _without_data(rtf)
     if len(rtf) > LARGEST:
         raise LoadError(f"{path}: has {len(rtf):,} bytes without its pictures; the limit is {LARGEST:,}")
     codec = _codec(rtf)
-    return rtf.encode("latin-1").decode(codec, "replace"), codec
+    return rtf.encode("latin-1").decode(codec, "replace"), codec, is_cut
 
 
 def _without_binary(data: bytes) -> bytes:

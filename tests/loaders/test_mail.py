@@ -280,21 +280,26 @@ def multiparts(depth):
     return "".join(f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(depth)) + "\nbody\n"
 
 
+def beside_the_cut(omissions: list[str]) -> list[str]:
+    """Without that of a mail whose parts are not ended."""
+    return [omission for omission in omissions if not omission.startswith("its end, which is cut off")]
+
+
 def test_nesting_has_limits_that_are_named(tmp_path, problem_of):
     documents, omissions = parts(write(tmp_path, "Subject: x\n" + multiparts(60)))
-    assert omissions == ["more than 50 parts of the mail stand inside each other"]
+    assert beside_the_cut(omissions) == ["more than 50 parts of the mail stand inside each other"]
     message = "its parts stand inside each other too deeply to be read"
     assert problem_of(write(tmp_path, "Subject: x\n" + multiparts(3000))) == message
     nested = "Subject: x\n" + "Content-Type: message/rfc822\n\nSubject: y\n" * 30 + "\nbody"
     documents, omissions = parts(write(tmp_path, nested))
     assert len(documents) == 21
-    assert omissions == ["attachment 'y': more than 20 mails stand inside each other"]
+    assert beside_the_cut(omissions) == ["attachment 'y': more than 20 mails stand inside each other"]
     digest = "--b\nContent-Type: message/rfc822\n\nSubject: y\n\nz\n" * 502
     documents, omissions = parts(write(tmp_path, "Subject: x\nContent-Type: multipart/digest; boundary=b\n\n" + digest))
     assert len(documents) == 501
-    assert omissions == ["attachment 'y': more than 500 mails stand in this one"] * 2
+    assert beside_the_cut(omissions) == ["attachment 'y': more than 500 mails stand in this one"] * 2
     many = "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n" + "--b\n\nt\n" * 10_050
-    assert parts(write(tmp_path, many))[1] == ["the mail has too many parts; those behind are not read"]
+    assert beside_the_cut(parts(write(tmp_path, many))[1]) == ["the mail has too many parts; those behind are not read"]
 
 
 @pytest.mark.parametrize("unit", ["(", ",", '"', "<", "\\", "=?a?q?", ";", "@", ":", "=?utf-8?q?a?= ", "a@b,"])

@@ -16,7 +16,7 @@ from late_rag.loaders.decoding import signature
 from late_rag.loaders.keys import UniqueKeys
 from late_rag.loaders.mail.attachments import attached_documents
 from late_rag.loaders.mail.headers import RawHeaders, file_name, header, known_extension, message_metadata
-from late_rag.loaders.mail.parts import Contents, page_of, payload, walk
+from late_rag.loaders.mail.parts import Contents, is_cut_off, page_of, payload, walk
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
 
@@ -33,6 +33,9 @@ MOST_NESTED = 20
 """Mails inside each other."""
 
 
+_CUT_OFF = Omission("its end, which is cut off: parts that it begins are not ended")
+
+
 class MailLoader:
     """The mail is the first document; attached mails and files follow."""
 
@@ -42,6 +45,8 @@ class MailLoader:
         with path.open("rb") as file:
             message = _parse(file.read(LARGEST_MAIL + 1), path)
         yield from _Reading("", path, options).documents(message)
+        if is_cut_off(message):
+            yield _CUT_OFF
 
 
 class MailboxLoader:
@@ -69,7 +74,7 @@ class WebArchiveLoader:
 
     records: ClassVar[bool] = False
 
-    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:  # noqa: ARG002
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:  # noqa: ARG002
         with path.open("rb") as file:
             message = _parse(file.read(LARGEST_MAIL + 1), path, "saved page")
         pages = (part for part in walk(message) if part.get_content_type() in ("text/html", "application/xhtml+xml"))
@@ -82,6 +87,8 @@ class WebArchiveLoader:
             raise LoadError(f"{path}: {error}") from error
         title = title or header(message, "subject", path)
         yield "", Document(text=text, metadata={"mime_type": "text/html", **({"title": title} if title else {})})
+        if is_cut_off(message):
+            yield _CUT_OFF
 
 
 def _mail_of_folder(

@@ -15,6 +15,9 @@ from late_rag.types import Omission
 DEEPEST = 50
 """Parts of a mail inside each other."""
 
+_CUT_OFF = frozenset({"CloseBoundaryNotFoundDefect", "MissingHeaderBodySeparatorDefect", "StartBoundaryNotFoundDefect"})
+"""Of the defects that Python's parser tells (``email.errors``)."""
+
 _SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature")
 _ENCRYPTED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
 _MAILS = ("message/rfc822", "message/global")
@@ -108,6 +111,11 @@ def walk(message: Message) -> Iterator[Message]:
         yield part
         if part.is_multipart():
             waiting += inner_parts(part)[::-1]
+
+
+def is_cut_off(message: Message) -> bool:
+    """Whether the end of a mail is missing: of its parts one is not ended, or a header is broken off."""
+    return any(type(defect).__name__ in _CUT_OFF for part in walk(message) for defect in part.defects)
 
 
 def payload(part: Message) -> bytes:
