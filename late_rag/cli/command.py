@@ -114,7 +114,9 @@ class _ToStderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            note(f"{record.levelname.lower()}: {self.format(record)}")
+            message, _, trace = self.format(record).partition("\nTraceback ")
+            line = f"{record.levelname.lower()}: {' '.join(message.splitlines())}"  # names of files may have line ends
+            note(f"{line}\nTraceback {trace}" if trace else line)
         except OSError:
             self.handleError(record)
 

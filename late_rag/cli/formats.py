@@ -63,5 +63,6 @@ def _as_json(row: Row) -> dict[str, object]:
 def _cells(row: Row) -> tuple[str, str, str]:
     library = ", ".join(row.libraries) or "built in"
     if row.missing:
-        library = f'missing {", ".join(row.missing)}: pip install "late-rag[{row.extra}]"'
+        needed = f"late-rag[{row.extra}]" if row.extra else "late-rag"
+        library = f'missing {", ".join(row.missing)}: pip install "{needed}"'
     return row.title, library, " ".join(row.extensions)

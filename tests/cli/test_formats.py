@@ -30,6 +30,18 @@ def test_formats_says_how_to_get_what_is_missing(run, monkeypatch):
     assert 'missing mammoth: pip install "late-rag[office]"' in run("formats").out
 
 
+def test_a_library_of_the_core_needs_no_extra(run, monkeypatch):
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    assert 'missing selectolax: pip install "late-rag"' in run("formats").out
+
+
+def test_a_name_with_a_line_end_is_told_in_one_line(run, tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "two\nlines.xyz").touch()
+    done = run("index", tmp_path / "docs", "-c", tmp_path / "a.rag")
+    assert any("two lines.xyz: there is no loader for .xyz" in line for line in done.err.splitlines())
+
+
 def test_formats_imports_no_library():
     code = "import sys; from late_rag.cli.formats import list_formats; list_formats(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
