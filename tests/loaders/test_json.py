@@ -215,9 +215,86 @@ def test_what_stands_beside_a_list_of_records_is_left_out_and_told(tmp_path):
     ]
 
 
-def test_two_lists_of_records_are_told(tmp_path, problem_of):
-    (tmp_path / "a.json").write_text('{"a": [{"text": "a"}], "b": [{"text": "b"}]}')
-    assert "line 1: has no field text or content or body for its text; it has a, b;" in problem_of(tmp_path / "a.json")
+@pytest.mark.parametrize(
+    ("content", "texts", "told"),
+    [
+        ('{"data": {"items": [{"text": "a"}, {"text": "b"}]}}', ["a", "b"], []),
+        (
+            '{"ok": true, "data": {"n": 2, "page": {"hits": [{"text": "a"}, 5]}}, "tags": []}',
+            ["a"],
+            [
+                "record 2 of data.page.hits: a record is an object or a text, not int",
+                "what stands beside the list data.page.hits: ok, data.n, tags",
+            ],
+        ),
+        (
+            '{"data": {"items": [{"text": "a"}], "users": [{"name": "x"}]}}',
+            ["a"],
+            ["what stands beside the list data.items: data.users"],
+        ),
+    ],
+)
+def test_the_only_list_of_records_further_down(tmp_path, content, texts, told):
+    (tmp_path / "a.json").write_text(content)
+    (file,) = load(tmp_path)
+    assert [document.text for document in file.documents] == texts
+    assert [gap.what for gap in file.omissions] == told
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (
+            '{"a": [{"text": "a"}], "b": [{"text": "b"}]}',
+            "line 1: has 2 lists of records (a, b); write one of them into a file of its own",
+        ),
+        (
+            '{"data": {"a": [{"x": 1}], "b": [{"x": 2}]}, "c": 1}',
+            "line 1: has 2 lists of records (data.a, data.b); write one of them into a file of its own",
+        ),
+        ('{"data": {"a": [{"x": 1}]}}', "record 1 of data.a: has no field text or content or body"),
+        ('{"a": {"b": {"c": {"d": {"e": [{"text": "x"}]}}}}}', "line 1: has no field text"),
+    ],
+)
+def test_lists_of_which_none_is_that_of_the_records_are_told(tmp_path, problem_of, content, says):
+    (tmp_path / "a.json").write_text(content)
+    assert problem_of(tmp_path / "a.json").startswith(says)
+
+
+def test_long_names_of_objects_are_not_repeated(tmp_path, problem_of):
+    inner = {str(number): {"x": [{"y": 1}]} for number in range(20_000)}
+    (tmp_path / "a.json").write_text(json.dumps({"n" * 1_000_000: inner, "m": 1, "o": 2}))
+    tracemalloc.start()
+    try:
+        assert len(problem_of(tmp_path / "a.json")) < 3_000
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_exported_conversations(tmp_path, records_of):
+    def node(parent, role, *parts):
+        message = role and {"author": {"role": role}, "content": {"content_type": "text", "parts": list(parts)}}
+        return {"message": message, "parent": parent}
+
+    tree = {
+        "r": node(None, None),
+        "a": node("r", "user", "hello", {"asset": 1}),
+        "c": node("a", "assistant", "the answer that was taken"),
+        "b": node("a", "assistant", "another"),
+    }
+    loop = {"x": node("y", "user", "round"), "y": node("x", "assistant", "and round")}
+    talks = [
+        {"title": "T", "mapping": tree, "current_node": "c"},
+        {"title": "U", "mapping": {"a": tree["a"]}},
+        {"title": "V", "mapping": loop, "current_node": "y"},
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(talks))
+    first, second, third = records_of(tmp_path / "a.json")
+    assert first.text == "user: hello\n\nassistant: the answer that was taken"
+    assert first.metadata == {"mime_type": "application/json", "row": 1, "title": "T", "current_node": "c"}
+    assert second.text == "user: hello"
+    assert third.text == "user: round\n\nassistant: and round"
 
 
 def test_the_names_of_records_are_their_keys(tmp_path, records_of):

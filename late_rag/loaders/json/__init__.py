@@ -12,15 +12,21 @@ from typing import Any, ClassVar
 
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import MARK, open_text
+from late_rag.loaders.json.conversations import with_conversation
 from late_rag.loaders.json.values import NotJsonError, Value, Values, parse
 from late_rag.loaders.records import Record, documents
 from late_rag.loading import LoadOptions, RecordFields
 from late_rag.types import Document, Omission
 
-_CONVERSATIONS = ("messages", "conversation", "conversations", "dialog", "dialogue", "turns")
-_SPEAKERS = ("role", "from", "speaker", "author")
-_SAYINGS = ("content", "value", "text")
 _BLANK = "\0 \t\r\n"
+_LEVELS = 4
+"""How many objects inside each other are looked through for a list of records."""
+
+_MOST_NAMES = 20
+_LONGEST_NAME = 80
+
+_Name = tuple[str, ...]
+"""Where a value is in an object: its name, after those of the objects that it is in."""
 
 
 class JsonLoader:
@@ -109,15 +115,15 @@ def _inside_broken(path: Path, whole: Value, fields: RecordFields) -> Iterator[R
         if values.peek() == "{":
             values.skip()
             members += values.members()
-    lists = {name: inner for name, inner in members if isinstance(inner, list)}
+    lists: dict[_Name, list[Value]] = {(name,): inner for name, inner in members if isinstance(inner, list)}
     found = _only_list({name: [value.value for value in inner] for name, inner in lists.items()}, fields)
     single = [(name, inner) for name, inner in members if isinstance(inner, Value)]
     if _is_record({name: inner.value if isinstance(inner, Value) else [] for name, inner in members}, fields):
         raise LoadError(f"{path}: line {whole.line}: {whole.problem}")
     if found is not None:
-        yield from _numbered(lists[found], found, fields)
+        yield from _numbered(lists[found], _dotted(found), fields)
         yield from (Omission(f"line {inner.line}: {inner.problem}") for _, inner in single if inner.problem)
-        yield from _beside(found, [name for name, _ in members if name])
+        yield from _beside(found, [(name,) for name, _ in members if name])
     elif not lists and _are_records([inner.value for _, inner in single if not inner.problem], fields):
         yield from _named(single, fields)
     else:
@@ -145,10 +151,10 @@ def _are_records(items: list[Any], fields: RecordFields) -> bool:
     return 2 * sum(isinstance(item, dict) for item in items) > len(items) and _any_record(items, fields)
 
 
-def _beside(name: str, names: Iterable[str]) -> Iterator[Omission]:
-    others = [other for other in names if other != name]
+def _beside(name: _Name, names: Iterable[_Name]) -> Iterator[Omission]:
+    others = [_dotted(other) for other in names if other != name]
     if others:
-        yield Omission(f"what stands beside the list {name}: {', '.join(others[:20])}", lost=False)
+        yield Omission(f"what stands beside the list {_dotted(name)}: {', '.join(others[:_MOST_NAMES])}", lost=False)
 
 
 def _records(values: Iterable[Value], fields: RecordFields, *, numbered: bool = False) -> Iterator[Record | Omission]:
@@ -163,31 +169,60 @@ def _record(item: Any, place: str, fields: RecordFields, key: str | None = None)
     if not isinstance(item, dict):
         kind = "null" if item is None else type(item).__name__
         return Omission(f"{place}: a record is an object or a text, not {kind}")
-    return Record(place, _with_conversation(item, fields), key)
+    return Record(place, with_conversation(item, fields), key)
 
 
 def _is_record(item: Any, fields: RecordFields) -> bool:
-    return isinstance(item, dict) and bool(fields.text_fields(_with_conversation(item, fields)))
+    return isinstance(item, dict) and bool(fields.text_fields(with_conversation(item, fields)))
 
 
 def _inside(value: Value, fields: RecordFields) -> Iterator[Record | Omission]:
     """The records in an object that is none: those of its only list, or its fields; else itself, which is told."""
     item: dict[str, Any] = value.value
-    name = _only_list(item, fields)
-    if name is not None:
-        yield from _numbered((Value(value.line, inner) for inner in item[name]), name, fields)
-        yield from _beside(name, item)
-    elif _are_records(list(item.values()), fields):
+    own: dict[_Name, Any] = {(name,): inner for name, inner in item.items()}
+    name = _only_list(own, fields)
+    if name is None and _are_records(list(item.values()), fields):
         yield from _named(((key, Value(value.line, inner)) for key, inner in item.items()), fields)
+        return
+    parts = _parts(item) if name is None else own
+    name = _only_list(parts, fields)
+    if name is not None:
+        yield from _numbered((Value(value.line, inner) for inner in parts[name]), _dotted(name), fields)
+        yield from _beside(name, parts)
+    elif len(lists := _lists(parts, fields)) > 1:
+        names = ", ".join(map(_dotted, lists[:_MOST_NAMES]))
+        yield Omission(
+            f"line {value.line}: has {len(lists)} lists of records ({names}); write one of them into a file of its own"
+        )
     else:
         yield _record(item, f"line {value.line}", fields)
 
 
-def _only_list(item: dict[str, Any], fields: RecordFields) -> str | None:
+def _parts(item: dict[str, Any], above: _Name = ()) -> dict[_Name, Any]:
+    """The values of an object and of the objects in it, a few levels down."""
+    parts = dict[_Name, Any]()
+    for name, inner in item.items():
+        if len(above) < _LEVELS - 1 and isinstance(inner, dict) and inner:
+            parts |= _parts(inner, (*above, name))
+        else:
+            parts[*above, name] = inner
+    return parts
+
+
+def _dotted(name: _Name) -> str:
+    return ".".join(part[:_LONGEST_NAME] for part in name)
+
+
+def _only_list(item: dict[_Name, Any], fields: RecordFields) -> _Name | None:
     """The name of the only list of records; where there is none of records, of the only list of objects."""
-    lists = {name: inner for name, inner in item.items() if isinstance(inner, list) and _has_object(inner)}
-    names = [name for name, inner in lists.items() if _any_record(inner, fields)] or list(lists)
+    names = _lists(item, fields)
     return names[0] if len(names) == 1 else None
+
+
+def _lists(item: dict[_Name, Any], fields: RecordFields) -> list[_Name]:
+    """The names of the lists of records; where there is none of records, of those of objects."""
+    lists = {name: inner for name, inner in item.items() if isinstance(inner, list) and _has_object(inner)}
+    return [name for name, inner in lists.items() if _any_record(inner, fields)] or list(lists)
 
 
 def _has_object(items: list[Any]) -> bool:
@@ -196,34 +231,3 @@ def _has_object(items: list[Any]) -> bool:
 
 def _any_record(items: Iterable[Any], fields: RecordFields) -> bool:
     return any(_is_record(item, fields) for item in items)
-
-
-def _with_conversation(item: dict[str, Any], fields: RecordFields) -> dict[str, Any]:
-    """The record, where it has a conversation and no text with what is said in it as its text."""
-    if fields.text is not None or fields.text_fields(item):
-        return item
-    for name in _CONVERSATIONS:
-        said = _said(item.get(name))
-        if said:
-            rest = {other: value for other, value in item.items() if other != name}
-            return {**rest, "text": "\n\n".join(said)}
-    return item
-
-
-def _said(turns: Any) -> list[str]:
-    """What is said in each turn and by whom; nothing where these are no turns."""
-    said = list[str]()
-    for turn in turns if isinstance(turns, list) else []:
-        speaker = next((turn[name] for name in _SPEAKERS if name in turn), None) if isinstance(turn, dict) else None
-        if not isinstance(speaker, str):
-            return []
-        text = _saying(next((turn[name] for name in _SAYINGS if turn.get(name)), None))
-        said += [f"{speaker}: {text}"] if text else []
-    return said
-
-
-def _saying(content: Any) -> str:
-    """A text, or the texts of a list of parts."""
-    if isinstance(content, list):
-        return "\n".join(filter(None, (_saying(part.get("text")) for part in content if isinstance(part, dict))))
-    return content if isinstance(content, str) else ""
