@@ -16,6 +16,9 @@ from late_rag.errors import CancelledError
 if TYPE_CHECKING:
     from late_rag.retriever import Retriever, SyncResult
 
+_MOST_NAMED = 10
+"""Kinds of things that are left out on purpose, in the summary."""
+
 _FILES, _RECORDS, _NEW = "Files", "Records of CSV, JSON and JSONL files", "How a new collection is made"
 
 Sync: TypeAlias = Annotated[
@@ -196,5 +199,8 @@ def _summarise(result: "SyncResult") -> None:
         f"chunks: {result.chunks:,} written, {result.encoded:,} encoded, {result.reused:,} reused, "
         f"in {duration(result.seconds)}"
     )
-    for what, files_without in Counter(gap.what for gap in result.omissions if not gap.lost).most_common():
+    left_out = Counter(gap.what for gap in result.omissions if not gap.lost).most_common()
+    for what, files_without in left_out[:_MOST_NAMED]:
         note(f"left out: {what} ({counted(files_without, 'file')})")
+    if len(left_out) > _MOST_NAMED:
+        note(f"left out: {len(left_out) - _MOST_NAMED:,} more things; --json names them")

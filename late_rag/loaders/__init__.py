@@ -210,10 +210,11 @@ class _Documents:
         """Says why a file has no documents, unless it is a file of no records."""
         file, left_out = self.found.file, list(self.omissions)
         lost = [omission for omission in left_out if omission.lost]
+        if self.loader.records and not lost:
+            return
         self.omissions.clear()
         if len(lost) == 1:
             raise LoadError(f"{file}: {lost[0].what}")
         if lost:
             raise LoadError(f"{file}: nothing of it can be read; the first of {len(lost):,} reasons: {lost[0].what}")
-        if not self.loader.records:
-            raise NoTextError(f"{file}: has no text" + (f" ({left_out[0].what})" if left_out else ""))
+        raise NoTextError(f"{file}: has no text" + (f" ({left_out[0].what})" if left_out else ""))

@@ -54,6 +54,8 @@ def documents(
         yield found
         if not isinstance(found, Omission):
             yield from _remarks(item, found[1])
+    if not row:
+        yield Omission("all of it: there are no records in it", lost=False)
 
 
 def _remarks(record: Record, document: Document) -> Iterator[Omission]:

@@ -97,3 +97,15 @@ def test_a_page_without_text_is_skipped_by_name(run, tmp_path):
     assert done.code == 3
     assert "a.html: has no text" in done.err
     assert "1 not indexed" in done.err
+
+
+def test_what_is_left_out_is_named_up_to_ten_times(run, tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.csv").write_text("id,text\n" + "".join(f"{n},\n" for n in range(25)) + "x,words\n")
+    (tmp_path / "docs" / "b.csv").write_text("id,text\n")
+    done = run("index", tmp_path / "docs", "-c", tmp_path / "a.rag")
+    assert done.code == 0
+    assert sum(line.startswith("left out: ") for line in done.err.splitlines()) == 11
+    assert "left out: 16 more things; --json names them" in done.err
+    named = run("index", tmp_path / "docs", "-c", tmp_path / "b.rag", "--json").json["left_out"]
+    assert "all of it: there are no records in it" in [gap["what"] for gap in named]
