@@ -20,8 +20,8 @@ from late_rag.filters.values import equal, given_keys, stored_keys
 from late_rag.metadata import MAX_NAMES, check, decode, loads
 
 LONG = 50_000
-MOMENT = 1.0
-"""Seconds: what is quadratic takes minutes at these lengths, what is linear milliseconds."""
+MOMENT = 4.0
+"""Seconds of the processor: what is quadratic takes minutes at these lengths, what is linear milliseconds."""
 
 
 def nested(depth: int) -> list[Any]:
@@ -56,20 +56,20 @@ HOSTILE: list[Callable[[], object]] = [
 
 @pytest.mark.parametrize("make", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_filter_is_refused_at_once_and_in_few_words(make: Callable[[], object]) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(FilterError) as caught:
         make()
-    assert time.perf_counter() - started < MOMENT
+    assert time.process_time() - started < MOMENT
     assert len(str(caught.value)) < 5_000
 
 
 def test_lists_of_any_length_are_compared_in_one_pass() -> None:
     stored = {"a": list(range(LONG))}
-    started = time.perf_counter()
+    started = time.process_time()
     assert not matches(F("a").any(list(range(-LONG, 0))), stored)
     assert matches(F("a").any([*range(-LONG, 0), LONG - 1]), stored)
     assert matches(F("a").all(list(range(LONG - 400, LONG))), stored)
-    assert time.perf_counter() - started < 2 * MOMENT
+    assert time.process_time() - started < 2 * MOMENT
 
 
 def test_how_often_a_filter_reads_all_texts_is_limited() -> None:
@@ -153,7 +153,7 @@ pieces = st.sampled_from(PIECES)
 @given(st.lists(st.tuples(pieces, st.sampled_from([1, 1, 1, 2, 3000]), st.sampled_from(["", " "])), max_size=12))
 def test_any_text_is_a_filter_or_an_error_at_once(parts: list[tuple[str, int, str]]) -> None:
     text = "".join(piece * times + space for piece, times, space in parts)
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         found = parse(text)
     except FilterError as error:
@@ -161,7 +161,7 @@ def test_any_text_is_a_filter_or_an_error_at_once(parts: list[tuple[str, int, st
     else:
         matches(found, {"a": 1, "b": {"c": ["x"]}}, text="x")
     assert parse(str(found)) == found
-    assert time.perf_counter() - started < MOMENT
+    assert time.process_time() - started < MOMENT
 
 
 json_values = st.recursive(
