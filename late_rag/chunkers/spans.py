@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -138,7 +139,12 @@ class _Stretch:
 
     def _at_space(self, place: int) -> bool:
         text = self.layout.text
-        return place in (0, len(text)) or text[place].isspace() or text[place - 1].isspace()
+        return place in (0, len(text)) or any(map(_parts_words, text[place - 1 : place + 1]))
+
+
+def _parts_words(letter: str) -> bool:
+    """Whether it is white space for tokenizers too, some of which drop control characters such as form feeds."""
+    return letter.isspace() and (letter in "\t\n\r" or unicodedata.category(letter) != "Cc")
 
 
 def skip_space(text: str, start: int, stop: int) -> int:

@@ -285,3 +285,10 @@ def test_a_column_called_title_is_a_column_like_any_other(measures_of):
     assert chunk.metadata == record
     (page,) = chunked(measures_of(64), "hello there", {**record, "mime_type": "text/html"})
     assert page.embed_text == "TT\nhello there"
+
+
+def test_a_form_feed_that_the_tokenizer_drops_parts_no_words(measures_of):
+    measures = measures_of(32)
+    for sign in "\x0b\x0c\x1c\x85":
+        chunks = chunked(measures, "समतल" * 46 + sign + "प्लेट" * 15, {"mime_type": "text/markdown"})
+        assert all(measures.count(chunk.encoded_text) <= 32 for chunk in chunks)
