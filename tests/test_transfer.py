@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
@@ -321,6 +322,44 @@ def test_a_collection_that_changes_meanwhile(original: Collection, tmp_path: Pat
 
     with pytest.raises(CollectionError, match="written to while it was read"):
         export_jsonl(original, lambda line: None, progress=write)
+
+
+def test_copies_beside_changes_of_metadata_never_mix_two_states(original: Collection, tmp_path: Path) -> None:
+    """The number of chunks stays, and so do the sources: only the commits tell."""
+    original.add(
+        [Chunk(f"more{n}", f"more{n}", "x") for n in range(600)], [np.ones((1, DIM), np.float32)] * 600
+    )  # more than one batch
+    stop, failed = threading.Event(), 0
+
+    def change() -> None:
+        turn = 0
+        while not stop.is_set():
+            original.update_metadata(Selection(filter="$id != ''"), {"turn": (turn := turn + 1)})
+            stop.wait(0.02)
+
+    original.update_metadata(Selection(filter="$id != ''"), {"turn": 0})
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        for number in range(10):
+            lines: list[str] = []
+            try:
+                export_jsonl(original, lines.append)
+                copy_collection(original, tmp_path / f"copy{number}")
+            except CollectionError as error:
+                assert "written to while it was read" in str(error)  # noqa: PT017
+                failed += 1
+            else:
+                copy = open_collection(tmp_path / f"copy{number}", "read")
+                assert len({chunk.metadata["turn"] for batch in copy.iterate() for chunk, _ in batch}) == 1
+                assert len({json.loads(line)["metadata"]["turn"] for line in lines if '"kind": "chunk"' in line}) <= 1
+                copy.close()
+    finally:
+        stop.set()
+        changing.join()
+    assert failed
+    copy_collection(original, tmp_path / "copy")
+    assert contents(open_collection(tmp_path / "copy", "read")) == contents(original)
 
 
 def test_progress_counts_chunks(original: Collection, tmp_path: Path) -> None:
