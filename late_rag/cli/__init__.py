@@ -13,12 +13,15 @@ __all__ = ["main"]
 
 def main() -> NoReturn:
     """Runs the command that ``sys.argv`` names, and exits."""
+    from late_rag.cli import stopping
+
+    stopping.watch()
     try:
         from late_rag.cli.application import application
         from late_rag.cli.output import use_utf8
 
         use_utf8()
         application()
-    except KeyboardInterrupt:  # before a command was running
-        sys.exit(130)
+    except KeyboardInterrupt:  # just when a command had ended
+        sys.exit(stopping.exit_code())
     sys.exit(0)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from late_rag.cli import stopping
 from late_rag.cli.output import note, silence_stdout
 from late_rag.errors import CancelledError, LateRAGError
 
@@ -28,6 +29,7 @@ class Ending(IntEnum):
     INTERRUPTED = 130
     READER_GONE = 141
     """The reader of stdout closed it, as ``head`` does: what a program ends with that SIGPIPE stops."""
+    TERMINATED = 143
 
 
 _Verbose = Annotated[
@@ -62,7 +64,8 @@ def subcommand(*, examples: tuple[str, ...]) -> Callable[[Callable[..., Ending |
 def _with_shared_options(function: Callable[..., Ending | None]) -> Callable[..., None]:
     @functools.wraps(function)
     def run(*args: Any, verbose: int, debug: bool, **options: Any) -> None:
-        with _logging_to_stderr((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]):
+        level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+        with _logging_to_stderr(level), stopping.command():
             ending = _end(lambda: function(*args, **options), debug)
         raise typer.Exit(ending)
 
@@ -86,8 +89,13 @@ def _end(work: Callable[[], Ending | None], debug: bool) -> Ending:
         return Ending.READER_GONE
     except (KeyboardInterrupt, CancelledError, typer.Abort) as error:
         note(str(error) or "stopped")
-        return Ending.INTERRUPTED
-    except (LateRAGError, OSError) as error:  # such as no room for what goes to stdout
+        return Ending(stopping.exit_code())
+    except Exception as error:
+        if stopping.stopped_at_once():
+            note("stopped")
+            return Ending(stopping.exit_code())
+        if not isinstance(error, LateRAGError | OSError):  # an OSError is such as no room for what goes to stdout
+            raise
         if debug:
             traceback.print_exc()
         _give_up_stdout()

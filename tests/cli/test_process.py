@@ -51,14 +51,15 @@ def wait_for_chunks(run, collection: Path, process: subprocess.Popen[bytes]) -> 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(run, environment, long_folder, tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_cleanly_and_the_next_run_goes_on(run, environment, long_folder, tmp_path, number, code):
     collection = tmp_path / "a.rag"
     process = start("index", long_folder, "-c", collection, environment=environment)
     wait_for_chunks(run, collection, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=30)
     message = err.decode().splitlines()[-1]
-    assert process.returncode == 130, err.decode()
+    assert process.returncode == code, err.decode()
     assert out == b""
     assert message.startswith("stopped; the collection holds ")
     assert message.endswith("The same command goes on from here")
@@ -84,6 +85,30 @@ def test_a_second_ctrl_c_stops_at_once(run, environment, long_folder, tmp_path):
     assert process.returncode == 130, err.decode()
     assert b"Traceback" not in err
     assert run("verify", "-c", collection).code == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_at_any_moment_is_a_word_and_one_code(environment, indexed, number, code):
+    """While modules are imported, too, which may turn an exception into another one."""
+    watching = "import sys; from late_rag.cli import stopping, main; stopping.watch(); print('up', flush=True); main()"
+    endings = set()
+    for moment in range(16):
+        process = subprocess.Popen(
+            [sys.executable, "-c", watching, "search", "travel", "-c", str(indexed[1])],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        time.sleep(moment * 0.025)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+        if err or process.returncode not in (0, -number):  # else it had ended, or Python had let go of signals
+            assert (process.returncode, err) == (code, b"stopped\n")
+        endings.add(process.returncode)
+    assert code in endings
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
