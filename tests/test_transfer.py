@@ -225,7 +225,7 @@ def broken(lines: list[str], change: str) -> tuple[list[str], str]:
         "not base64": (changed(4, embeddings=embeddings | {"base64": "§"}), "line 5: embeddings that cannot"),
         "metadata that is none": (changed(3, metadata={"$date": "soon"}), "line 4"),
         "a number beyond 64 bits": (changed(3, metadata={"year": 2**64}), "line 4: year"),
-        "broken media": (changed(3, media=[{"path": "a"}]), "line 4: a document that cannot be read"),
+        "broken media": (changed(3, media=[{"path": "a"}]), "line 4: the media have no mime_type"),
     }
     return cases[change]
 

@@ -9,10 +9,18 @@ from typing import Any
 
 from late_rag import metadata
 from late_rag.errors import InputError
-from late_rag.protocols import CollectionSettings
+from late_rag.transfer.checking import (
+    check_id,
+    check_span,
+    check_whole,
+    read_media,
+    read_settings,
+    read_source,
+    read_source_key,
+)
 from late_rag.transfer.records import ChunkRecord, DocumentRecord, Header, Record
 from late_rag.transfer.rows import rows_from_json, rows_to_json
-from late_rag.types import Chunk, Document, Media, Metadata, Source
+from late_rag.types import Chunk, Document, Metadata, Source
 
 FORMAT = 1
 
@@ -112,12 +120,12 @@ def from_line(line: bytes, dim: int | None) -> Record:
     """
     data = _parse(line)
     kind = data.pop("kind", None)
-    if kind not in _FIELDS:
-        raise InputError(f"kind is {kind!r}, expected one of {', '.join(_FIELDS)}")
+    if not isinstance(kind, str) or kind not in _FIELDS:
+        raise InputError(f"kind is {str(kind)[:40]!r}, expected one of {', '.join(_FIELDS)}")
     _check_fields(kind, data)
     try:
         return _READERS[kind](data, dim)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(f"a {kind} that cannot be read ({type(error).__name__}: {error})") from error
 
 
@@ -126,6 +134,8 @@ def _parse(line: bytes) -> dict[str, Any]:
         data = json.loads(line.decode("utf-8"))
         if b"\\ud" in line.lower():  # an escape may stand for half of a surrogate pair, which no text can hold
             json.dumps(data, ensure_ascii=False).encode("utf-8")
+    except RecursionError as error:
+        raise InputError("lists and dicts are nested too deep") from error
     except ValueError as error:
         raise InputError(f"not JSON in UTF-8: {error}") from error
     if not isinstance(data, dict):
@@ -148,21 +158,26 @@ def _check_fields(kind: str, data: Mapping[str, Any]) -> None:
 def _read_header(data: Mapping[str, Any], _: int | None) -> Header:
     if data["format"] != FORMAT:
         raise InputError(f"format {data['format']}, this version of late_rag reads format {FORMAT}")
-    settings = CollectionSettings.from_dict(data["settings"])
-    return Header(settings, data["sources"], data["documents"], data["chunks"])
+    for name in ("sources", "documents", "chunks"):
+        check_whole(data[name], f"the number of {name}")
+    return Header(read_settings(data["settings"]), data["sources"], data["documents"], data["chunks"])
 
 
 def _read_source(data: Mapping[str, Any], _: int | None) -> Source:
-    return Source(**data)
+    return read_source(data)
 
 
 def _read_document(data: Mapping[str, Any], _: int | None) -> DocumentRecord:
     source = data.get("source")
+    check_id(data["id"], "the document's id")
     document = Document(data["id"], data["text"], **_read_attachments(data))
-    return DocumentRecord(document, None if source is None else (source["root"], source["path"]))
+    return DocumentRecord(document, None if source is None else read_source_key(source))
 
 
 def _read_chunk(data: Mapping[str, Any], dim: int | None) -> ChunkRecord:
+    check_id(data["id"], "the chunk's id")
+    check_id(data["document_id"], "the chunk's document_id")
+    check_span(data.get("start"), data.get("end"))
     own: dict[str, Any] = {name: data.get(name) for name in ("embed_text", "start", "end")}
     chunk = Chunk(data["id"], data["document_id"], data["text"], **own, **_read_attachments(data))
     embeddings = data.get("embeddings")
@@ -175,7 +190,7 @@ def _read_attachments(data: Mapping[str, Any]) -> dict[str, Any]:
     extra = data.get("extra")
     return {
         "metadata": _checked(metadata.decode(data.get("metadata") or {})),
-        "media": tuple(Media.from_json(media) for media in data.get("media") or ()),
+        "media": tuple(map(read_media, data.get("media") or ())),
         "extra": None if extra is None else _checked(metadata.decode(extra)),
     }
 
@@ -224,6 +239,7 @@ class _Order:
         self._sources: set[tuple[str, str]] = set()
         self._documents: set[str] = set()
         self._chunks: set[str] = set()
+        self._owners_to_come: set[str] = set()
 
     @property
     def dim(self) -> int | None:
@@ -246,7 +262,13 @@ class _Order:
                 if record.source is not None and record.source not in self._sources:
                     raise InputError(f"document {record.document.id!r} is of source {record.source}, not seen before")
                 _once(self._documents, record.document.id, "document")
+                if record.document.id in self._owners_to_come:  # which would take the chunk away as one of before
+                    raise InputError(
+                        f"document {record.document.id!r} stands behind a chunk of it, and must stand before"
+                    )
             case ChunkRecord():
+                if record.chunk.document_id not in self._documents:
+                    self._owners_to_come.add(record.chunk.document_id)
                 _once(self._chunks, record.chunk.id, "chunk")
 
     def check_end(self) -> None:

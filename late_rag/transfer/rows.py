@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from late_rag.types import TokenEmbeddings
 
 _TYPES: Mapping[str, np.dtype[Any]] = {"int8": np.dtype("i1"), "float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
+_LARGEST_SCALE = 1e6
+"""Rows are of about unit norm; what is far beyond makes infinite scores."""
 
 
 def rows_to_json(rows: TokenEmbeddings) -> dict[str, Any]:
@@ -42,13 +44,16 @@ def rows_from_json(data: Any, dim: int) -> TokenEmbeddings:
         InputError: anything else, or rows of another dim; says what is wrong.
     """
     try:
-        dtype, (tokens, width) = _TYPES[data["dtype"]], data["shape"]
+        dtype, (tokens, width), scale = _TYPES[data["dtype"]], data["shape"], float(data.get("scale", 1.0))
         values = np.frombuffer(base64.b64decode(data["base64"], validate=True), dtype).reshape(tokens, width)
-        rows: TokenEmbeddings = values.astype(np.float32) * np.float32(data.get("scale", 1.0))
-    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
+            rows: TokenEmbeddings = values.astype(np.float32) * np.float32(scale)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, binascii.Error) as error:
         raise InputError(f"embeddings that cannot be read ({error})") from error
     if width != dim:
         raise InputError(f"embeddings have dim {width}, the settings say {dim}")
+    if not 0 <= scale <= _LARGEST_SCALE or isinstance(tokens, bool) or tokens < 0:
+        raise InputError(f"embeddings of shape {tokens} × {width} and scale {scale}")
     if not np.isfinite(rows).all():
         raise InputError("embeddings hold NaN or infinity")
     return rows
