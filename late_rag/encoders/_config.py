@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def read_config(folder: Path) -> EncoderConfig:
 def _parsed(file: Path) -> dict[str, Any]:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{file} cannot be read as JSON: {error}") from error
     if not isinstance(data, dict):
         raise ModelError(f"{file} holds a {type(data).__name__}, not an object of settings")
@@ -95,6 +96,18 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "mask_token_id": (int, type(None)),
     "model_id": (str, type(None)),
 }
+_LONGEST_TEXT = 1000
+_TOKEN_IDS = (0, 2**24)
+_RANGES: Mapping[str, tuple[int, int]] = {
+    "query_length": (1, 2**20),
+    "document_length": (1, 2**20),
+    "embedding_dim": (1, 2**16),
+    "query_prefix_id": _TOKEN_IDS,
+    "document_prefix_id": _TOKEN_IDS,
+    "mask_token_id": _TOKEN_IDS,
+}
+"""Far beyond what any model has, and small enough for tables of them."""
+
 _REQUIRED = tuple(item.name for item in fields(EncoderConfig) if item.default is MISSING)
 
 
@@ -111,8 +124,27 @@ def _checked(data: Mapping[str, Any], file: Path) -> EncoderConfig:
 def _check(name: str, value: object, file: Path) -> None:
     kinds = _KINDS[name]
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        raise ModelError(f"{file}: {name} is {value!r}, not {kinds[0].__name__}")
-    if name in ("query_length", "document_length", "embedding_dim") and isinstance(value, int) and value < 1:
+        raise ModelError(f"{file}: {name} is {reprlib.repr(value)}, not {kinds[0].__name__}")
+    if name in _RANGES and isinstance(value, int):
+        _check_range(name, value, file)
+    words = value if isinstance(value, list) else [value] if isinstance(value, str) else []
+    if not all(isinstance(word, str) for word in words):
+        raise ModelError(f"{file}: {name} holds something that is not a text: {str(value)[:200]}")
+    if not all(map(_is_plain, words)):
+        raise ModelError(
+            f"{file}: {name} holds a text of more than {_LONGEST_TEXT} characters, with NUL or a surrogate"
+        )
+
+
+def _check_range(name: str, value: int, file: Path) -> None:
+    least, most = _RANGES[name]
+    if value < 1 and least == 1:
         raise ModelError(f"{file}: {name} is {value}, not a positive number")
-    if isinstance(value, list) and not all(isinstance(word, str) for word in value):
-        raise ModelError(f"{file}: {name} holds something that is not a text: {value!r}")
+    if not least <= value <= most:
+        shown = value if value.bit_length() < 200 else f"a number of {value.bit_length():,} bits"
+        raise ModelError(f"{file}: {name} is {shown}, not from {least} to {most:,}")
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it can be a word of a tokenizer or an id."""
+    return len(text) <= _LONGEST_TEXT and "\0" not in text and text.encode("utf-8", "replace").decode() == text

@@ -32,6 +32,7 @@ class Runtime:
     """
 
     def __init__(self, file: Path, device: Device, workers: int, dim: int | None) -> None:
+        self._file = file
         self._session = _session(file, device)
         self._inputs = [item.name for item in self._session.get_inputs()]
         if unknown := set(self._inputs) - _INPUTS:
@@ -51,8 +52,11 @@ class Runtime:
 
     def _forward(self, ids: Ids, mask: Ids) -> Any:
         inputs = {"input_ids": ids[None], "attention_mask": mask[None], "token_type_ids": np.zeros_like(ids)[None]}
-        embeddings = self._session.run(None, {name: inputs[name] for name in self._inputs})[0][0]
-        return embeddings.astype(np.float32, copy=False)  # some exports give float16
+        try:
+            embeddings = self._session.run(None, {name: inputs[name] for name in self._inputs})[0][0]
+            return embeddings.astype(np.float32, copy=False)  # some exports give float16
+        except Exception as error:  # the library's own errors have no public base class
+            raise ModelError(f"{self._file} fails on a text of {len(ids):,} tokens: {str(error)[:500]}") from error
 
     def _fill(self, item: Pass, out: TokenEmbeddings) -> None:
         """Writes the kept rows of one pass into ``out``, ``(rows, dim) float32``, with unit norm."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
@@ -110,10 +111,10 @@ class Sequences:
     def _skip_table(self) -> npt.NDArray[np.bool_]:
         size = self.tokenizer.get_vocab_size(with_added_tokens=True)
         largest = max((int(token) for token in (*self._query_prefix, *self._document_prefix)), default=0)
-        table = np.zeros(max(size, largest + 1), bool)
+        table = np.zeros(max(size, largest + 1) + 1, bool)  # the last stands for tokens beyond the vocabulary
         for word in self._config.skiplist_words:
             token = self.tokenizer.token_to_id(word)
-            if token is not None:
+            if token is not None and token < len(table) - 1:
                 table[token] = True
         return table
 
@@ -135,7 +136,8 @@ class Sequences:
         """The tokens of each text, ``(tokens,) int64``, without markers."""
         pieces = [[part for part, _ in _pieces(self._prepared(text)[0])] for text in texts]
         flat = [part for parts in pieces for part in parts]
-        encodings = iter(self.tokenizer.encode_batch_fast(flat, add_special_tokens=False))
+        with _as_model_errors():
+            encodings = iter(self.tokenizer.encode_batch_fast(flat, add_special_tokens=False))
         return [_joined([np.array(next(encodings).ids, np.int64) for _ in parts]) for parts in pieces]
 
     def located(self, text: str) -> tuple[Ids, list[TextSpan | None]]:
@@ -144,7 +146,8 @@ class Sequences:
         ids: list[int] = []
         spans: list[TextSpan | None] = []
         for part, start in _pieces(prepared):
-            encoding = self.tokenizer.encode(part, add_special_tokens=False)
+            with _as_model_errors():
+                encoding = self.tokenizer.encode(part, add_special_tokens=False)
             first = shift + start
             ids += encoding.ids
             spans += [TextSpan(first + a, first + b) if a < b else None for a, b in encoding.offsets]
@@ -184,7 +187,7 @@ class Sequences:
     def _document_pass(self, ids: Ids, window: range, own: range) -> Pass:
         part = ids[window.start : window.stop]
         sequence, tokens = self._assembled(part, window.start, self._document_prefix)
-        kept = ~self._skipped[sequence]
+        kept = ~self._skipped.take(sequence, mode="clip")
         if len(own) < len(window):
             kept &= (tokens == MARKER) | ((tokens >= own.start) & (tokens < own.stop))
         rows = np.flatnonzero(kept)
@@ -235,9 +238,19 @@ def _lowered(text: str) -> str:
     return "".join(low if len(low := character.lower()) == 1 else character for character in text)
 
 
+@contextmanager
+def _as_model_errors() -> Iterator[None]:
+    """What a tokenizer raises about itself, for which its library has no class."""
+    try:
+        yield
+    except Exception as error:
+        raise ModelError(f"the model's tokenizer cannot read a text: {error}") from error
+
+
 def _special_tokens(tokenizer: Tokenizer) -> tuple[Ids, Ids]:
     """The tokens that the tokenizer puts before and after a text."""
-    bare, full = (tokenizer.encode("a", add_special_tokens=add).ids for add in (False, True))
+    with _as_model_errors():
+        bare, full = (tokenizer.encode("a", add_special_tokens=add).ids for add in (False, True))
     for start in range(len(full) - len(bare) + 1):
         if bare and full[start : start + len(bare)] == bare:
             return np.array(full[:start], np.int64), np.array(full[start + len(bare) :], np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from late_rag.encoders import load_encoder
+from late_rag.encoders.onnx import OnnxEncoder
 from late_rag.errors import InputError, MissingExtraError, ModelError
+from late_rag.types import Chunk
 
 
 def test_minilm_is_what_the_docs_say():
@@ -145,3 +148,70 @@ def test_the_hubs_token_is_named_by_its_variable(make_checkpoint, tmp_path):
     assert "(MY_TOKEN for a private model" in python(named.replace("small", "else"), **variables)
     several = named.replace('"MY_TOKEN"', '("ONE_TOKEN", "MY_TOKEN")').replace("small", "else")
     assert "(ONE_TOKEN or MY_TOKEN for a private model" in python(several, **variables)
+
+
+MINILM = {"query_prefix": "", "document_prefix": "", "skiplist_words": [], "do_query_expansion": False}
+LENGTHS = {"query_length": 32, "document_length": 256}
+HOSTILE_CONFIGS: list[str | bytes] = [
+    *("", "[]", "null", "{", "[" * 100_000, b"\xff\xfe", '{"query_length":' + "9" * 5_000 + "}"),
+    *(
+        json.dumps({**MINILM, **LENGTHS, "model_id": "m", **changes})
+        for changes in (
+            *({"query_length": value} for value in (0, -1, True, 1.5, "32", 2**31, 2**100, 1, 2)),
+            *({"document_length": value} for value in (2, 2**63, 10**12)),
+            *({"query_prefix": value} for value in (5, "\ud800", "x" * 100_000, "no such token")),
+            *({"query_prefix": "[MASK]", "query_prefix_id": value} for value in (-1, 2**31, 2**100, True, 2**24)),
+            *({"document_prefix": "x", "document_prefix_id": value} for value in (-1, -(10**9), 2**62, 2**24)),
+            *({"do_query_expansion": True, "mask_token_id": value} for value in (-1, 2**63, 2**24)),
+            {"do_query_expansion": True, "query_length": 513},
+            *({"skiplist_words": value} for value in (5, [5], ["\ud800"], None)),
+            *({"embedding_dim": value} for value in (0, 1, 127, 2**70, "128")),
+            *({"model_id": value} for value in (5, [], "a\0b", "\ud800", "x" * 10**6)),
+        )
+    ),
+]
+TOKENIZERS = ["", "{}", "\0" * 100, "[" * 100_000, '{"model":{"type":"WordLevel","vocab":{},"unk_token":"x"}}', None]
+
+
+def use(folder: Path) -> None:
+    """Everything that reads a part of the folder."""
+    encoder = OnnxEncoder(folder, workers=1)
+    assert encoder.model_id
+    encoder.encode_queries(["some words"])
+    list(encoder.encode_documents([Chunk("a", "a", "some words here " * 30)]))
+    assert encoder.dim == encoder.encode_queries(["x"])[0].shape[1]
+
+
+@pytest.fixture
+def minilm(tmp_path: Path) -> Path:
+    """A folder of the embedded model that may be changed."""
+    import late_rag_minilm
+
+    folder = tmp_path / "model"
+    shutil.copytree(late_rag_minilm.FOLDER, folder)
+    use(folder)
+    return folder
+
+
+def test_a_hostile_folder_is_a_model_error(minilm: Path) -> None:
+    config, tokenizer = minilm / "onnx_config.json", minilm / "tokenizer.json"
+    good, good_tokenizer = config.read_bytes(), tokenizer.read_bytes()
+    for content in HOSTILE_CONFIGS:
+        config.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(ModelError) as caught:
+            use(minilm)
+        assert len(str(caught.value)) < 1_500, content[:200]
+    config.write_bytes(good)
+    for text in TOKENIZERS:
+        if text is None:
+            shifted = json.loads(good_tokenizer)
+            shifted["model"]["vocab"] = {word: number + 10**8 for word, number in shifted["model"]["vocab"].items()}
+            text = json.dumps(shifted)
+        tokenizer.write_text(text)
+        with pytest.raises(ModelError):
+            use(minilm)
+    tokenizer.write_bytes(good_tokenizer)
+    for content in (b"", b"\0" * 100, b"\x08\x07"):
+        (minilm / "model_int8.onnx").write_bytes(content)
+        with pytest.raises(ModelError):
+            use(minilm)
