@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import chain, count, groupby
 from typing import TYPE_CHECKING, Any, Self
 
+from late_rag.chunkers.carried import carried
 from late_rag.chunkers.forms import Form, form_of, has_title, is_paged
 from late_rag.chunkers.layout import Layout
 from late_rag.chunkers.marks import Marks
@@ -29,7 +30,8 @@ class SectionChunker(ABC):
 
     A chunk's id is ``f"{document.id}#{ordinal}"``, the ordinal counting from 0. Its metadata are the document's, and
     ``heading`` (the path of headings, or of the definitions of source code, "A > B") and ``page`` (from 1) where they
-    are known and the document has no such key of its own, and those of the document's marks that it covers. No chunk
+    are known and the document has no such key of its own, and those of the document's marks that it covers. Values
+    that are too long to be copied to every chunk (:mod:`late_rag.chunkers.carried`) stay with the document. No chunk
     spans two sections or two pages, or minutes in which nobody speaks. A document without text gives a chunk for each
     of its pages or media, or else one empty chunk.
     """
@@ -65,12 +67,13 @@ class SectionChunker(ABC):
         if skip_space(document.text, 0, len(document.text)) == len(document.text):
             yield from _without_text(document)
             return
+        kept = replace(document, metadata=carried(document))
         form, marks, ordinals = self.form(document), Marks(document.marks), count()
         outline = Outline(document.text, document.metadata.get("mime_type") if form is Form.CODE else None)
         sections = _pages(document.text, form) if is_paged(document) else self.sections(document)
         for section in chain.from_iterable(map(marks.parts, sections)):
             layout, media = Layout.of(document.text, section, form), _media(document, section)
-            for span, metadata in self._spans(document, section, layout, outline):
+            for span, path in self._spans(document, section, layout, outline):
                 text = document.text[span.start : span.end]
                 yield Chunk(
                     id=f"{document.id}#{next(ordinals)}",
@@ -79,14 +82,14 @@ class SectionChunker(ABC):
                     embed_text=span.prefix + text if span.prefix else None,
                     start=span.start,
                     end=span.end,
-                    metadata={**metadata, **marks(span.start, span.end)},
+                    metadata={**_metadata(kept, section, path), **marks(span.start, span.end)},
                     media=media,
                 )
 
     def _spans(
         self, document: Document, section: Section, layout: Layout, outline: Outline
-    ) -> Iterator[tuple[Span, Metadata]]:
-        """The spans of a section, and the metadata of each but for the marks."""
+    ) -> Iterator[tuple[Span, tuple[str, ...]]]:
+        """The spans of a section, and the definitions that are around each."""
         first, rest = self._headings_above(document, section)
         begin = skip_space(document.text, section.start, section.end)
 
@@ -102,7 +105,7 @@ class SectionChunker(ABC):
             return written + self._prefixes.table(layout.header(start), written)
 
         for span in self._split(layout, section.start, section.end, front):
-            yield span, _metadata(document, section, tuple(name for _, name in outline.path(span.start)))
+            yield span, tuple(name for _, name in outline.path(span.start))
 
     def _headings_above(self, document: Document, section: Section) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Headings to put in front of a section's first chunk and of its others."""
@@ -147,6 +150,8 @@ def _without_text(document: Document) -> Iterator[Chunk]:
     groups: list[tuple[int | None, tuple[Media, ...]]] = [
         (page, tuple(media)) for page, media in groupby(document.media, key=lambda medium: medium.page)
     ]
+    if len(groups) > 1:
+        document = replace(document, metadata=carried(document))
     for ordinal, (page, media) in enumerate(groups or [(None, ())]):
         yield Chunk(
             id=f"{document.id}#{ordinal}",

@@ -24,4 +24,9 @@ def main() -> NoReturn:
         application()
     except KeyboardInterrupt:  # just when a command had ended
         sys.exit(stopping.exit_code())
+    except Exception:  # noqa: BLE001 - a fault of ours, whose words may hold a text of anybody's
+        from late_rag.cli.output import note_traceback
+
+        note_traceback()
+        sys.exit(1)
     sys.exit(0)

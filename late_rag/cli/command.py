@@ -4,7 +4,6 @@ import functools
 import inspect
 import logging
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -14,7 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 from late_rag.cli import stopping
-from late_rag.cli.output import note, silence_stdout
+from late_rag.cli.output import note, note_traceback, silence_stdout, single_line
 from late_rag.errors import CancelledError, LateRAGError
 
 
@@ -88,7 +87,7 @@ def _end(work: Callable[[], Ending | None], debug: bool) -> Ending:
         silence_stdout()
         return Ending.READER_GONE
     except (KeyboardInterrupt, CancelledError, typer.Abort) as error:
-        note(str(error) or "stopped")
+        note(single_line(str(error)) or "stopped")
         return Ending(stopping.exit_code())
     except Exception as error:
         if stopping.stopped_at_once():
@@ -97,7 +96,7 @@ def _end(work: Callable[[], Ending | None], debug: bool) -> Ending:
         if not isinstance(error, LateRAGError | OSError):  # an OSError is such as no room for what goes to stdout
             raise
         if debug:
-            traceback.print_exc()
+            note_traceback()
         _give_up_stdout()
         note(f"error: {one_line(error)}")
         return Ending.ERROR
@@ -122,11 +121,13 @@ class _ToStderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            message, _, trace = self.format(record).partition("\nTraceback ")
-            line = f"{record.levelname.lower()}: {' '.join(message.splitlines())}"  # names of files may have line ends
-            note(f"{line}\nTraceback {trace}" if trace else line)
+            first, *rest = [single_line(record.getMessage()), *self._trace(record)]
+            note("\n  ".join([f"{record.levelname.lower()}: {first}", *rest]))
         except OSError:
             self.handleError(record)
+
+    def _trace(self, record: logging.LogRecord) -> list[str]:
+        return logging.Formatter().formatException(record.exc_info).splitlines() if record.exc_info else []
 
 
 @contextmanager

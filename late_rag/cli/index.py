@@ -9,7 +9,7 @@ import typer
 
 from late_rag.cli.command import Ending, subcommand
 from late_rag.cli.options import CollectionOption, JsonOption, ModelOption, PathsArgument, QuietOption, TrustModelOption
-from late_rag.cli.output import counted, note, write_json
+from late_rag.cli.output import counted, note, single_line, write_json
 from late_rag.cli.progress import duration, reporting
 from late_rag.errors import CancelledError
 
@@ -201,6 +201,6 @@ def _summarise(result: "SyncResult") -> None:
     )
     left_out = Counter(gap.what for gap in result.omissions if not gap.lost).most_common()
     for what, files_without in left_out[:_MOST_NAMED]:
-        note(f"left out: {what} ({counted(files_without, 'file')})")
+        note(f"left out: {single_line(what)} ({counted(files_without, 'file')})")
     if len(left_out) > _MOST_NAMED:
         note(f"left out: {len(left_out) - _MOST_NAMED:,} more things; --json names them")

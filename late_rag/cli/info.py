@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from late_rag.cli.command import subcommand
 from late_rag.cli.options import CollectionOption, JsonOption
-from late_rag.cli.output import write_json
+from late_rag.cli.output import single_line, write_json
 
 if TYPE_CHECKING:
     from late_rag.protocols import CollectionInfo
@@ -70,9 +70,9 @@ def _value(name: str, value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if name == "fields":
-        return "\n".join(f"{field}: {' or '.join(kinds)}" for field, kinds in value.items()) or "none"
+        return "\n".join(f"{single_line(field)}: {' or '.join(kinds)}" for field, kinds in value.items()) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{key} {item}" for key, item in value.items() if item is not None)
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)
+    return "none" if value is None else single_line(str(value))

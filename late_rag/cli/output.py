@@ -1,10 +1,17 @@
-"""Writing to the terminal: results to stdout, messages to stderr, both in UTF-8 whatever the locale says."""
+"""Writing to the terminal: results to stdout, messages to stderr, both in UTF-8 whatever the locale says.
+
+Texts of documents, names and the database come from anybody. Nothing in them commands a terminal: what people read is
+without such characters (:func:`printable`), what machines read has them as escapes of JSON where it goes to a terminal,
+and as they are where it goes to a file or another program.
+"""
 
 import io
 import json
 import math
 import os
+import re
 import sys
+import traceback
 import unicodedata
 from collections.abc import Mapping
 from datetime import date
@@ -19,8 +26,33 @@ def use_utf8() -> None:
 
 
 def write(text: str) -> None:
-    """A line of the result, on stdout."""
-    sys.stdout.write(text + "\n")
+    """A line of the result for people, on stdout."""
+    sys.stdout.write(printable(text) + "\n")
+
+
+def note_traceback() -> None:
+    """The error that is being handled, on stderr; indented, as a line of its message could look like one of ours."""
+    note("\n  ".join(traceback.format_exc().splitlines()))
+
+
+def json_stream() -> "TextIO | EscapingStream":
+    """Stdout for JSON: to a terminal what could command it is escaped, which means the same in JSON."""
+    return EscapingStream(sys.stdout) if interactive(sys.stdout) else sys.stdout
+
+
+class EscapingStream:
+    """A stream of JSON to a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """JSON text: whole values, or lines of them."""
+        return self._stream.write(_COMMANDING.sub(_escaped, text))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 def note(text: str) -> None:
@@ -32,7 +64,7 @@ def note(text: str) -> None:
 
 def write_json(value: Any) -> None:
     """One JSON document on stdout, with dates as ISO 8601 texts and numbers that JSON lacks as null."""
-    write(json.dumps(plain(value), ensure_ascii=False, indent=2, allow_nan=False))
+    json_stream().write(json.dumps(plain(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
 def counted(count: int, noun: str) -> str:
@@ -56,10 +88,24 @@ def plain(value: Any) -> Any:
 
 
 def printable(text: str) -> str:
-    """The text without control characters, which could command the terminal; line ends and tabs stay."""
-    if text.isprintable():
-        return text
-    return "".join(" " if unicodedata.category(sign) == "Cc" and sign not in "\n\t" else sign for sign in text)
+    """The text without what could command the terminal, or turn what is shown around; line ends and tabs stay.
+
+    Each such character becomes one other, so that places in the text stay.
+    """
+    return text if text.isprintable() else _COMMANDING.sub(_replaced, text)
+
+
+def _replaced(match: re.Match[str]) -> str:
+    return "\N{WORD JOINER}" if unicodedata.category(match[0]) == "Cf" else " "
+
+
+_COMMANDING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Controls (C0 without tab and line feed, C1), separators of lines, and what sets the direction of text."""
+
+
+def single_line(text: str) -> str:
+    """A name, or a message about one, as one line: a line break in it would look like another message."""
+    return " ".join(printable(text).splitlines())
 
 
 def interactive(stream: TextIO | None) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from late_rag.cli.output import interactive, printable, write
+from late_rag.cli.output import interactive, printable, single_line, write
 from late_rag.cli.wrapping import Line, passage_lines
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _origin(hit: "Hit") -> str:
         parts.append(str(metadata["heading"]))
     if metadata.get("page"):
         parts.append(f"page {metadata['page']}")
-    return " ".join(printable(" · ".join(parts)).split("\n"))
+    return single_line(" · ".join(parts))
 
 
 def _nearest(location: str) -> str:

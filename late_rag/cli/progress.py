@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from late_rag.cli.output import interactive, note, printable
+from late_rag.cli.output import interactive, note, single_line
 from late_rag.cli.stopping import stoppable
 from late_rag.types import Progress
 
@@ -111,7 +111,7 @@ class _Drawn:
             total=progress.total,
             amount=_amount(progress),
             rate=f"{rate:,.0f}/s" if rate is not None else "",
-            current=printable(PurePath(progress.current or "").name),
+            current=single_line(PurePath(progress.current or "").name),
         )
 
 

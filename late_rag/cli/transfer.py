@@ -12,7 +12,7 @@ import typer
 
 from late_rag.cli.command import subcommand
 from late_rag.cli.options import CollectionOption, JsonOption, ModelOption, QuietOption, TrustModelOption
-from late_rag.cli.output import counted, note, write_json
+from late_rag.cli.output import EscapingStream, counted, json_stream, note, write_json
 from late_rag.cli.progress import reporting
 from late_rag.errors import InputError, LateRAGError
 
@@ -104,10 +104,10 @@ def copy(source: From, target: To, merge: Merge = False, json: JsonOption = Fals
 
 
 @contextmanager
-def _destination(output: Path | None) -> Iterator[TextIO]:
+def _destination(output: Path | None) -> Iterator["TextIO | EscapingStream"]:
     """Stdout, or a file that takes its name only once it is whole."""
     if output is None:
-        yield sys.stdout
+        yield json_stream()
         return
     unfinished = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:

@@ -2,7 +2,7 @@
 
 from late_rag.cli.command import Ending, subcommand
 from late_rag.cli.options import CollectionOption, JsonOption
-from late_rag.cli.output import counted, write, write_json
+from late_rag.cli.output import counted, single_line, write, write_json
 
 
 @subcommand(examples=("late-rag verify -c handbook.rag", "late-rag verify -c handbook.rag --json"))
@@ -22,6 +22,6 @@ def verify(collection: CollectionOption, json: JsonOption = False) -> Ending:
 
         draw_facts({what: f"{count:,} checked" for what, count in report.checked.items() if count})
         for problem in report.problems:
-            write(f"problem: {problem}")
+            write(f"problem: {single_line(problem)}")
         write("nothing is wrong" if report.ok else counted(len(report.problems), "problem"))
     return Ending.DONE if report.ok else Ending.PROBLEMS

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from late_rag.errors import LoadError, MissingExtraError
+from late_rag.errors import InputError, LoadError, MissingExtraError
 from late_rag.loaders import pdf
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Media
@@ -25,6 +25,9 @@ _FORMATS = {
     ".tif": ("image/tiff", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
     ".tiff": ("image/tiff", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
 }
+
+
+MOST_SCALE = 100.0
 
 
 class ImageLoader:
@@ -50,8 +53,10 @@ def render(media: Media, scale: float = 1.0) -> bytes:
 
     Raises:
         MissingExtraError: pillow is not installed.
-        LoadError: the file is gone, is no picture, or has no such page.
+        LoadError: the file is gone, is no picture, has no such page, or would have more pixels than are drawn.
     """
+    if not 0 < scale <= MOST_SCALE:
+        raise InputError(f"scale must be a number above 0 and up to {MOST_SCALE}, not {scale!r}")
     try:
         from PIL import Image
     except ModuleNotFoundError as error:
@@ -62,9 +67,12 @@ def render(media: Media, scale: float = 1.0) -> bytes:
             return _png(pdf.draw_page(media, scale))
         with Image.open(io.BytesIO(media.read())) as image:
             width, height = (max(1, round(side * scale)) for side in image.size)
+            pdf.check_pixels(name, max(width, image.width), max(height, image.height))
             return _png(image if scale == 1 else image.resize((width, height)))
-    except OSError as error:
-        raise LoadError(f"{name}: cannot be drawn: {error.strerror or error}") from error
+    except (LoadError, MissingExtraError):
+        raise
+    except Exception as error:  # what its many decoders raise, and their guard against bombs, has no common base class
+        raise LoadError(f"{name}: cannot be drawn: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _png(image: Image.Image) -> bytes:

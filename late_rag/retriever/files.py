@@ -12,7 +12,7 @@ from late_rag.errors import InputError, LateRAGError, UnsupportedError
 from late_rag.retriever.encoding import Parcel, check_readable
 from late_rag.retriever.inputs import clean_document
 from late_rag.retriever.reuse import StoredEmbeddings, paired_chunks, unchanged
-from late_rag.types import Chunk, Document, Media, Selection, Source, SourceFile
+from late_rag.types import Chunk, Document, Media, Omission, Selection, Source, SourceFile
 
 if TYPE_CHECKING:
     from late_rag.retriever.reuse import Paired
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 STAGE_SECONDS = 30.0
 STAGE_BYTES = 128 * 2**20
 """Embeddings of one file that are held in memory before they are staged."""
+
+MOST_NOTES = 20
+"""Different things that chunks of one file lack, in its report."""
 
 GROUP_RECORDS = 64
 GROUP_CHARACTERS = 128_000
@@ -52,6 +55,7 @@ class FileWork:
         self.written = 0
         self.reused = 0
         self.over = False
+        self._noted: dict[Omission, None] = {}
         self._stages = stages
         self._collection = stages.collection
         self._before = before
@@ -65,6 +69,17 @@ class FileWork:
             yield from self._chunks()
         except (InputError, UnsupportedError) as error:
             self._end(error)
+        except MemoryError:
+            self._end(self._too_large())
+
+    def _too_large(self) -> InputError:
+        return InputError(f"{self.file.path} takes more memory than there is; split it")
+
+    def _note(self, omission: Omission) -> None:
+        """What chunks do not have of their document, once for the file."""
+        if omission not in self._noted and len(self._noted) < MOST_NOTES:
+            self._noted[omission] = None
+            self.file.omissions.append(omission)
 
     def rescue(self) -> None:
         """Keeps what is encoded of a file that this run does not finish."""
@@ -129,7 +144,7 @@ class WholeFile(FileWork):
     def _read(self, parcel: Parcel) -> Iterator[Chunk]:
         for document in self._documents():
             parcel.documents.append(document)
-            for chunk in self._stages.chunks(document):
+            for chunk in self._stages.chunks(document, self._note):
                 self._advance((chunk.end or 0) / max(1, len(document.text)))
                 yield chunk
 
@@ -147,6 +162,9 @@ class WholeFile(FileWork):
             result = self._collection.replace(self.file.source, parcel.documents, *parcel.take_ready())
         except InputError as error:
             self._end(error)
+            return
+        except MemoryError:
+            self._end(self._too_large())
             return
         if surplus:
             self._collection.delete(Selection(ids=tuple(surplus)))
@@ -235,9 +253,9 @@ class RecordsFile(FileWork):
         parcel.documents = changed
         self._under_way += 1
         if stored is None:
-            pairs = paired_chunks(self._stages, changed, hashes)
+            pairs = paired_chunks(self._stages, changed, hashes, self._note)
         else:
-            pairs = stored.pair(chunk for document in changed for chunk in self._stages.chunks(document))
+            pairs = stored.pair(chunk for document in changed for chunk in self._stages.chunks(document, self._note))
         yield from self._put(parcel, pairs)
         parcel.close()
 
@@ -248,6 +266,9 @@ class RecordsFile(FileWork):
             result = self._collection.put_records(self.file.source, parcel.documents, *parcel.take_ready())
         except InputError as error:
             self._end(error)
+            return
+        except MemoryError:
+            self._end(self._too_large())
             return
         self.written += result.added + result.replaced
         self._under_way -= 1

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from late_rag import metadata
-from late_rag.types import Chunk, Document, Selection, batched
+from late_rag.retriever.curtailed import log
+from late_rag.types import Chunk, Document, Omission, Selection, batched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from late_rag.protocols import Collection
     from late_rag.retriever.stages import Stages
@@ -56,15 +57,17 @@ class StoredEmbeddings:
         return [None if identity is None else found.get(identity) for identity in ids]
 
 
-def paired_chunks(stages: Stages, documents: Sequence[Document], known: Iterable[str]) -> Paired:
+def paired_chunks(
+    stages: Stages, documents: Sequence[Document], known: Iterable[str], note: Callable[[Omission], object] = log
+) -> Paired:
     """The chunks of documents, with the embeddings that the same documents have stored for the same content.
 
-    ``known`` are the ids of those documents that are in the collection.
+    ``known`` are the ids of those documents that are in the collection; ``note`` is told what the chunks lack.
     """
     known = set(known)
     before = tuple(document.id for document in documents if document.id in known)
     stored = StoredEmbeddings(stages, Selection(document_ids=before) if before else None)
-    return stored.pair(chunk for document in documents for chunk in stages.chunks(document))
+    return stored.pair(chunk for document in documents for chunk in stages.chunks(document, note))
 
 
 def unchanged(collection: Collection, documents: Sequence[Document], hashes: Mapping[str, str]) -> set[str]:

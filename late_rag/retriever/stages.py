@@ -11,13 +11,15 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from late_rag.encoders import load_encoder, load_recorded
 from late_rag.errors import ModelMismatchError
+from late_rag.retriever.curtailed import log as _log
+from late_rag.retriever.curtailed import told
 from late_rag.retriever.settings import check_probe, recorded_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from late_rag.protocols import Chunker, Collection, Encoder, TokenPooling
-    from late_rag.types import Chunk, Document
+    from late_rag.types import Chunk, Document, Omission
 
 logger = logging.getLogger(__name__)
 
@@ -77,9 +79,9 @@ class Stages:
             probed.add(encoder)
         return encoder
 
-    def chunks(self, document: Document) -> Iterator[Chunk]:
-        """The chunks of a document, as this collection splits."""
-        return self.chunker(document)
+    def chunks(self, document: Document, note: Callable[[Omission], object] = _log) -> Iterator[Chunk]:
+        """The chunks of a document, as this collection splits; ``note`` is told what they do not have of it."""
+        return told(document, self.chunker(document), note)
 
     @property
     def chunker(self) -> Chunker:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 MIME_TYPE = "application/pdf"
 
+MOST_PIXELS = 80_000_000
+"""Of a picture or page that is drawn: 320 MB in memory."""
+
 _UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufdd0\ufdd1\ufffe\uffff]")
 _MOST_PAGES = 100_000
 _NO_LAYER = "has no text layer (a scan?); it needs OCR first"
@@ -113,6 +116,14 @@ def draw_page(media: Media, scale: float) -> Image.Image:
     with open_pdf(content) as pdf:
         if not 1 <= number <= len(pdf):
             raise LoadError(f"{name_of(content)}: there is no page {number}; the PDF has {len(pdf)}")
+        with closing(pdf[number - 1]) as page:
+            check_pixels(name_of(content), *(round(side * scale) for side in page.get_size()))
         with closing(pdf[number - 1]) as page, closing(page.render(scale=scale)) as bitmap:
             picture: Image.Image = bitmap.to_pil().copy()  # the bitmap's own memory ends here
             return picture
+
+
+def check_pixels(name: str, width: int, height: int) -> None:
+    """Raises LoadError for a picture that would take too much memory to draw."""
+    if width * height > MOST_PIXELS:
+        raise LoadError(f"{name}: {width:,} × {height:,} pixels are more than the {MOST_PIXELS:,} that are drawn")
