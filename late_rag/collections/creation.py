@@ -7,7 +7,7 @@ from pathlib import Path
 
 from late_rag.backends import INDEXES, resolve
 from late_rag.collections import fulltext, schema
-from late_rag.collections.database import use_wal
+from late_rag.collections.database import check_files, use_wal
 from late_rag.errors import CollectionError, CollectionExistsError, InputError
 from late_rag.protocols import CollectionSettings
 
@@ -29,6 +29,7 @@ def create(folder: Path, settings: CollectionSettings) -> None:
         raise InputError(f"{folder} is not a collection and not empty; name a folder of its own for the collection")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        check_files(path)
         connection = sqlite3.connect(path, timeout=_SECONDS, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
         raise CollectionError(f"{folder}: the collection cannot be made: {error}") from error

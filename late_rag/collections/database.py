@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from late_rag.collections import facets, schema
+from late_rag.collections import facets, schema_check
 from late_rag.errors import (
     CollectionBusyError,
     CollectionDamagedError,
@@ -32,6 +32,8 @@ Mode = Literal["write", "read"]
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_SHMSIZE}
+_DAMAGED_TEXTS = ("malformed", "Could not decode to UTF-8", "user-defined function raised exception")
+_JOURNAL_SECONDS = 1.0
 _WAL_BYTES_KEPT = 64 * 2**20
 
 
@@ -73,6 +75,7 @@ class Database:
             raise CollectionError(f"{self.path.parent}: no permission to look into the folder") from error
         if not there:
             raise CollectionNotFoundError(f"there is no collection at {self.path.parent}")
+        check_files(self.path)
         if self.mode == "write":
             self._check_writable()
         try:
@@ -88,7 +91,7 @@ class Database:
     def _try(self) -> None:
         connection = self._connect()
         try:
-            schema.check_format(connection, str(self.path.parent))
+            schema_check.check(connection, str(self.path.parent))
         except BaseException:
             connection.close()
             raise
@@ -124,6 +127,8 @@ class Database:
             uri, timeout=self.timeout, isolation_level=None, check_same_thread=False, uri=True, cached_statements=256
         )
         try:
+            connection.execute("PRAGMA trusted_schema=0")
+            connection.execute("PRAGMA cell_size_check=1")
             facets.prepare(connection)
             connection.execute("PRAGMA cache_size=-8192")
             connection.execute("PRAGMA temp_store=MEMORY")
@@ -257,13 +262,41 @@ class Database:
                 raise CollectionBusyError(self._busy()) from error
             if code in _FULL or code & 0xFF == sqlite3.SQLITE_FULL:
                 raise CollectionFullError(f"{place}: no room left to write ({error}); nothing was lost") from error
-            if code & 0xFF in _DAMAGED or (isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error)):
+            if _is_damage(error, code):
                 raise CollectionDamagedError(
                     f"{place}: the database is damaged ({error}); restore a copy, or index the files anew"
                 ) from error
             if code & 0xFF == sqlite3.SQLITE_READONLY:
                 raise CollectionReadOnlyError(f"{place}: cannot be written ({error})") from error
             raise CollectionError(f"{place}: {error}") from error
+
+
+def check_files(path: Path) -> None:
+    """Whether opening a database touches nothing but its own folder.
+
+    SQLite rolls back whatever journal it finds beside a database, and removes the file that the journal names, wherever
+    that is. A database with a write-ahead log has no such journal, but for the moment in which it is made.
+
+    Raises:
+        CollectionDamagedError: a journal stands there, or the database is a link.
+    """
+    if path.is_symlink():
+        raise CollectionDamagedError(f"{path}: is a link; open the collection where the database itself is")
+    journal = path.with_name(path.name + "-journal")
+    deadline = time.monotonic() + _JOURNAL_SECONDS
+    while os.path.lexists(journal):
+        if time.monotonic() > deadline:
+            raise CollectionDamagedError(
+                f"{journal}: late_rag leaves no such file, and it could have others removed; if nobody is just making "
+                "the collection, remove it"
+            )
+        time.sleep(0.01)
+
+
+def _is_damage(error: sqlite3.Error, code: int) -> bool:
+    """Also where a constraint does not hold, or a value cannot be read, that every write of ours has kept."""
+    told = isinstance(error, sqlite3.DatabaseError) and any(text in str(error) for text in _DAMAGED_TEXTS)
+    return told or code & 0xFF in _DAMAGED or isinstance(error, sqlite3.IntegrityError)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from late_rag.backends import INDEXES, resolve
-from late_rag.collections import index_manifest
+from late_rag.collections import embedding_rows, index_manifest
 from late_rag.collections.database import Database
 from late_rag.errors import CollectionDamagedError, CollectionError
 from late_rag.protocols import CollectionSettings, Index
-from late_rag.scoring.packing import from_blob, unpack
+from late_rag.scoring.packing import unpack
 from late_rag.types import batched
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class IndexFiles:
     def _rows(self, after: int, last: int) -> Iterator[tuple[int, TokenEmbeddings]]:
         """Rows with embeddings in ascending order, read batch by batch without holding a snapshot."""
         query = (
-            'SELECT row, "values", scale, norm FROM embeddings WHERE row > ? AND row <= ? AND tokens > 0 '
+            f"SELECT row, {embedding_rows.COLUMNS} FROM embeddings WHERE row > ? AND row <= ? AND tokens > 0 "
             "ORDER BY row LIMIT ?"
         )
         while True:
@@ -169,8 +169,9 @@ class IndexFiles:
             if not batch:
                 return
             after = batch[-1][0]
-            for row, blob, scale, norm in batch:
-                yield row, unpack(from_blob(blob, scale, norm, self._settings.dim, self._settings.storage))
+            packed = embedding_rows.read(batch, self._settings, str(self._database.path.parent))
+            for found, rows in zip(batch, packed, strict=True):
+                yield found[0], unpack(rows)
 
     def _publish(self, index: Index, base: Published | None, mark: int) -> bool:
         folder, manifest = self._saved(index, mark)

@@ -26,7 +26,7 @@ from late_rag import metadata as metadata_json
 from late_rag.asynchronous import twin
 from late_rag.chunkers.encoded import encoded_keys, possible_keys
 from late_rag.closing import Closing
-from late_rag.collections import creation, rows, schema, shared_collection
+from late_rag.collections import creation, rows, schema_check, shared_collection
 from late_rag.collections.database import Database
 from late_rag.collections.field_values import FieldReader, Order, check_names, check_page
 from late_rag.collections.index_files import IndexFiles
@@ -64,7 +64,7 @@ class LocalCollection(Closing):
         self._folder = folder.resolve()
         self._database = Database(self._folder / creation.FILE, mode, timeout=timeout)
         with self._database.connection() as connection:
-            self.settings = schema.read_settings(connection)
+            self.settings = schema_check.read_settings(connection, str(self._folder))
         self._files = IndexFiles(self._folder / "index", self._database, self.settings)
         self._reader = Reader(self._database, self.settings)
         self._views = ViewKeeper(self.settings, self._files)

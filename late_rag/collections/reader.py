@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from late_rag.collections import facets, rows
+from late_rag.collections import embedding_rows, facets, rows
 from late_rag.collections.database import Database
 from late_rag.errors import InputError
 from late_rag.filters import parse
 from late_rag.protocols import CollectionSettings
-from late_rag.scoring.packing import PackedRows, from_blob, unpack
+from late_rag.scoring.packing import PackedRows, unpack
 from late_rag.types import Chunk, Document, Selection, Source, TokenEmbeddings
 
 _LISTED = "(SELECT value FROM json_each(?))"
+_PACKED = embedding_rows.COLUMNS.replace("checksum", "embeddings.checksum")
 
 
 def where(selection: Selection | None) -> tuple[str, list[Any]]:
@@ -76,10 +77,10 @@ class Reader:
         return in_order(identities, ((values[0], rows.document_from(values)) for values in found))
 
     def embeddings(self, identities: Sequence[str]) -> dict[str, TokenEmbeddings]:
-        query = f'SELECT id, "values", scale, norm FROM chunks JOIN embeddings USING (row) WHERE id IN {_LISTED}'
+        query = f"SELECT id, row, {_PACKED} FROM chunks JOIN embeddings USING (row) WHERE id IN {_LISTED}"
         found = self._fetch(query, _listed("ids", identities))
-        by_id = {values[0]: values[1:] for values in found}
-        return {identity: unpack(self.packed(*by_id[identity])) for identity in identities if identity in by_id}
+        packed = dict(zip((values[0] for values in found), self._packed([v[1:] for v in found]), strict=True))
+        return {identity: unpack(packed[identity]) for identity in identities if identity in packed}
 
     def document_hashes(self, identities: Sequence[str] | None) -> dict[str, str]:
         condition, values = ("1", ()) if identities is None else (f"id IN {_LISTED}", _listed("ids", identities))
@@ -107,7 +108,7 @@ class Reader:
             condition += " AND (path = ? OR substr(path, 1, ?) = ?)"
             values += [path, len(path) + 1, path + "/"]
         query = f"SELECT {rows.SOURCE_COLUMNS} FROM sources WHERE {condition} ORDER BY root, path"
-        return [Source(*found) for found in self._fetch(query, values)]
+        return [rows.source_from(found) for found in self._fetch(query, values)]
 
     def iterate(
         self, selection: Selection | None, batch_size: int, *, with_embeddings: bool
@@ -119,26 +120,32 @@ class Reader:
             size = len(found)
             if found:
                 first = found[-1][0]
-                yield [self._item(values, with_embeddings=with_embeddings) for values in found]
+                yield self._items(found, with_embeddings=with_embeddings)
 
     def _batch(
         self, selection: Selection | None, first: int, last: int, size: int, *, with_embeddings: bool
     ) -> list[Any]:
         """Rows after ``first``, in one snapshot."""
-        extra, join = (', "values", scale, norm', "JOIN embeddings USING (row)") if with_embeddings else ("", "")
+        extra, join = (f", {_PACKED}", "JOIN embeddings USING (row)") if with_embeddings else ("", "")
+        columns = rows.CHUNK_COLUMNS.replace("checksum", "chunks.checksum")
         with self._database.reading() as connection:
             condition, values = _narrowed(connection, selection)
             # what is named is few: with a plus no index of rows serves, by which SQLite would go through all there are
             row = "+row" if _is_named(selection) else "row"
             query = (
-                f"SELECT row, {rows.CHUNK_COLUMNS}{extra} FROM chunks {join} "
+                f"SELECT row, {columns}{extra} FROM chunks {join} "
                 f"WHERE {row} > ? AND {row} <= ? AND {condition} ORDER BY {row} LIMIT ?"
             )
             return connection.execute(query, (first, last, *values, size)).fetchall()
 
-    def _item(self, found: Sequence[Any], *, with_embeddings: bool) -> tuple[Chunk, TokenEmbeddings | None]:
-        chunk = rows.chunk_from(found[1:11])
-        return chunk, unpack(self.packed(*found[11:])) if with_embeddings else None
+    def _items(
+        self, batch: Sequence[Any], *, with_embeddings: bool
+    ) -> list[tuple[Chunk, TokenEmbeddings | None]]:
+        chunks = [rows.chunk_from(found[1 : rows.CHUNK_WIDTH + 1]) for found in batch]
+        if not with_embeddings:
+            return [(chunk, None) for chunk in chunks]
+        packed = self._packed([(found[0], *found[rows.CHUNK_WIDTH + 1 :]) for found in batch])
+        return [(chunk, unpack(stored)) for chunk, stored in zip(chunks, packed, strict=True)]
 
     def iterate_documents(self, batch_size: int) -> Iterator[list[tuple[Document, Source | None]]]:
         columns = ", ".join(f"documents.{name}" for name in rows.DOCUMENT_COLUMNS.split(", "))
@@ -148,16 +155,13 @@ class Reader:
             "WHERE number > ? AND number <= ? ORDER BY number LIMIT ?"
         )
         (last,) = self._fetch("SELECT coalesce(max(number), 0) FROM documents")[0]
-        first = 0
+        first, end = 0, rows.DOCUMENT_WIDTH
         while batch := self._fetch(query, (first, last, batch_size)):
             first = batch[-1][0]
-            yield [
-                (rows.document_from(found[1:7]), None if found[7] is None else Source(*found[7:])) for found in batch
-            ]
+            yield [_document_and_source(found[1 : end + 1], found[end + 1 :]) for found in batch]
 
-    def packed(self, blob: bytes, scale: float, norm: float) -> PackedRows:
-        """The rows of one chunk as they are stored."""
-        return from_blob(blob, scale, norm, self._settings.dim, self._settings.storage)
+    def _packed(self, found: Sequence[Any]) -> list[PackedRows]:
+        return embedding_rows.read(found, self._settings, str(self._database.path.parent))
 
     def _fetch(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._database.connection() as connection:
@@ -176,6 +180,10 @@ def selected_rows(connection: sqlite3.Connection, selection: Selection) -> npt.N
 def live_rows(connection: sqlite3.Connection, condition: str = "1", values: Sequence[Any] = ()) -> list[int]:
     """Row numbers in ascending order."""
     return [row for (row,) in connection.execute(f"SELECT row FROM chunks WHERE {condition} ORDER BY row", values)]
+
+
+def _document_and_source(document: Sequence[Any], source: Sequence[Any]) -> tuple[Document, Source | None]:
+    return rows.document_from(document), None if source[0] is None else rows.source_from(source)
 
 
 def _listed(name: str, identities: Sequence[str]) -> tuple[str]:

@@ -1,19 +1,36 @@
-"""Between the library's types and the columns of the local collection's tables."""
+"""Between the library's types and the columns of the local collection's tables.
+
+Chunks, documents and sources have a checksum over their columns, which is looked at, with the types of the values,
+whenever one is read: what somebody else or a bad disk wrote is an error that names the row, and never an answer.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from late_rag import metadata as metadata_json
-from late_rag.errors import InputError
+from late_rag.errors import CollectionDamagedError, InputError
 from late_rag.types import Chunk, Document, Media, Metadata, Source
 
-CHUNK_COLUMNS = 'id, document_id, text, embed_text, start, "end", metadata, media, extra, content_hash'
-DOCUMENT_COLUMNS = "id, text, metadata, media, extra, content_hash"
-SOURCE_COLUMNS = "root, path, hash, size, mtime"
-PACKED_COLUMNS = 'tokens, scale, norm, "values"'
+CHUNK_COLUMNS = 'id, document_id, text, embed_text, start, "end", metadata, media, extra, content_hash, checksum'
+CHUNK_WIDTH = 11
+DOCUMENT_COLUMNS = "id, text, metadata, media, extra, content_hash, checksum"
+DOCUMENT_WIDTH = 7
+SOURCE_COLUMNS = "root, path, hash, size, mtime, checksum"
+
+_TEXT, _MAYBE_TEXT, _MAYBE_NUMBER = (str,), (str, type(None)), (int, type(None))
+_CHUNK_TYPES = (
+    *(_TEXT, _TEXT, _TEXT, _MAYBE_TEXT, _MAYBE_NUMBER, _MAYBE_NUMBER, _TEXT, _MAYBE_TEXT, _MAYBE_TEXT, _TEXT),
+)
+_DOCUMENT_TYPES = (_TEXT, _TEXT, _TEXT, _MAYBE_TEXT, _MAYBE_TEXT, _TEXT)
+_SOURCE_TYPES = (_TEXT, _TEXT, _TEXT, (int,), (float, int))
+
+_NEVER_WRITTEN = re.compile(r"\\u[dD]|\d{19}")
+"""What JSON of ours has only in rare cases, and what is wrong in metadata has: it is looked at closely."""
 
 
 def check_text(text: object, name: str) -> None:
@@ -70,7 +87,7 @@ def _check_payload(item: Chunk | Document, name: str) -> None:
 
 def chunk_values(chunk: Chunk) -> tuple[Any, ...]:
     """In the order of CHUNK_COLUMNS."""
-    return (
+    return _with_checksum(
         chunk.id,
         chunk.document_id,
         chunk.text,
@@ -85,8 +102,14 @@ def chunk_values(chunk: Chunk) -> tuple[Any, ...]:
 
 
 def chunk_from(values: Sequence[Any]) -> Chunk:
-    """From the columns CHUNK_COLUMNS."""
-    identity, document_id, text, embed_text, start, end, metadata, media, extra, _ = values
+    """From the columns CHUNK_COLUMNS.
+
+    Raises:
+        CollectionDamagedError: names the chunk.
+    """
+    name = f"chunk {values[0]!r}"
+    _check_row(values, _CHUNK_TYPES, name)
+    identity, document_id, text, embed_text, start, end, metadata, media, extra, _, _ = values
     return Chunk(
         identity,
         document_id,
@@ -94,15 +117,15 @@ def chunk_from(values: Sequence[Any]) -> Chunk:
         embed_text,
         start,
         end,
-        metadata_json.loads(metadata),
-        _media_from(media),
-        None if extra is None else metadata_json.loads(extra),
+        _metadata_from(metadata, name),
+        _media_from(media, name),
+        None if extra is None else _metadata_from(extra, name),
     )
 
 
 def document_values(document: Document) -> tuple[Any, ...]:
     """In the order of DOCUMENT_COLUMNS."""
-    return (
+    return _with_checksum(
         document.id,
         document.text,
         metadata_json.dumps(document.metadata),
@@ -113,20 +136,73 @@ def document_values(document: Document) -> tuple[Any, ...]:
 
 
 def document_from(values: Sequence[Any]) -> Document:
-    """From the columns DOCUMENT_COLUMNS."""
-    identity, text, metadata, media, extra, _ = values
+    """From the columns DOCUMENT_COLUMNS.
+
+    Raises:
+        CollectionDamagedError: names the document.
+    """
+    name = f"document {values[0]!r}"
+    _check_row(values, _DOCUMENT_TYPES, name)
+    identity, text, metadata, media, extra, _, _ = values
     return Document(
         identity,
         text,
-        metadata_json.loads(metadata),
-        _media_from(media),
-        None if extra is None else metadata_json.loads(extra),
+        _metadata_from(metadata, name),
+        _media_from(media, name),
+        None if extra is None else _metadata_from(extra, name),
     )
 
 
 def source_values(source: Source) -> tuple[Any, ...]:
     """In the order of SOURCE_COLUMNS."""
-    return source.root, source.path, source.hash, source.size, source.mtime
+    return _with_checksum(source.root, source.path, source.hash, int(source.size), float(source.mtime))
+
+
+def source_from(values: Sequence[Any]) -> Source:
+    """From the columns SOURCE_COLUMNS.
+
+    Raises:
+        CollectionDamagedError: names the source.
+    """
+    _check_row(values, _SOURCE_TYPES, f"source {values[1]!r}")
+    return Source(*values[:-1])
+
+
+def _with_checksum(*values: Any) -> tuple[Any, ...]:
+    return (*values, _checksum(values))
+
+
+def _checksum(values: Sequence[Any]) -> int:
+    return zlib.crc32("\0".join([_plain(value) for value in values]).encode())
+
+
+def _plain(value: Any) -> str:
+    """As SQLite gives it back: of a value of a subclass (an enum, a bool) what it is stored as."""
+    if isinstance(value, str):
+        return value
+    return str(int(value)) if isinstance(value, int) else str(value)
+
+
+def _check_row(values: Sequence[Any], types: Sequence[tuple[type, ...]], name: str) -> None:
+    """Whether the types of the columns are those we write, and the last is the checksum of those before it."""
+    *columns, checksum = values
+    if not all(type(value) in allowed for value, allowed in zip(columns, types, strict=True)):
+        raise CollectionDamagedError(f"{name[:200]}: values of types that late_rag does not write; {_ADVICE}")
+    if _checksum(columns) != checksum:
+        raise CollectionDamagedError(f"{name[:200]}: is not as it was written; {_ADVICE}")
+
+
+_ADVICE = "the database is damaged: delete the row and index it anew, or restore a copy"
+
+
+def _metadata_from(text: str, name: str) -> Metadata:
+    try:
+        found = metadata_json.loads(text)
+        if text.count("[") + text.count("{") > metadata_json.MAX_DEPTH or _NEVER_WRITTEN.search(text):
+            metadata_json.check(found)
+    except (InputError, RecursionError) as error:
+        raise CollectionDamagedError(f"{name[:200]}: metadata cannot be read ({str(error)[:200]}); {_ADVICE}") from None
+    return found
 
 
 def _extra_json(extra: Metadata | None) -> str | None:
@@ -137,5 +213,17 @@ def _media_json(media: Sequence[Media]) -> str | None:
     return json.dumps([item.to_json() for item in media]) if media else None
 
 
-def _media_from(text: str | None) -> tuple[Media, ...]:
-    return tuple(Media.from_json(item) for item in json.loads(text)) if text else ()
+def _media_from(text: str | None, name: str) -> tuple[Media, ...]:
+    if not text:
+        return ()
+    try:
+        return tuple(_checked_media(Media.from_json(item)) for item in json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CollectionDamagedError(f"{name[:200]}: media cannot be read ({error!r:.200}); {_ADVICE}") from None
+
+
+def _checked_media(media: Media) -> Media:
+    shape = type(media.content), type(media.mime_type), type(media.page)
+    if shape[0] not in (str, bytes) or shape[1] is not str or shape[2] not in _MAYBE_NUMBER:
+        raise TypeError(f"media of {shape}")
+    return media

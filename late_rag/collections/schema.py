@@ -18,7 +18,8 @@ FORMAT = 3
 
 _CHUNK_COLUMNS = """
     id TEXT NOT NULL UNIQUE, document_id TEXT NOT NULL, text TEXT NOT NULL, embed_text TEXT, start INTEGER,
-    "end" INTEGER, metadata TEXT NOT NULL, media TEXT, extra TEXT, content_hash TEXT NOT NULL"""
+    "end" INTEGER, metadata TEXT NOT NULL, media TEXT, extra TEXT, content_hash TEXT NOT NULL,
+    checksum INTEGER NOT NULL"""
 
 _TABLES = f"""
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -28,22 +29,23 @@ CREATE TABLE state (
 INSERT INTO state VALUES (1, 0, 0, 0, 0, 0);
 CREATE TABLE sources (
     id INTEGER PRIMARY KEY, root TEXT NOT NULL, path TEXT NOT NULL, location TEXT NOT NULL, hash TEXT NOT NULL,
-    size INTEGER NOT NULL, mtime REAL NOT NULL, UNIQUE (root, path));
+    size INTEGER NOT NULL, mtime REAL NOT NULL, checksum INTEGER NOT NULL, UNIQUE (root, path));
 CREATE TABLE documents (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, source_id INTEGER, text TEXT NOT NULL,
-    metadata TEXT NOT NULL, media TEXT, extra TEXT, content_hash TEXT NOT NULL);
+    metadata TEXT NOT NULL, media TEXT, extra TEXT, content_hash TEXT NOT NULL, checksum INTEGER NOT NULL);
 CREATE INDEX documents_source ON documents (source_id) WHERE source_id IS NOT NULL;
 CREATE TABLE chunks (row INTEGER PRIMARY KEY AUTOINCREMENT, source_id INTEGER, {_CHUNK_COLUMNS.strip()});
 CREATE INDEX chunks_document ON chunks (document_id);
 CREATE INDEX chunks_source ON chunks (source_id) WHERE source_id IS NOT NULL;
 CREATE TABLE embeddings (
-    row INTEGER PRIMARY KEY, tokens INTEGER NOT NULL, scale REAL NOT NULL, norm REAL NOT NULL, "values" BLOB NOT NULL);
+    row INTEGER PRIMARY KEY, tokens INTEGER NOT NULL, scale REAL NOT NULL, norm REAL NOT NULL, "values" BLOB NOT NULL,
+    checksum INTEGER NOT NULL);
 CREATE TABLE removed (sequence INTEGER PRIMARY KEY AUTOINCREMENT, row INTEGER NOT NULL);
 CREATE TABLE staged (
     ordinal INTEGER PRIMARY KEY AUTOINCREMENT, root TEXT NOT NULL, path TEXT NOT NULL, hash TEXT NOT NULL,
     {_CHUNK_COLUMNS.strip().replace("id TEXT NOT NULL UNIQUE", "id TEXT NOT NULL")},
     tokens INTEGER NOT NULL, scale REAL NOT NULL, norm REAL NOT NULL, "values" BLOB NOT NULL,
-    UNIQUE (root, path, id));
+    packed_checksum INTEGER NOT NULL, UNIQUE (root, path, id));
 CREATE TABLE indexes (
     version INTEGER PRIMARY KEY, kind TEXT NOT NULL, mark INTEGER NOT NULL, size INTEGER NOT NULL,
     folder TEXT NOT NULL, manifest TEXT NOT NULL);
@@ -52,12 +54,22 @@ CREATE TABLE indexes (
 
 def create(connection: sqlite3.Connection, settings: CollectionSettings, tokenizer: str) -> None:
     """Makes the tables in an empty database, in the transaction that is open."""
-    for statement in _statements(_TABLES + facets.SCHEMA):
-        connection.execute(statement)
-    connection.execute(f"CREATE VIRTUAL TABLE fulltext USING fts5(text, tokenize='{tokenizer}')")
+    create_tables(connection, tokenizer)
     connection.execute("INSERT INTO settings VALUES ('settings', ?)", (json.dumps(settings.to_dict()),))
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={FORMAT}")
+
+
+def create_tables(connection: sqlite3.Connection, tokenizer: str) -> None:
+    """The tables, with nothing in them but the counters."""
+    for statement in _statements(_TABLES + facets.SCHEMA):
+        connection.execute(statement)
+    connection.execute(fulltext_statement(tokenizer))
+
+
+def fulltext_statement(tokenizer: str) -> str:
+    """How the table of the full text is made."""
+    return f"CREATE VIRTUAL TABLE fulltext USING fts5(text, tokenize='{tokenizer}')"
 
 
 def _statements(script: str) -> list[str]:
@@ -79,9 +91,3 @@ def check_format(connection: sqlite3.Connection, location: str) -> None:
             f"{location}: is of format {version}, this version of late_rag reads format {FORMAT}; index it anew, or "
             "export it with the version that made it, and import that"
         )
-
-
-def read_settings(connection: sqlite3.Connection) -> CollectionSettings:
-    """What was recorded when the collection was made."""
-    (value,) = connection.execute("SELECT value FROM settings WHERE name = 'settings'").fetchone()
-    return CollectionSettings.from_dict(json.loads(value))

@@ -13,13 +13,13 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from late_rag.collections import fulltext, rows
+from late_rag.collections import embedding_rows, fulltext, rows
 from late_rag.collections.candidates import Candidates, first_candidates
 from late_rag.collections.reader import where
 from late_rag.collections.view import View, ViewKeeper
+from late_rag.errors import CollectionDamagedError
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring import similarity
-from late_rag.scoring.packing import from_blob
 from late_rag.scoring.stored import StoredQuery, stored_maxsim, stored_query
 from late_rag.types import Chunk, Hit, Selection, TokenEmbeddings, batched
 
@@ -104,11 +104,10 @@ class Searcher:
     def _scores(self, connection: sqlite3.Connection, query: StoredQuery, chosen: Sequence[int]) -> Ranked:
         """Exact scores of the rows that exist and have embeddings."""
         found = connection.execute(
-            f'SELECT row, "values", scale, norm FROM embeddings WHERE row IN {_LISTED} AND tokens > 0',
+            f"SELECT row, {embedding_rows.COLUMNS} FROM embeddings WHERE row IN {_LISTED} AND tokens > 0",
             (json.dumps(chosen),),
         ).fetchall()
-        dim, storage = self._settings.dim, self._settings.storage
-        packed = [from_blob(blob, scale, norm, dim, storage) for _, blob, scale, norm in found]
+        packed = embedding_rows.read(found, self._settings, "collection")
         scores = stored_maxsim(query, packed).tolist()
         return [(values[0], score) for values, score in zip(found, scores, strict=True)]
 
@@ -145,8 +144,13 @@ def _chunks(connection: sqlite3.Connection, chosen: Iterable[int]) -> dict[int, 
         f"SELECT row, {rows.CHUNK_COLUMNS}, (SELECT location FROM sources WHERE id = chunks.source_id) "
         f"FROM chunks WHERE row IN {_LISTED}"
     )
-    found = connection.execute(query, (json.dumps(list(chosen)),))
-    return {values[0]: (rows.chunk_from(values[1:11]), values[11]) for values in found}
+    wanted = list(chosen)
+    found = connection.execute(query, (json.dumps(wanted),))
+    chunks = {row: (rows.chunk_from(values), source) for row, *values, source in found}
+    if len(chunks) < len(wanted):
+        missing = next(row for row in wanted if row not in chunks)
+        raise CollectionDamagedError(f"row {missing} is found by a search and is no chunk; run late-rag repair")
+    return chunks
 
 
 def _hit(found: tuple[Chunk, str | None], score: float, mean: float) -> Hit:

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from late_rag.collections import reader
+from late_rag.collections import embedding_rows, reader
 from late_rag.collections.index_files import IndexFiles
+from late_rag.errors import CollectionDamagedError
 from late_rag.forking import starts_anew_in_children
 from late_rag.indexes.blocks import PackedChunk
 from late_rag.indexes.exact import packed_chunk
 from late_rag.indexes.packed import PackedScan
 from late_rag.protocols import CollectionSettings, Index
-from late_rag.scoring.packing import from_blob, unpack
+from late_rag.scoring.packing import unpack
 from late_rag.types import Selection
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SELECTIONS_KEPT = 64
+_ROWS_READ = 64
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class ViewKeeper:
         self._settings = settings
         self._files = files
         self._view = View()
+        self._read = 0
         self.start_anew()
         starts_anew_in_children(self)
 
@@ -104,17 +107,19 @@ class ViewKeeper:
         return rows
 
     def _refreshed(self, connection: sqlite3.Connection, version: int) -> View:
-        view = self._view
+        view, anew, self._read = self._view, False, 0
         last_row, floor = connection.execute("SELECT last_row, removed_floor FROM state").fetchone()
         (removed,) = connection.execute("SELECT coalesce(max(sequence), 0) FROM removed").fetchone()
         current = self._files.current(connection)
         if view.version < 0 or floor > view.removed or (current.version if current else 0) != view.index_version:
-            view = self._opened(connection)
+            view, anew = self._opened(connection), True
         elif removed > view.removed:
             view = _without(view, _removed_since(connection, view.removed))
         tail = view.tail
         if last_row > view.last_row:
             tail = tail.adding(self._chunks(connection, view.last_row))
+        if anew:
+            _check_complete(connection, view.mark - len(view.gone) + self._read)
         return replace(view, version=version, last_row=last_row, removed=removed, tail=tail)
 
     def _opened(self, connection: sqlite3.Connection) -> View:
@@ -130,14 +135,24 @@ class ViewKeeper:
 
     def _chunks(self, connection: sqlite3.Connection, after: int) -> Iterator[PackedChunk]:
         cursor = connection.execute(
-            'SELECT row, "values", scale, norm FROM embeddings WHERE row > ? ORDER BY row', (after,)
+            f"SELECT row, {embedding_rows.COLUMNS} FROM embeddings WHERE row > ? ORDER BY row", (after,)
         )
-        for row, blob, scale, norm in cursor:
-            packed = from_blob(blob, scale, norm, self._settings.dim, self._settings.storage)
-            if self._settings.storage == "int8":
-                yield PackedChunk(row, packed)
-            else:
-                yield packed_chunk(row, unpack(packed))
+        while found := cursor.fetchmany(_ROWS_READ):
+            self._read += len(found)
+            for (row, *_), packed in zip(found, embedding_rows.read(found, self._settings, "collection"), strict=True):
+                if self._settings.storage == "int8":
+                    yield PackedChunk(row, packed)
+                else:
+                    yield packed_chunk(row, unpack(packed))
+
+
+def _check_complete(connection: sqlite3.Connection, rows: int) -> None:
+    """Whether rows are missing: a damaged page can hide some without any other sign."""
+    (chunks,) = connection.execute("SELECT chunks FROM state").fetchone()
+    if rows != chunks:
+        raise CollectionDamagedError(
+            f"collection: {rows} rows of {chunks} chunks can be read; late-rag verify says what is wrong"
+        )
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -9,16 +9,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from late_rag.collections import facets, fulltext, redaction, rows
+from late_rag.collections import embedding_rows, facets, fulltext, redaction, rows
 from late_rag.errors import ConflictError
-from late_rag.metadata import dumps, loads
+from late_rag.metadata import dumps
 from late_rag.protocols import CollectionSettings
-from late_rag.scoring.packing import PackedRows, from_blob
+from late_rag.scoring.packing import PackedRows
 from late_rag.types import AddResult, Chunk, Document, Metadata, OnConflict, Source, batched
 
 _LISTED = "(SELECT value FROM json_each(?))"
 _REMOVED_KEPT = 100_000
 _STAGED_BATCH = 500
+_STAGED_PACKED = embedding_rows.COLUMNS.replace("checksum", "packed_checksum")
 
 Packed = tuple[Chunk, PackedRows]
 Change = Callable[[Metadata], Metadata]
@@ -107,11 +108,14 @@ class Writer:
 
     def stage(self, source: Source, items: Sequence[Packed]) -> None:
         """Keeps chunks of a source that is not complete."""
-        marks = ", ".join("?" * 17)
-        columns = f"root, path, hash, {rows.CHUNK_COLUMNS}, {rows.PACKED_COLUMNS}"
+        marks = ", ".join("?" * 19)
+        columns = f"root, path, hash, {rows.CHUNK_COLUMNS}, {_STAGED_PACKED}"
         self._executemany(
             f"INSERT OR REPLACE INTO staged ({columns}) VALUES ({marks})",
-            [(source.root, source.path, source.hash, *rows.chunk_values(c), *_packed_values(p)) for c, p in items],
+            [
+                (source.root, source.path, source.hash, *rows.chunk_values(c), *embedding_rows.values(0, p))
+                for c, p in items
+            ],
         )
 
     def staged(self, source: Source) -> dict[str, str]:
@@ -125,22 +129,21 @@ class Writer:
     def _take_staged(self, source: Source) -> Iterator[list[Packed]]:
         place = (source.root, source.path)
         cursor = self._execute(
-            f'SELECT {rows.CHUNK_COLUMNS}, scale, norm, "values" FROM staged WHERE root = ? AND path = ? AND hash = ? '
+            f"SELECT {rows.CHUNK_COLUMNS}, 0, {_STAGED_PACKED} FROM staged WHERE root = ? AND path = ? AND hash = ? "
             "ORDER BY ordinal",
             (*place, source.hash),
         )
         while batch := cursor.fetchmany(_STAGED_BATCH):
-            yield [(rows.chunk_from(values[:-3]), self._packed(*values[-3:])) for values in batch]
+            packed = embedding_rows.read([v[rows.CHUNK_WIDTH :] for v in batch], self._settings, self._location)
+            chunks = [rows.chunk_from(values[: rows.CHUNK_WIDTH]) for values in batch]
+            yield list(zip(chunks, packed, strict=True))
         self._execute("DELETE FROM staged WHERE root = ? AND path = ?", place)
-
-    def _packed(self, scale: float, norm: float, blob: bytes) -> PackedRows:
-        return from_blob(blob, scale, norm, self._settings.dim, self._settings.storage)
 
     def put_documents(self, documents: Sequence[Document], source: int | None) -> None:
         """Documents in, each in the place of all chunks that it had."""
         self._delete_documents([document.id for document in documents])
         self._executemany(
-            f"INSERT OR REPLACE INTO documents (source_id, {rows.DOCUMENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO documents (source_id, {rows.DOCUMENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [(source, *rows.document_values(document)) for document in documents],
         )
 
@@ -158,14 +161,14 @@ class Writer:
     def _insert(self, items: Sequence[Packed], source: int | None) -> None:
         (last,) = self._execute("SELECT last_row FROM state").fetchone()
         numbered = list(enumerate(items, last + 1))
-        marks = ", ".join("?" * 12)
+        marks = ", ".join("?" * 13)
         self._executemany(
             f"INSERT INTO chunks (row, source_id, {rows.CHUNK_COLUMNS}) VALUES ({marks})",
             [(row, source, *rows.chunk_values(chunk)) for row, (chunk, _) in numbered],
         )
         self._executemany(
-            f"INSERT INTO embeddings (row, {rows.PACKED_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
-            [(row, *_packed_values(packed)) for row, (_, packed) in numbered],
+            f"INSERT INTO embeddings (row, {embedding_rows.COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+            [(row, *embedding_rows.values(row, packed)) for row, (_, packed) in numbered],
         )
         self._executemany(
             "INSERT INTO fulltext (rowid, text) VALUES (?, ?)",
@@ -193,7 +196,8 @@ class Writer:
             before = rows.chunk_from(columns)
             changed.append((row, replace(before, metadata=chunk(before))))
         self._executemany(
-            "UPDATE chunks SET metadata = ? WHERE row = ?", [(dumps(after.metadata), row) for row, after in changed]
+            "UPDATE chunks SET metadata = ?, checksum = ? WHERE row = ?",
+            [(dumps(after.metadata), rows.chunk_values(after)[-1], row) for row, after in changed],
         )
         self._execute(f"DELETE FROM facets WHERE row IN {_LISTED}", (json.dumps([row for row, _ in changed]),))
         self._put_facets(changed)
@@ -209,10 +213,12 @@ class Writer:
                 f"SELECT document_id, count(*) FROM chunks WHERE document_id IN {_LISTED} GROUP BY document_id", listed
             )
         )
-        found = self._execute(f"SELECT id, metadata FROM documents WHERE id IN {_LISTED}", listed).fetchall()
+        query = f"SELECT {rows.DOCUMENT_COLUMNS} FROM documents WHERE id IN {_LISTED}"
+        whole = [rows.document_from(v) for v in self._execute(query, listed) if counts[v[0]] == meant[v[0]]]
+        changed = [replace(document, metadata=change(document.metadata)) for document in whole]
         self._executemany(
-            "UPDATE documents SET metadata = ? WHERE id = ?",
-            [(dumps(change(loads(text))), identity) for identity, text in found if counts[identity] == meant[identity]],
+            "UPDATE documents SET metadata = ?, checksum = ? WHERE id = ?",
+            [(dumps(after.metadata), rows.document_values(after)[-1], after.id) for after in changed],
         )
 
     def delete(self, where: str, parameters: Sequence[object]) -> int:
@@ -254,8 +260,9 @@ class Writer:
 
     def _put_source(self, source: Source) -> int:
         self._execute(
-            f"INSERT INTO sources ({rows.SOURCE_COLUMNS}, location) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (root, path) "
-            "DO UPDATE SET hash = excluded.hash, size = excluded.size, mtime = excluded.mtime",
+            f"INSERT INTO sources ({rows.SOURCE_COLUMNS}, location) VALUES (?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (root, path) DO UPDATE SET hash = excluded.hash, size = excluded.size, "
+            "mtime = excluded.mtime, checksum = excluded.checksum",
             (*rows.source_values(source), source.location),
         )
         found = self._execute("SELECT id FROM sources WHERE root = ? AND path = ?", (source.root, source.path))
@@ -298,8 +305,3 @@ class Writer:
             floor = newest - _REMOVED_KEPT
             self._execute("DELETE FROM removed WHERE sequence <= ?", (floor,))
             self._execute("UPDATE state SET removed_floor = ?", (floor,))
-
-
-def _packed_values(packed: PackedRows) -> tuple[int, float, float, bytes]:
-    """In the order of PACKED_COLUMNS."""
-    return len(packed.values), packed.scale, packed.norm, packed.values.tobytes()
