@@ -222,6 +222,18 @@ class VerifyReport:
         return not self.problems
 
 
+@dataclass(frozen=True)
+class RepairReport:
+    """What ``verify()`` found before ``repair()`` and not after it, and what is still wrong."""
+
+    mended: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
 class Collection(Protocol):
     """Stores chunks with their embeddings and finds them again. Never sees an encoder and never encodes.
 
@@ -384,3 +396,6 @@ class Collection(Protocol):
         """Brings indexes up to date and gives unused room back."""
 
     def verify(self) -> VerifyReport: ...
+
+    def repair(self) -> RepairReport:
+        """Makes what is derived anew: what filters and full text read, indexes, counters. Never removes a chunk."""

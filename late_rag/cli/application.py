@@ -14,6 +14,7 @@ HOMES = {
     "info": "late_rag.cli.info:info",
     "formats": "late_rag.cli.formats:formats",
     "verify": "late_rag.cli.verify:verify",
+    "repair": "late_rag.cli.repair:repair",
     "export": "late_rag.cli.transfer:export",
     "import": "late_rag.cli.transfer:import_",
     "copy": "late_rag.cli.transfer:copy",

@@ -247,6 +247,13 @@ class IndexFiles:
         rows = _count(connection, "SELECT count(*) FROM embeddings WHERE row <= ? AND tokens > 0", current.mark)
         return 1, [f"index: covers {len(index)} chunks, {rows} are stored"] if len(index) < rows else []
 
+    def withdraw_damaged(self, connection: sqlite3.Connection) -> bool:
+        """Whether what is published is not whole; what cannot be a version of ours is taken back at once."""
+        damaged = bool(self.verify(connection)[1])
+        if damaged and self.current(connection) is None:
+            connection.execute("DELETE FROM indexes")
+        return damaged
+
     def _kind(self) -> Any:
         return resolve(INDEXES, self.kind, "index")
 

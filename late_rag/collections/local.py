@@ -31,13 +31,14 @@ from late_rag.collections.database import Database
 from late_rag.collections.field_values import FieldReader, Order, check_names, check_page
 from late_rag.collections.index_files import IndexFiles
 from late_rag.collections.reader import Reader, where
+from late_rag.collections.repair import repair
 from late_rag.collections.search import Searcher
 from late_rag.collections.upkeep import Upkeep
 from late_rag.collections.verification import verify
 from late_rag.collections.view import ViewKeeper
 from late_rag.collections.writer import Packed, Writer
 from late_rag.errors import CollectionError, InputError
-from late_rag.protocols import Capabilities, CollectionInfo, CollectionSettings, VerifyReport
+from late_rag.protocols import Capabilities, CollectionInfo, CollectionSettings, RepairReport, VerifyReport
 from late_rag.scoring.packing import check, pack
 from late_rag.types import (
     AddResult,
@@ -286,6 +287,9 @@ class LocalCollection(Closing):
         with self._database.reading() as connection:
             return verify(connection, self.settings, self._files)
 
+    def repair(self) -> RepairReport:
+        return repair(self._database, self.settings, self._files)
+
     @contextmanager
     def _fields(self, selection: Selection | None) -> Iterator[FieldReader]:
         with self._database.reading() as connection:
@@ -329,6 +333,7 @@ class LocalCollection(Closing):
     atext_search = twin(text_search)
     aoptimize = twin(optimize)
     averify = twin(verify)
+    arepair = twin(repair)
     ainfo = twin(info)
 
 

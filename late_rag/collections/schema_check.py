@@ -91,11 +91,6 @@ def _check_state(connection: sqlite3.Connection, location: str) -> None:
     found = connection.execute(f"SELECT {', '.join(_STATE)} FROM state LIMIT 2").fetchall()
     if len(found) != 1 or not all(type(value) is int and 0 <= value < _MOST for value in found[0]):
         raise CollectionDamagedError(f"{location}: the row of the table 'state' is {str(found)[:200]}; {_ADVICE}")
-    state = dict(zip(_STATE, found[0], strict=True))
-    if state["chunks"] > state["last_row"]:
-        raise CollectionDamagedError(
-            f"{location}: says {state['chunks']} chunks in {state['last_row']} rows; {_ADVICE}"
-        )
 
 
 def read_settings(connection: sqlite3.Connection, location: str) -> CollectionSettings:

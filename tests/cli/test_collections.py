@@ -44,6 +44,26 @@ def test_verify(run, collection):
     assert set(done.json) == {"ok", "checked", "problems"}
 
 
+def test_repair(run, collection):
+    assert run("repair", "-c", collection, "--json").json == {"ok": True, "mended": [], "problems": []}
+    with sqlite3.connect(collection / "collection.sqlite") as database:
+        database.execute("DELETE FROM facets")
+        database.execute("UPDATE state SET tokens = 0")
+    database.close()
+    assert run("verify", "-c", collection).code == 3
+    done = run("repair", "-c", collection)
+    assert done.code == 0
+    assert "mended: state: says" in done.out
+    assert done.out.splitlines()[-1] == "nothing is wrong"
+    assert run("verify", "-c", collection).code == 0
+    with sqlite3.connect(collection / "collection.sqlite") as database:
+        database.execute("UPDATE chunks SET text = 'forged' WHERE row = 1")
+    database.close()
+    done = run("repair", "-c", collection)
+    assert done.code == 3
+    assert done.out.splitlines()[-1] == "2 problems left"  # the chunk, and that it is not in the full text
+
+
 def test_verify_names_what_there_is_to_check(run, collection):
     checked = run("verify", "-c", collection, "--json").json["checked"]
     assert checked["indexes"] == 0
