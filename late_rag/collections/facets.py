@@ -18,12 +18,13 @@ import numpy.typing as npt
 
 from late_rag.collections.facet_sets import SQL, AllOf, AnyOf, Others, Rows, RowSet, row_set
 from late_rag.collections.facet_types import ELEMENT, Type, stored, text_of
+from late_rag.errors import CollectionDamagedError
 from late_rag.filters import Filter
 from late_rag.filters.fields import named_values
 from late_rag.filters.predicate import contains_ignoring_case, like
 from late_rag.types import Metadata
 
-__all__ = ["ELEMENT", "SCHEMA", "Type", "facet_rows", "prepare", "rows", "where"]
+__all__ = ["ELEMENT", "KINDS", "SCHEMA", "Type", "facet_rows", "prepare", "rows", "where"]
 
 SCHEMA = """
 CREATE TABLE facets (
@@ -32,6 +33,9 @@ CREATE TABLE facets (
 CREATE INDEX facets_by_value ON facets (key, type, value, row);
 """
 """The primary key finds what belongs to one chunk. ``value`` has no type, so that nothing is converted."""
+
+KINDS = frozenset(map(int, Type))
+"""What stands in the column ``type`` for a value that is no element of a list."""
 
 RowNumbers: TypeAlias = npt.NDArray[np.int64]
 """``(rows,) int64``, ascending, each once."""
@@ -153,7 +157,10 @@ class _Evaluation:
         """As they come: a row that is found by two values comes twice."""
         sql, values = select
         (text,) = self._connection.execute(f"SELECT group_concat(row) FROM ({sql})", values).fetchone()
-        return np.fromstring(text, np.int64, sep=",") if text else np.empty(0, np.int64)
+        try:
+            return np.fromstring(text, np.int64, sep=",") if text else np.empty(0, np.int64)
+        except (ValueError, TypeError, DeprecationWarning) as error:
+            raise CollectionDamagedError(f"facets of rows that are no numbers ({error}); run late-rag repair") from None
 
 
 def _ascending(numbers: RowNumbers) -> RowNumbers:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from late_rag.collections import embedding_rows, facets, rows
 from late_rag.collections.database import Database
-from late_rag.errors import InputError
+from late_rag.errors import CollectionDamagedError, InputError
 from late_rag.filters import parse
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring.packing import PackedRows, unpack
@@ -95,6 +95,8 @@ class Reader:
     def fields(self) -> dict[str, frozenset[str]]:
         found: dict[str, set[str]] = {}
         for name, kind in self._fetch("SELECT DISTINCT key, type FROM facets WHERE type < ?", (facets.ELEMENT,)):
+            if kind not in facets.KINDS or not isinstance(name, str):
+                raise CollectionDamagedError(f"facets of {name!r:.80} have the type {kind!r:.80}; run late-rag repair")
             found.setdefault(name, set()).add(facets.Type(kind).kind)
         return {name: frozenset(kinds) for name, kinds in sorted(found.items())}
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from late_rag.backends import INDEXES
 from late_rag.collections import fulltext, schema
-from late_rag.errors import CollectionDamagedError, InputError
+from late_rag.errors import CollectionDamagedError
 from late_rag.protocols import CollectionSettings
 
 _ADVICE = "the database is damaged or was not written by late_rag; restore a copy, or index the files anew"
@@ -104,7 +104,7 @@ def read_settings(connection: sqlite3.Connection, location: str) -> CollectionSe
         settings = CollectionSettings.from_dict(json.loads(found[0]))
         wrong = next(_wrong(settings), None)
         tokenizer = None if wrong else fulltext.tokenizer(settings.language)
-    except (ValueError, TypeError, KeyError, RecursionError, InputError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise CollectionDamagedError(f"{location}: settings cannot be read ({str(error)[:200]}); {_ADVICE}") from None
     if wrong:
         raise CollectionDamagedError(f"{location}: the setting {wrong} cannot be; {_ADVICE}")

@@ -11,7 +11,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from late_rag.collections import embedding_rows, fulltext, rows
 from late_rag.collections.candidates import Candidates, first_candidates
@@ -141,16 +141,22 @@ def _best(scored: Ranked, top_k: int) -> Ranked:
 def _chunks(connection: sqlite3.Connection, chosen: Iterable[int]) -> dict[int, tuple[Chunk, str | None]]:
     """Chunks and the locations of their sources, by row."""
     query = (
-        f"SELECT row, {rows.CHUNK_COLUMNS}, (SELECT location FROM sources WHERE id = chunks.source_id) "
+        f"SELECT row, {rows.CHUNK_COLUMNS}, source_id, (SELECT location FROM sources WHERE id = chunks.source_id) "
         f"FROM chunks WHERE row IN {_LISTED}"
     )
     wanted = list(chosen)
     found = connection.execute(query, (json.dumps(wanted),))
-    chunks = {row: (rows.chunk_from(values), source) for row, *values, source in found}
+    chunks = {values[0]: (rows.chunk_from(values[1:-2]), _location(*values[-2:])) for values in found}
     if len(chunks) < len(wanted):
         missing = next(row for row in wanted if row not in chunks)
         raise CollectionDamagedError(f"row {missing} is found by a search and is no chunk; run late-rag repair")
     return chunks
+
+
+def _location(source: int | None, location: object) -> str | None:
+    if source is not None and not isinstance(location, str):
+        raise CollectionDamagedError(f"source {source} of a chunk is not there, or damaged; late-rag verify says more")
+    return cast("str | None", location)
 
 
 def _hit(found: tuple[Chunk, str | None], score: float, mean: float) -> Hit:

@@ -229,7 +229,7 @@ class Writer:
         self._execute(
             f"DELETE FROM documents WHERE id IN {_LISTED} "
             "AND NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.document_id = documents.id)",
-            (json.dumps(list({owner for _, owner in gone})),),
+            (json.dumps(list({owner for _, owner in gone if isinstance(owner, str)})),),
         )
         redaction.blot_out(self._execute, passages)
         if gone:
