@@ -140,9 +140,7 @@ class Reader:
             )
             return connection.execute(query, (first, last, *values, size)).fetchall()
 
-    def _items(
-        self, batch: Sequence[Any], *, with_embeddings: bool
-    ) -> list[tuple[Chunk, TokenEmbeddings | None]]:
+    def _items(self, batch: Sequence[Any], *, with_embeddings: bool) -> list[tuple[Chunk, TokenEmbeddings | None]]:
         chunks = [rows.chunk_from(found[1 : rows.CHUNK_WIDTH + 1]) for found in batch]
         if not with_embeddings:
             return [(chunk, None) for chunk in chunks]
