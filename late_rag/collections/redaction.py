@@ -64,7 +64,8 @@ def _blot_out(execute: Execute, gone: dict[str, list[Passage]]) -> None:
         if text != before.text:
             after = replace(before, text=text)
             execute(
-                "UPDATE documents SET text = ?, content_hash = ? WHERE id = ?", (text, after.content_hash, after.id)
+                "UPDATE documents SET text = ?, content_hash = ?, checksum = ? WHERE id = ?",
+                (text, after.content_hash, rows.document_values(after)[-1], after.id),
             )
 
 
