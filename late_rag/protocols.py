@@ -153,8 +153,8 @@ class CollectionSettings:
     """What a collection is, fixed when it is made.
 
     ``model`` is what ``load_encoder`` was given; a folder also as seen from the collection (``model_relative``).
-    ``storage`` is "int8" (uint8 rows and one scale a chunk) or "float16"; ``index`` is a kind or "auto"; ``content`` and
-    ``include`` are :class:`late_rag.loading.LoadOptions`; ``probe`` is what a changed model is noticed by.
+    ``storage`` is "int8" (uint8 rows and one scale a chunk) or "float16"; ``index`` is a kind or "auto"; ``content``
+    and ``include`` are :class:`late_rag.loading.LoadOptions`; ``probe`` is what a changed model is noticed by.
     """
 
     model: str

@@ -13,6 +13,9 @@ ALWAYS_CARRIED = 16_384
 MOST_COPIED = 4 * 2**20
 """Characters of all copies of a document's metadata beyond which each has :data:`ALWAYS_CARRIED` at most."""
 
+_DEEPEST = 100
+"""Levels of metadata; deeper ones are refused where they are stored."""
+
 _SHORT_CHUNK = 200  # characters: by which the number of chunks is estimated
 
 
@@ -29,12 +32,15 @@ def carried(document: Document) -> Metadata:
     return {key: document.metadata[key] for key in costs}
 
 
-def _cost(value: Any, name: int) -> int:
+def _cost(value: Any, name: int, level: int = 0) -> int:
     """Characters that a value takes, with the names of those inside of it: each is stored with its whole name."""
     if isinstance(value, str):
         return len(value)
+    if level > _DEEPEST:
+        return 0
     if isinstance(value, Mapping):
-        return sum(name + 1 + len(key) + _cost(item, name + 1 + len(key)) for key, item in value.items())
+        names = ((name + 1 + len(key), item) for key, item in value.items())
+        return sum(longer + _cost(item, longer, level + 1) for longer, item in names)
     if isinstance(value, list):
-        return sum(_cost(item, name) + name for item in value)
+        return sum(_cost(item, name, level + 1) + name for item in value)
     return 20
