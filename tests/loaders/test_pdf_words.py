@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from late_rag.loaders.pdf.words import DIVIDED, join_words
@@ -84,6 +84,7 @@ def test_typographic_and_soft_hyphens_at_the_end_of_a_line():
     assert join_words(["infor\u2010\nmation, infor\xad\nmal, a\u2010\nB"]) == ["information, informal, a\u2010\nB"]
 
 
+@example(["a\xad", "a\xad", "a"])
 @given(st.lists(st.text(alphabet=st.sampled_from(f"ab-\u2010\xad \n\fÉ1{DIVIDED}"), max_size=30), max_size=5))
 def test_no_letter_is_lost(pages):
     joined = join_words(pages)

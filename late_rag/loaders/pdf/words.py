@@ -52,8 +52,8 @@ def _divided(found: re.Match[str]) -> str:
 def _over_pages(pages: list[str]) -> list[str]:
     """Brings the rest of a word that a page ends with from the next page."""
     pages = list(pages)
-    for number, page in enumerate(pages[:-1]):
-        left, right = page.rstrip(), pages[number + 1].lstrip()
+    for number in range(len(pages) - 1):
+        left, right = pages[number].rstrip(), pages[number + 1].lstrip()
         divided = left[-1:] in ("-", "\u2010", "\xad", DIVIDED) and left[-2:-1].isalpha() and right[:1].islower()
         if divided:
             rest = right.split(None, 1)[0]
