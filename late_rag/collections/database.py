@@ -256,6 +256,8 @@ class Database:
         place = self.path.parent
         try:
             yield
+        except UnicodeDecodeError as error:  # a message of SQLite's that quotes a damaged schema
+            raise CollectionDamagedError(f"{place}: the database is damaged ({error}); restore a copy") from error
         except sqlite3.Error as error:
             code = _code(error)
             if code & 0xFF in _BUSY:

@@ -33,7 +33,7 @@ _ROW, _TOKENS, _SCALE, _NORM = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B
 def values(row: int, packed: PackedRows) -> tuple[int, float, float, bytes, int]:
     """In the order of COLUMNS; ``row`` is 0 for what has no number yet."""
     tokens, scale, norm, blob = len(packed.values), float(packed.scale), float(packed.norm), packed.values.tobytes()
-    return tokens, scale, norm, blob, _checksum(row, tokens, scale, norm, int(_sums([blob])[0]))
+    return tokens, scale, norm, blob, _checksum(row, tokens, scale, norm, _sum(blob))
 
 
 def read(found: Sequence[Any], settings: CollectionSettings, place: str) -> list[PackedRows]:
@@ -75,6 +75,11 @@ def _checksum(row: int, tokens: int, scale: float, norm: float, words: int) -> i
     scale_bits, norm_bits = struct.unpack("<QQ", struct.pack("<dd", scale, norm))
     total: int = (words + row * _ROW + tokens * _TOKENS + scale_bits * _SCALE + norm_bits * _NORM) % 2**64
     return total - 2**64 if total >= 2**63 else total
+
+
+def _sum(blob: bytes) -> int:
+    whole = len(blob) - len(blob) % _WORD
+    return int(np.frombuffer(blob, "<u8", whole // _WORD).sum()) + int.from_bytes(blob[whole:], "little")
 
 
 def _sums(blobs: Sequence[bytes]) -> npt.NDArray[np.uint64]:
