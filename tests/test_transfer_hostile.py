@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from late_rag import Document, Retriever
 from late_rag.collections import open_collection
-from late_rag.errors import InputError
+from late_rag.errors import InputError, ModelError
 from late_rag.testing import HashEncoder
 from late_rag.transfer import export_jsonl, import_jsonl
 
@@ -173,10 +173,19 @@ def test_whatever_is_changed_is_told_or_imported_whole(
     location = tmp_path_factory.mktemp("import") / "c.rag"
     try:
         result = import_jsonl(io.BytesIO(bytes_of(changed)), location, name="x.jsonl")
-    except InputError:
+    except (InputError, ModelError):  # the latter where embeddings are gone, or the model has another name
         assert not location.exists()
         return
     with Retriever(open_collection(location), HashEncoder()) as opened:
         assert (result.documents, result.chunks) == (3, 3) == (opened.info().documents, opened.info().chunks)
         assert opened.collection.verify().ok
         opened.collection.close()
+
+
+def test_without_the_model_that_chunks_are_to_be_encoded_by_nothing_is_made(lines: Lines, tmp_path: Path) -> None:
+    bare = [{key: value for key, value in line.items() if key != "embeddings"} for line in lines]
+    for model in ("someone/else", "nowhere/at/all"):
+        setting(model=model)(bare)
+        with pytest.raises(ModelError):
+            import_jsonl(io.BytesIO(bytes_of(bare)), tmp_path / "c.rag")
+        assert list(tmp_path.iterdir()) == []

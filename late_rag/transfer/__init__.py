@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from late_rag.errors import CancelledError, CollectionError, CollectionNotFoundError, InputError
@@ -22,7 +23,7 @@ from late_rag.types import Chunk, Progress, Source
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from late_rag.protocols import Collection
+    from late_rag.protocols import Collection, CollectionSettings
     from late_rag.types import TokenEmbeddings
 
 __all__ = ["TransferResult", "copy_collection", "export_jsonl", "import_jsonl"]
@@ -99,10 +100,12 @@ def import_jsonl(
         InputError: a line is broken, or the file is cut off; names the line. Nothing was written.
         CollectionExistsError: there is a collection, and ``merge`` is not set.
         ModelMismatchError: the collection or the model is of another model than the settings.
+        ModelError: chunks are to be encoded, and there is no such model here; nothing was written.
     """
     with _seekable(stream) as lines:
-        header = _check_lines(lines, name, progress)
-        collection = _destination(header, location, merge=merge)
+        header, complete = _check_lines(lines, name, progress)
+        check = None if complete else partial(_check_encoder, model=model, trust_model=trust_model)
+        collection = _destination(header, location, merge=merge, check=check)
         try:
             lines.seek(0)
             encoder = _Encoding(collection, model, trust_model)
@@ -138,18 +141,35 @@ def copy_collection(
         collection.close()
 
 
-def _check_lines(lines: BinaryIO, name: str, progress: Report | None) -> Header:
-    """Reads everything once."""
+def _check_lines(lines: BinaryIO, name: str, progress: Report | None) -> tuple[Header, bool]:
+    """Reads everything once; the settings, and whether every chunk has its embeddings."""
     records = _watched(read_lines(lines, name), TransferResult(), "check", progress)
     header = next(records)
-    for _ in records:
-        pass
+    lacking = sum(isinstance(record, ChunkRecord) and record.embeddings is None for record in records)
     if not isinstance(header, Header):
         raise InputError(f"{name}: the first line must hold the settings")
-    return header
+    return header, not lacking
 
 
-def _destination(header: Header, location: str | Path, *, merge: bool, origin: str | None = None) -> Collection:
+def _check_encoder(settings: CollectionSettings, location: str, *, model: str | Path | None, trust_model: bool) -> None:
+    """Whether the model is there, of which an import needs embeddings: before a collection is made for them."""
+    from late_rag.encoders import load_encoder, load_recorded
+    from late_rag.retriever.settings import recorded_model
+
+    if model is None:
+        load_recorded(recorded_model(settings, location), location, trust_model=trust_model)
+    else:
+        load_encoder(model)
+
+
+def _destination(
+    header: Header,
+    location: str | Path,
+    *,
+    merge: bool,
+    origin: str | None = None,
+    check: Callable[[CollectionSettings, str], None] | None = None,
+) -> Collection:
     from late_rag.collections import create_collection, open_collection
     from late_rag.retriever.settings import placed
 
@@ -161,7 +181,10 @@ def _destination(header: Header, location: str | Path, *, merge: bool, origin: s
         else:
             check_same_embeddings(header.settings, collection)
             return collection
-    return create_collection(location, placed(header.settings, location, origin))
+    settings = placed(header.settings, location, origin)
+    if check is not None:
+        check(settings, str(location))
+    return create_collection(location, settings)
 
 
 def _write(records: Iterable[Record], collection: Collection, stage: str, progress: Report | None) -> TransferResult:
