@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from late_rag.collections import facets, schema_check
+from late_rag.collections import facets, schema, schema_check, standing
 from late_rag.errors import (
     CollectionBusyError,
     CollectionDamagedError,
@@ -35,6 +35,8 @@ _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_F
 _DAMAGED_TEXTS = ("malformed", "Could not decode to UTF-8", "user-defined function raised exception")
 _JOURNAL_SECONDS = 1.0
 _WAL_BYTES_KEPT = 64 * 2**20
+_LOOKS = 5
+"""So often a file must look like another one: it may be read in the middle of a checkpoint."""
 
 
 class Database:
@@ -51,14 +53,30 @@ class Database:
         self._inherited: list[sqlite3.Connection] = []
         self.start_anew()
         rests_before_forks(self)
+        self.epoch = 0
+        self._replaced = False
+        self._mark = standing.mark(path)
         with self.failures():
             self._open()
-        self._file = _identity(path)
+            self._content = standing.content_of_file(path)
+            self._check_log()
 
     @property
     def gone(self) -> bool:
-        """Whether the file that was opened is no longer the one at its path."""
-        return _identity(self.path) != self._file
+        """Whether the file that was opened is no longer the one at its path, or was overwritten."""
+        return self._replaced or self._mark is None or not self._mark.same_file(standing.mark(self.path))
+
+    def _check_log(self) -> None:
+        """A log that was left beside a database that took another's place is none of its own."""
+        if self._content is None or self._immutable or not standing.log_bytes(self.path):
+            return
+        now = standing.content(self._idle[-1])
+        if not self._content.continues(self._content, now):
+            self.rest()
+            raise CollectionDamagedError(
+                f"{self.path.parent}: the log beside {self.path.name} is of another database; if one was put in its "
+                f"place, close it everywhere, remove {self.path.name}-wal and -shm, and put it there again"
+            )
 
     def start_anew(self) -> None:
         """No connections yet; those of a parent process are kept, to be neither used nor closed in a child."""
@@ -66,6 +84,7 @@ class Database:
         self._idle = []
         self._lock = threading.Lock()
         self._writing = threading.Lock()
+        self._looking = threading.Lock()
         self._process = os.getpid()
 
     def _open(self) -> None:
@@ -109,10 +128,9 @@ class Database:
 
         An immutable connection does not look at the log: over one that a killed writer left it would show old rows.
         """
-        log = self.path.with_name(self.path.name + "-wal")
-        if log.exists() and log.stat().st_size:
+        if standing.log_bytes(self.path):
             raise CollectionReadOnlyError(
-                f"{self.path.parent}: its last writer was cut off, and finishing its work takes write permission; "
+                f"{self.path.parent}: its last writer was cut off, or its files cannot be read beside the one at work; "
                 "open it once as a user who may write"
             )
         if os.access(self.path, os.W_OK) or os.access(self.path.parent, os.W_OK):
@@ -148,13 +166,112 @@ class Database:
     def connection(self) -> Iterator[sqlite3.Connection]:
         """A connection for one call; sqlite's errors come out as the library's."""
         with self.failures(), working:
-            connection = self._take()
+            mark = self._look()
+            epoch, connection = self.epoch, self._take()
             try:
                 yield connection
+            except Exception:
+                self._look_again(mark)  # which tells better what is wrong, if that is why
+                raise
             finally:
                 if connection.in_transaction:
                     connection.rollback()
-                self._give_back(connection)
+                self._give_back(connection, epoch)
+            self._look_again(mark)
+
+    def _look(self) -> standing.Mark | None:
+        """Makes sure that the file is the one that was opened, before anything is read of it."""
+        mark = standing.mark(self.path)
+        if self.closed:
+            return mark
+        if mark != self._mark or self._replaced or (self._immutable and standing.log_bytes(self.path)):
+            with self._looking:
+                if self._replaced:
+                    raise self._gone()
+                if mark is None or not mark.same_file(self._mark):
+                    self._forget()
+                    raise self._gone()
+                if self._immutable:
+                    self._open_anew()
+                else:
+                    self._confirm()
+        return self._mark
+
+    def _look_again(self, before: standing.Mark | None) -> None:
+        """The same afterwards: what was read may be of two files."""
+        mark = standing.mark(self.path)
+        if mark == before or self.closed:
+            return
+        with self._looking:
+            if mark is None or not mark.same_file(before):
+                raise self._gone()
+            if self._immutable:
+                self._forget()
+                raise CollectionBusyError(
+                    f"{self.path.parent}: somebody began to write while it was read without locks; try again"
+                )
+            self._confirm()
+
+    def _confirm(self) -> None:
+        """The file has changed: by a checkpoint, or it was overwritten, which raises."""
+        for _ in range(_LOOKS):
+            mark, found = standing.mark(self.path), standing.content_of_file(self.path)
+            if found is None or self._continues(found):
+                self._mark, self._content = mark, found or self._content
+                return
+            time.sleep(0.01)
+        self._replaced = True
+        self._abandon()
+        raise self._gone()
+
+    def _abandon(self) -> None:
+        """Connections to what was overwritten: those that may write would write their log into it when they close."""
+        if self.mode == "write":
+            with self._lock:
+                self._inherited += self._idle
+                self._idle = []
+        self._forget()
+
+    def _continues(self, found: standing.Content) -> bool:
+        """Whether what is in the file fits what connections see."""
+        connection = self._take()
+        try:
+            now = standing.content(connection)
+        except sqlite3.DatabaseError:
+            return False
+        finally:
+            self._give_back(connection, self.epoch)
+        return found.continues(self._content or found, now)
+
+    def _gone(self) -> CollectionError:
+        """What to raise where the file is another one."""
+        if self._replaced and standing.log_bytes(self.path):
+            return CollectionDamagedError(
+                f"{self.path.parent}: {self.path.name} was overwritten while it was open, and its log is still there; "
+                f"close it everywhere, remove {self.path.name}-wal and -shm, and restore it again"
+            )
+        return CollectionNotFoundError(f"{self.path.parent} was removed or replaced since it was opened; open it anew")
+
+    def _open_anew(self) -> None:
+        """What nobody wrote to when it was opened has changed: connections with locks now, if they can be had."""
+        self._forget()
+        self._immutable = False
+        try:
+            self._mark = standing.mark(self.path)
+            self._open()
+        except BaseException:
+            self._immutable = True  # so that the next read tries again
+            raise
+        with self._lock:
+            now = standing.content(self._idle[-1])
+        if self._content is not None and now.generation != self._content.generation:
+            self._replaced = True
+            raise self._gone()
+
+    def _forget(self) -> None:
+        """Neither connections nor what was made of their reads is used again."""
+        self.epoch += 1
+        self.rest()
 
     def _take(self) -> sqlite3.Connection:
         with self._lock:
@@ -164,9 +281,9 @@ class Database:
                 return self._idle.pop()
         return self._connect()
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
+    def _give_back(self, connection: sqlite3.Connection, epoch: int) -> None:
         with self._lock:
-            if not self.closed:
+            if not self.closed and epoch == self.epoch:
                 self._idle.append(connection)
                 return
         connection.close()
@@ -200,10 +317,6 @@ class Database:
         """
         if self.mode != "write":
             raise CollectionReadOnlyError(f"{self.path.parent} is open for reading; open it with mode='write'")
-        if self.gone and not self.closed:
-            raise CollectionNotFoundError(
-                f"{self.path.parent} was removed or replaced since it was opened; open it anew"
-            )
         with self.connection() as connection, self._alone():
             try:
                 connection.execute("BEGIN IMMEDIATE")  # a deferred one would fail at its first write, whatever the wait
@@ -299,15 +412,6 @@ def _is_damage(error: sqlite3.Error, code: int) -> bool:
     """Also where a constraint does not hold, or a value cannot be read, that every write of ours has kept."""
     told = isinstance(error, sqlite3.DatabaseError) and any(text in str(error) for text in _DAMAGED_TEXTS)
     return told or code & 0xFF in _DAMAGED or isinstance(error, sqlite3.IntegrityError)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Device and number of a file; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def use_wal(connection: sqlite3.Connection, timeout: float) -> None:

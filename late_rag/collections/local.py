@@ -68,7 +68,7 @@ class LocalCollection(Closing):
             self.settings = schema_check.read_settings(connection, str(self._folder))
         self._files = IndexFiles(self._folder / "index", self._database, self.settings)
         self._reader = Reader(self._database, self.settings)
-        self._views = ViewKeeper(self.settings, self._files)
+        self._views = ViewKeeper(self.settings, self._files, self._database)
         self._searcher = Searcher(self._views, self.settings)
         self._upkeep = Upkeep(self._database, self._files)
         self._remove: Callable[[], object] | None = None
@@ -122,6 +122,7 @@ class LocalCollection(Closing):
             )
         size = sum(map(_size, self._folder.rglob("*")))
         kind, reason = self._files.kind, self._files.reason()
+        commits &= (1 << schema.GENERATION_SHIFT) - 1
         return CollectionInfo(
             self.location, self.settings, documents, chunks, tokens, sources, size, kind, reason, staged, commits
         )

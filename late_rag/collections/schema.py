@@ -15,6 +15,8 @@ from late_rag.protocols import CollectionSettings
 
 APPLICATION_ID = 0x6C726167  # "lrag"
 FORMAT = 3
+GENERATION_SHIFT = 32
+"""``state.version`` counts commits; above so many bits it says which collection it is, by a random number."""
 
 _CHUNK_COLUMNS = """
     id TEXT NOT NULL UNIQUE, document_id TEXT NOT NULL, text TEXT NOT NULL, embed_text TEXT, start INTEGER,
@@ -56,6 +58,7 @@ def create(connection: sqlite3.Connection, settings: CollectionSettings, tokeniz
     """Makes the tables in an empty database, in the transaction that is open."""
     create_tables(connection, tokenizer)
     connection.execute("INSERT INTO settings VALUES ('settings', ?)", (json.dumps(settings.to_dict()),))
+    connection.execute(f"UPDATE state SET version = (random() & {2**30 - 1}) << {GENERATION_SHIFT}")
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={FORMAT}")
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from late_rag.collections import embedding_rows, reader
+from late_rag.collections.database import Database
 from late_rag.collections.index_files import IndexFiles
 from late_rag.errors import CollectionDamagedError
 from late_rag.forking import starts_anew_in_children
@@ -54,8 +55,10 @@ class View:
 class ViewKeeper:
     """Keeps the newest view, and the rows of the selections asked for last."""
 
-    def __init__(self, settings: CollectionSettings, files: IndexFiles) -> None:
+    def __init__(self, settings: CollectionSettings, files: IndexFiles, database: Database) -> None:
         self._settings = settings
+        self._database = database
+        self._epoch = database.epoch
         self._files = files
         self._view = View()
         self._read = 0
@@ -75,9 +78,11 @@ class ViewKeeper:
         chunk that was replaced between the two would be in neither.
         """
         view = self._view
-        if view.version == _version(connection):
+        if view.version == _version(connection) and self._epoch == self._database.epoch:
             return view
         with self._lock:  # nobody moves the view on meanwhile, so that a snapshot taken now is not older
+            if self._epoch != self._database.epoch:
+                self._view, self._epoch = View(), self._database.epoch
             if self._view.version > _version(connection):
                 connection.rollback()
                 connection.execute("BEGIN")
