@@ -1,18 +1,24 @@
-"""Making a local collection: all of its tables in one commit, so that a half-made one is none."""
+"""Making a local collection: beside its place, and put there whole, so that a half-made one is none."""
 
 from __future__ import annotations
 
+import errno
+import os
+import secrets
 import sqlite3
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 from late_rag.backends import INDEXES, resolve
 from late_rag.collections import fulltext, schema
-from late_rag.collections.database import check_files, use_wal
 from late_rag.errors import CollectionError, CollectionExistsError, InputError
 from late_rag.protocols import CollectionSettings
 
 FILE = "collection.sqlite"
-_SECONDS = 60.0
+_MAKING = ".making-"
+_SECONDS = 3600.0
+"""Nobody takes so long to make a database; what is older was left."""
 
 
 def create(folder: Path, settings: CollectionSettings) -> None:
@@ -27,18 +33,18 @@ def create(folder: Path, settings: CollectionSettings) -> None:
     path = folder / FILE
     if folder.exists() and not (folder.is_dir() and _is_free(folder)):
         raise InputError(f"{folder} is not a collection and not empty; name a folder of its own for the collection")
+    making = path.with_name(f"{FILE}{_MAKING}{secrets.token_hex(8)}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        check_files(path)
-        connection = sqlite3.connect(path, timeout=_SECONDS, isolation_level=None)
+        _check_free(path)
+        _make(making, settings, tokenizer)
+        _publish(making, path)
+    except FileExistsError as error:
+        raise CollectionExistsError(f"there is a collection at {folder} already; open it") from error
     except (OSError, sqlite3.Error) as error:
         raise CollectionError(f"{folder}: the collection cannot be made: {error}") from error
-    try:
-        _fill(connection, folder, settings, tokenizer)
-    except sqlite3.Error as error:
-        raise CollectionError(f"{folder}: the collection cannot be made: {error}") from error
     finally:
-        connection.close()
+        _clear(path, making)
 
 
 def _is_free(folder: Path) -> bool:
@@ -47,14 +53,45 @@ def _is_free(folder: Path) -> bool:
     return not names or any(name.startswith(FILE) for name in names)
 
 
-def _fill(connection: sqlite3.Connection, folder: Path, settings: CollectionSettings, tokenizer: str) -> None:
-    connection.execute("PRAGMA page_size=4096")
-    use_wal(connection, _SECONDS)
-    connection.execute("BEGIN IMMEDIATE")
-    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise CollectionExistsError(f"there is a collection at {folder} already; open it")
-    schema.create(connection, settings, tokenizer)
-    connection.commit()
+def _check_free(path: Path) -> None:
+    if os.path.lexists(path):
+        if path.is_symlink() or not path.is_file() or path.stat().st_size:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        path.unlink()  # nothing was ever written to it
+
+
+def _make(path: Path, settings: CollectionSettings, tokenizer: str) -> None:
+    """A whole database, its log emptied and removed by closing it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA page_size=4096")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        schema.create(connection, settings, tokenizer)
+        connection.commit()
+
+
+def _publish(making: Path, path: Path) -> None:
+    """Gives the database its name, unless another has it.
+
+    Raises:
+        FileExistsError: somebody else was quicker.
+    """
+    try:
+        os.link(making, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        making.rename(path)
+
+
+def _clear(path: Path, making: Path) -> None:
+    """Removes what was made beside the place, also by those who were killed meanwhile."""
+    with suppress(OSError):
+        for left in path.parent.glob(f"{FILE}{_MAKING}*"):
+            if left.name.startswith(making.name) or left.stat().st_mtime < time.time() - _SECONDS:
+                left.unlink(missing_ok=True)
 
 
 def _check(settings: CollectionSettings) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from late_rag.collections import facets, schema, schema_check, standing
+from late_rag.collections import facets, schema_check, standing
+from late_rag.collections.waiting import BUSY, error_code, insist, use_wal
 from late_rag.errors import (
     CollectionBusyError,
     CollectionDamagedError,
@@ -29,12 +30,12 @@ from late_rag.forking import rests_before_forks, working
 
 Mode = Literal["write", "read"]
 
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_SHMSIZE}
 _DAMAGED_TEXTS = ("malformed", "Could not decode to UTF-8", "user-defined function raised exception")
-_JOURNAL_SECONDS = 1.0
 _WAL_BYTES_KEPT = 64 * 2**20
+_IDLE_KEPT = 16
+"""Connections that wait for the next call; each holds up to three files open."""
 _LOOKS = 5
 """So often a file must look like another one: it may be read in the middle of a checkpoint."""
 
@@ -94,13 +95,15 @@ class Database:
             raise CollectionError(f"{self.path.parent}: no permission to look into the folder") from error
         if not there:
             raise CollectionNotFoundError(f"there is no collection at {self.path.parent}")
-        check_files(self.path)
+        _check_files(self.path)
+        if not self.path.stat().st_size:  # a connection that may write would begin a database in it
+            raise CollectionNotFoundError(f"there is no collection at {self.path.parent}: {self.path.name} is empty")
         if self.mode == "write":
             self._check_writable()
         try:
             self._try()
         except sqlite3.OperationalError as error:
-            if self.mode == "write" or _code(error) & 0xFF not in (
+            if self.mode == "write" or error_code(error) & 0xFF not in (
                 sqlite3.SQLITE_CANTOPEN,
                 sqlite3.SQLITE_READONLY,
             ):
@@ -283,7 +286,7 @@ class Database:
 
     def _give_back(self, connection: sqlite3.Connection, epoch: int) -> None:
         with self._lock:
-            if not self.closed and epoch == self.epoch:
+            if not self.closed and epoch == self.epoch and len(self._idle) < _IDLE_KEPT:
                 self._idle.append(connection)
                 return
         connection.close()
@@ -372,8 +375,8 @@ class Database:
         except UnicodeDecodeError as error:  # a message of SQLite's that quotes a damaged schema
             raise CollectionDamagedError(f"{place}: the database is damaged ({error}); restore a copy") from error
         except sqlite3.Error as error:
-            code = _code(error)
-            if code & 0xFF in _BUSY:
+            code = error_code(error)
+            if code & 0xFF in BUSY:
                 raise CollectionBusyError(self._busy()) from error
             if code in _FULL or code & 0xFF == sqlite3.SQLITE_FULL:
                 raise CollectionFullError(f"{place}: no room left to write ({error}); nothing was lost") from error
@@ -386,11 +389,11 @@ class Database:
             raise CollectionError(f"{place}: {error}") from error
 
 
-def check_files(path: Path) -> None:
+def _check_files(path: Path) -> None:
     """Whether opening a database touches nothing but its own folder.
 
     SQLite rolls back whatever journal it finds beside a database, and removes the file that the journal names, wherever
-    that is. A database with a write-ahead log has no such journal, but for the moment in which it is made.
+    that is. A collection's database is put in its place with a write-ahead log, and never has such a journal.
 
     Raises:
         CollectionDamagedError: a journal stands there, or the database is a link.
@@ -398,40 +401,13 @@ def check_files(path: Path) -> None:
     if path.is_symlink():
         raise CollectionDamagedError(f"{path}: is a link; open the collection where the database itself is")
     journal = path.with_name(path.name + "-journal")
-    deadline = time.monotonic() + _JOURNAL_SECONDS
-    while os.path.lexists(journal):
-        if time.monotonic() > deadline:
-            raise CollectionDamagedError(
-                f"{journal}: late_rag leaves no such file, and it could have others removed; if nobody is just making "
-                "the collection, remove it"
-            )
-        time.sleep(0.01)
+    if os.path.lexists(journal):
+        raise CollectionDamagedError(
+            f"{journal}: late_rag leaves no such file, and it could have others removed; remove it"
+        )
 
 
 def _is_damage(error: sqlite3.Error, code: int) -> bool:
     """Also where a constraint does not hold, or a value cannot be read, that every write of ours has kept."""
     told = isinstance(error, sqlite3.DatabaseError) and any(text in str(error) for text in _DAMAGED_TEXTS)
     return told or code & 0xFF in _DAMAGED or isinstance(error, sqlite3.IntegrityError)
-
-
-def use_wal(connection: sqlite3.Connection, timeout: float) -> None:
-    """Switches the write-ahead log on; waits for who is just making the database."""
-    insist(connection, "PRAGMA journal_mode=WAL", timeout)
-
-
-def insist(connection: sqlite3.Connection, statement: str, timeout: float) -> None:
-    """Executes what SQLite gives up at once, whatever its time-out, where another connection is at work."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            connection.execute(statement)
-        except sqlite3.OperationalError as error:
-            if _code(error) & 0xFF not in _BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _code(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", None) or 0

@@ -26,7 +26,7 @@ from late_rag import metadata as metadata_json
 from late_rag.asynchronous import twin
 from late_rag.chunkers.encoded import encoded_keys, possible_keys
 from late_rag.closing import Closing
-from late_rag.collections import creation, rows, schema_check, shared_collection
+from late_rag.collections import creation, rows, schema, schema_check, shared_collection
 from late_rag.collections.database import Database
 from late_rag.collections.field_values import FieldReader, Order, check_names, check_page
 from late_rag.collections.index_files import IndexFiles
