@@ -89,6 +89,24 @@ def test_raw_bytes_and_wrong_names_of_encodings(tmp_path, one_document, charset)
     assert document.metadata["from"] == "Jürgen <j@x>"
 
 
+@pytest.mark.parametrize(
+    ("name", "head", "told"),
+    [
+        ("a.eml", "Content-Type: text/plain; charset=utf-8\n\n", "text of the mail: "),
+        ("a.eml", "Content-Type: text/html; charset=utf-8\n\n", "text of the mail: "),
+        ("a.eml", "Content-Type: text/html\n\n", "text of the mail: "),
+        ("a.mht", "Content-Type: text/html\n\n", ""),
+    ],
+)
+def test_bytes_that_are_no_text_are_told(tmp_path, name, head, told):
+    path = write(tmp_path, f"Subject: s\n{head}größer\n".encode() + b"caf\xff\n", name)
+    (document,), omissions = parts(path)
+    assert document.text.split() == ["größer", "caf\ufffd"]
+    assert omissions == [
+        f"{told}bytes in line 2 that are not in the encoding of the file, which is taken for UTF-8: U+FFFD is there"
+    ]
+
+
 def test_encoded_words_of_any_kind(tmp_path, one_document):
     subject = "=?koi8-r?B?8NLJ18XU?=\n =?utf-8?Q?_=C3=A9t=C3=A9?= and =?nope?Q?caf=E9_cr=E8me?= =?utf-8?B?!!?="
     assert one_document(write(tmp_path, f"Subject: {subject}\n\nx")).metadata["title"] == "Привет été and café crème"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from late_rag.errors import LoadError
-from late_rag.loaders.decoding import decode
+from late_rag.loaders.decoding import MARK, UNDECODED, Decoded, decode, decoded, is_utf8, tidy
 from late_rag.loaders.html.bounds import check_bounds
 from late_rag.loaders.html.rendering import Renderer
 from late_rag.loading import LoadOptions
@@ -54,7 +54,8 @@ class HtmlLoader:
     records: ClassVar[bool] = False
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
-        html = html_text(path.read_bytes(), path)
+        html, omissions = html_text(path.read_bytes(), path)
+        yield from omissions
         main = _main_content(html, path) if options.content == "main" else None
         try:
             page = Page(html)
@@ -115,7 +116,7 @@ class Page:
         return text + "\n" if text else ""
 
 
-def html_text(data: bytes, path: Path) -> str:
+def html_text(data: bytes, path: Path) -> Decoded:
     """The bytes of a page as text, in the encoding that a browser takes.
 
     Raises:
@@ -124,9 +125,9 @@ def html_text(data: bytes, path: Path) -> str:
     codec = _codec(_declared(data))
     if codec is None or data.startswith(_MARKS):
         return decode(data, path)
-    text = data.decode(codec, "replace")
-    nearly = 0 < text.count("\ufffd") <= _MOST_WRONG * len(text) and "\ufffd" in data.decode("utf-8", "replace")
-    return text.replace("\0", " ") if nearly else decode(data, path, codec)
+    text = data.decode(codec, MARK)
+    nearly = 0 < text.count(UNDECODED) <= _MOST_WRONG * len(text) and not is_utf8(data)
+    return decoded(tidy(text), codec) if nearly else decode(data, path, codec)
 
 
 def _declared(data: bytes) -> str | None:

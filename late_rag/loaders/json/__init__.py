@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from late_rag.errors import LoadError
-from late_rag.loaders.decoding import MARK, open_text
+from late_rag.loaders.decoding import open_text
 from late_rag.loaders.json.conversations import with_conversation
 from late_rag.loaders.json.values import NotJsonError, Value, Values, parse
 from late_rag.loaders.records import Record, documents
@@ -49,7 +49,7 @@ class JsonLinesLoader:
 
 
 def _lines(path: Path, fields: RecordFields) -> Iterator[Record | Omission]:
-    with open_text(path, errors=MARK) as file:
+    with open_text(path) as file:
         for number, line in enumerate(file, start=1):
             if line.strip(_BLANK):
                 yield from _records([_line_value(number, line)], fields)
@@ -64,7 +64,7 @@ def _line_value(number: int, line: str) -> Value:
 
 def _is_one_text(path: Path) -> bool:
     """Whether the lines are no records of their own but parts of one text, or there is only one line."""
-    with open_text(path, errors=MARK) as file:
+    with open_text(path) as file:
         first, second = (*islice((line.strip(_BLANK) for line in file if line.strip(_BLANK)), 2), "", "")[:2]
     if not first or not second:
         return bool(first)
@@ -76,7 +76,7 @@ def _is_one_text(path: Path) -> bool:
 
 
 def _json(path: Path, fields: RecordFields) -> Iterator[Record | Omission]:
-    with open_text(path, errors=MARK) as file:
+    with open_text(path) as file:
         values = Values(file)
         if values.peek() == "[":
             yield from _list(values, fields)
@@ -109,7 +109,7 @@ def _objects(path: Path, values: Values, fields: RecordFields) -> Iterator[Recor
 
 def _inside_broken(path: Path, whole: Value, fields: RecordFields) -> Iterator[Record | Omission]:
     """The records in an object of which something cannot be read, which is named; else what is wrong with it."""
-    with open_text(path, errors=MARK) as file:
+    with open_text(path) as file:
         values = Values(file, in_lines=False)
         members = list[tuple[str, Value | list[Value]]]()
         if values.peek() == "{":

@@ -16,7 +16,7 @@ from late_rag.loaders.decoding import signature
 from late_rag.loaders.keys import UniqueKeys
 from late_rag.loaders.mail.attachments import attached_documents
 from late_rag.loaders.mail.headers import RawHeaders, file_name, header, known_extension, message_metadata
-from late_rag.loaders.mail.parts import Contents, is_cut_off, page_of, payload, walk
+from late_rag.loaders.mail.parts import PAGES, Contents, is_cut_off, markdown_of, payload, text_of, walk
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
 
@@ -77,14 +77,16 @@ class WebArchiveLoader:
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:  # noqa: ARG002
         with path.open("rb") as file:
             message = _parse(file.read(LARGEST_MAIL + 1), path, "saved page")
-        pages = (part for part in walk(message) if part.get_content_type() in ("text/html", "application/xhtml+xml"))
+        pages = (part for part in walk(message) if part.get_content_type() in PAGES)
         page = next(pages, None)
         if page is None:
             raise LoadError(f"{path}: is no saved page: none of its parts is HTML")
         try:
-            text, title = page_of(page, path)
+            html, omissions = text_of(page, path)
+            text, title = markdown_of(html)
         except ValueError as error:  # markup that no page has
             raise LoadError(f"{path}: {error}") from error
+        yield from omissions
         title = title or header(message, "subject", path)
         yield "", Document(text=text, metadata={"mime_type": "text/html", **({"title": title} if title else {})})
         if is_cut_off(message):

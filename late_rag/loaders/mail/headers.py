@@ -98,7 +98,7 @@ def known_extension(part: Message) -> str:
 
 def _decoded(data: bytes, path: Path) -> str:
     try:
-        return decode(data, path)
+        return decode(data, path).text
     except LoadError:
         return data.decode("ascii", "replace")
 

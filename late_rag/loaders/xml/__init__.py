@@ -34,13 +34,14 @@ class XmlLoader:
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
         data = path.read_bytes()
-        text = decode(data, path, _declared(data))
+        text, omissions = decode(data, path, _declared(data))
         first = _FIRST_ELEMENT.search(text[:65_536])
         if first is None:
             raise LoadError(f"{path}: is not XML: it has no element")
         if first[1].lower() == "html":
             yield from _page(path, options)
             return
+        yield from omissions
         lines = Lines(room=len(text) + MOST_GROWTH)
         problem = _read(text, lines)
         yield from map(Omission, lines.missing)
