@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import mailbox
 import shutil
@@ -108,6 +109,14 @@ def test_bytes_that_are_no_text_are_told(tmp_path, name, head, told):
     assert omissions == [
         f"{told}bytes in line 2 that are not in the encoding of the file, which is taken for UTF-8: U+FFFD is there"
     ]
+
+
+def test_encodings_of_mails_that_the_web_does_not_know(tmp_path, one_document):
+    text = "강 위의 다리는 닫혀 있습니다."
+    head = b"Subject: =?iso-2022-kr?B?" + base64.b64encode(text.encode("iso2022_kr")) + b"?=\n"
+    body = b"Content-Type: text/plain; charset=iso-2022-kr\n\n" + text.encode("iso2022_kr")
+    document = one_document(write(tmp_path, head + body))
+    assert (document.metadata["title"], document.text) == (text, text)
 
 
 def test_encoded_words_of_any_kind(tmp_path, one_document):

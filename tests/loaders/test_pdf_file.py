@@ -55,7 +55,7 @@ def test_a_file_that_is_cut_off_after_it_was_changed(write, problem_of, share):
     [
         (b"\n<!DOCTYPE html>\n<html><body>Not found</body></html>", "is an HTML page, no PDF"),
         (b"<!-- saved --><HTML lang=en><p>%%EOF", "is an HTML page, no PDF"),
-        (b"PK\x03\x04 and so on", "is a ZIP archive or an Office document, no PDF"),
+        (b"PK\x03\x04 and so on", "is a ZIP archive or Office file, no PDF"),
         (b"%!PS-Adobe-3.0\n%%EOF\n", "is PostScript, no PDF"),
         (b"%PDF-1.4\n%%EOF\n", "is no PDF or a damaged one"),
         (b"%PDF-1.4\nstartxref" + b" " * 500_000, "is cut off, or no PDF"),

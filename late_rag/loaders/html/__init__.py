@@ -12,6 +12,7 @@ from late_rag.errors import LoadError
 from late_rag.loaders.decoding import MARK, UNDECODED, Decoded, decode, decoded, is_utf8, tidy
 from late_rag.loaders.html.bounds import check_bounds
 from late_rag.loaders.html.rendering import Renderer
+from late_rag.loaders.labels import page_codec
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
 
@@ -19,20 +20,6 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 logger = logging.getLogger(__name__)
-
-_SUPERSETS = {
-    "big5": "big5hkscs",
-    "euc-kr": "cp949",
-    "gb18030": "gb18030",
-    "gbk": "gb18030",
-    "iso-8859-8-i": "iso-8859-8",
-    "shift_jis": "cp932",
-    "utf-16be": "utf-8",
-    "utf-16le": "utf-8",
-    "x-user-defined": "cp1252",
-}
-"""Python's codecs for encodings whose labels mean more than they say (https://encoding.spec.whatwg.org/#names-and-labels;
-what a page that can be read as ASCII calls UTF-16 is UTF-8)."""
 
 _CHARSET = re.compile(r"charset\s{0,99}=\s{0,99}[\"']?\s{0,99}([^\s\"';]{1,99})", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([\w.:-]{1,99})")
@@ -122,7 +109,7 @@ def html_text(data: bytes, path: Path) -> Decoded:
     Raises:
         LoadError: the bytes look binary, or their encoding cannot be told.
     """
-    codec = _codec(_declared(data))
+    codec = page_codec(_declared(data))
     if codec is None or data.startswith(_MARKS):
         return decode(data, path)
     text = data.decode(codec, MARK)
@@ -146,16 +133,6 @@ def _declared(data: bytes) -> str | None:
             if found_label:
                 return found_label[1]
     return None
-
-
-def _codec(label: str | None) -> str | None:
-    """Python's codec for a label of the Encoding Standard; None for what is no such label."""
-    import webencodings
-
-    encoding = webencodings.lookup(label) if label else None
-    if encoding is None or encoding.name == "replacement":
-        return None
-    return _SUPERSETS.get(encoding.name, str(encoding.codec_info.name))
 
 
 def _as_html(text: str) -> str:

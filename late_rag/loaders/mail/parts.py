@@ -9,7 +9,7 @@ from pathlib import Path
 
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import Decoded, decode
-from late_rag.loaders.mail.headers import codec_of
+from late_rag.loaders.labels import mail_codec
 from late_rag.types import Omission
 
 DEEPEST = 50
@@ -138,7 +138,7 @@ def text_of(part: Message, path: Path) -> Decoded:
     charset = part.get_content_charset()
     if charset is None and part.get_content_type() in PAGES:
         return html_text(payload(part), path)
-    return decode(payload(part), path, codec_of(charset))
+    return decode(payload(part), path, mail_codec(charset))
 
 
 def markdown_of(page: str) -> tuple[str, str | None]:
