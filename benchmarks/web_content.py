@@ -66,7 +66,7 @@ def read(pages: Path, gold: Path) -> list[Page]:
 
 def _text(path: Path) -> str:
     data = path.read_bytes()
-    return html_text(gzip.decompress(data) if path.suffix == ".gz" else data, path)
+    return html_text(gzip.decompress(data) if path.suffix == ".gz" else data, path).text
 
 
 def all_words(html: str) -> str:

@@ -19,6 +19,11 @@ LateRAGError
     └── CollectionDamagedError           not a collection, another format, or damaged
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class LateRAGError(Exception):
     """Base of every error that late_rag raises on purpose."""
@@ -50,6 +55,19 @@ class MissingExtraError(LateRAGError, ImportError):
     def __reduce__(self) -> tuple[type[Exception], tuple[str, ...]]:
         what = str(self).split(" is not installed. ")[0]
         return type(self), (what, self.extra)
+
+
+@contextmanager
+def needs_extra(what: str, extra: str) -> Iterator[None]:
+    """Goes around the import of what an extra brings; ``what`` begins a sentence: "pillow, which draws pictures,".
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(what, extra) from error
 
 
 class UnsupportedError(LateRAGError):

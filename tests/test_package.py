@@ -88,7 +88,7 @@ def extras_in_use() -> Iterator[str]:
         yield from (backend.extra for backend in table.values() if backend.extra)
     for module in MODULES:
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "MissingExtraError":
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("MissingExtraError", "needs_extra"):
                 yield from (a.value for a in node.args[1:] if isinstance(a, ast.Constant))
 
 

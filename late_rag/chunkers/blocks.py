@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from late_rag.chunkers.tables import DELIMITER, is_header
 from late_rag.headings import FENCE, closing_fence
+from late_rag.tables import DELIMITER, is_header
 
 
 class Style(Enum):

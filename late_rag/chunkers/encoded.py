@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from late_rag.chunkers.prefixes import SEPARATOR
-from late_rag.chunkers.tables import is_header
+from late_rag.tables import is_header
 
 if TYPE_CHECKING:
     from late_rag.protocols import CollectionSettings

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from late_rag.chunkers.options import MOST_CHARACTERS_PER_TOKEN, ChunkingOptions, Limits
-from late_rag.chunkers.tables import cells, narrow_header
 from late_rag.chunkers.tokens import TokenCounter
+from late_rag.tables import cells, narrow_header
 
 SEPARATOR = " > "
 """Between the headings of a path, from the outermost to the nearest."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from late_rag.loaders.decoding import read_text
 from late_rag.loading import LoadOptions
-from late_rag.types import Document
+from late_rag.types import Document, Omission
 
 LANGUAGES: Mapping[str, str] = {
     **dict.fromkeys(("py", "pyi", "pyw"), "python"),
@@ -54,8 +54,10 @@ class CodeLoader:
 
     records: ClassVar[bool] = False
 
-    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:  # noqa: ARG002
-        yield "", Document(text=read_text(path), metadata={"mime_type": mime_type(path)})
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:  # noqa: ARG002
+        text, omissions = read_text(path)
+        yield from omissions
+        yield "", Document(text=text, metadata={"mime_type": mime_type(path)})
 
 
 def mime_type(path: Path) -> str:

@@ -2,7 +2,7 @@ r"""Bytes to text: which encoding a file is in, found in bounded memory, and the
 
 A byte order mark decides; else UTF-8 where the whole file is valid; else what the bytes themselves look like.
 What comes out is what ``Path.read_text`` gives in that encoding (line ends become ``\n``), without the byte order
-mark, with a space for NUL, and never with a lone surrogate.
+mark, with a space for NUL, with U+FFFD for what cannot be decoded, which is told, and never with a lone surrogate.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple, TextIO
 
 from late_rag.errors import LoadError
+from late_rag.types import Omission
 
 logger = logging.getLogger(__name__)
 
@@ -70,31 +71,43 @@ MARK = "late_rag.mark"
 codecs.register_error(MARK, lambda error: (UNDECODED, error.end if isinstance(error, UnicodeDecodeError) else 0))
 
 
+_UNDECODED_PLACE = re.compile(f"{UNDECODED}+")
+
+
+class Decoded(NamedTuple):
+    """What bytes say."""
+
+    text: str
+    """With U+FFFD for what cannot be decoded."""
+
+    omissions: tuple[Omission, ...] = ()
+    """Where that is, if anywhere: for the loader to give."""
+
+
 @contextmanager
-def open_text(path: Path, newline: str | None = None, *, errors: str = "replace") -> Iterator[IO[str]]:
-    r"""The file as text in the encoding that its bytes show; what cannot be decoded becomes U+FFFD.
+def open_text(path: Path, newline: str | None = None) -> Iterator[TextIO]:
+    r"""The file as text in the encoding that its bytes show, with :data:`UNDECODED` for what cannot be decoded.
 
     Args:
         path: the file.
         newline: as for :func:`open`; None makes every line end ``\n``.
-        errors: :data:`MARK` has what cannot be decoded marked instead, for whoever names it.
 
     Raises:
         LoadError: the file looks binary, or its encoding cannot be told.
     """
     encoding = detect_encoding(path)
-    with path.open(encoding=encoding, errors=errors, newline=newline) as file:
+    with path.open(encoding=encoding, errors=MARK, newline=newline) as file:
         yield file
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path) -> Decoded:
     r"""The whole file as text: line ends as ``\n``, NUL as a space.
 
     Raises:
         LoadError: the file looks binary, or its encoding cannot be told.
     """
     with open_text(path) as file:
-        return file.read().replace("\0", " ")
+        return decoded(file.read().replace("\0", " "), file.encoding)
 
 
 def signature(head: bytes) -> str | None:
@@ -121,7 +134,7 @@ def detect_encoding(path: Path) -> str:
     return escaped or _judge(path, head, valid=valid, sample=sample)
 
 
-def decode(data: bytes, path: Path, declared: str | None = None) -> str:
+def decode(data: bytes, path: Path, declared: str | None = None) -> Decoded:
     """Bytes that are in memory as text, by the same rules; ``declared`` is the encoding that the file itself names.
 
     UTF-8 that is valid and not plain ASCII is UTF-8 whatever the file says: no other text is so by accident.
@@ -130,9 +143,9 @@ def decode(data: bytes, path: Path, declared: str | None = None) -> str:
         LoadError: the bytes look binary, or their encoding cannot be told.
     """
     marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
-    if marked is None and declared and (data.isascii() or not _is_utf8(data)):
+    if marked is None and declared and (data.isascii() or not is_utf8(data)):
         try:
-            return tidy(data.decode(declared))
+            return Decoded(tidy(data.decode(declared)))
         except (LookupError, UnicodeDecodeError, ValueError):
             logger.info("%s: is not in the encoding that it declares, %s", path, declared)
     if marked is None and (kind := signature(data[:16])):
@@ -140,8 +153,20 @@ def decode(data: bytes, path: Path, declared: str | None = None) -> str:
     if marked is None:
         sample = b"".join(_telling_lines(data))[:_SAMPLE]
         escaped = _escaped(data) if data.isascii() else None
-        marked = escaped or _judge(path, data[:_SAMPLE], valid=_is_utf8(data), sample=sample)
-    return tidy(data.decode(marked, errors="replace"))
+        marked = escaped or _judge(path, data[:_SAMPLE], valid=is_utf8(data), sample=sample)
+    return decoded(tidy(data.decode(marked, errors=MARK)), marked)
+
+
+def decoded(text: str, encoding: str) -> Decoded:
+    """A text with :data:`UNDECODED` in it, and by its lines where that is."""
+    places = len(_UNDECODED_PLACE.findall(text)) if UNDECODED in text else 0
+    if not places:
+        return Decoded(text)
+    line = f"line {text.count(chr(10), 0, text.find(UNDECODED)) + 1}"
+    where = line if places == 1 else f"{places:,} places, the first in {line},"
+    name = encoding.removesuffix("-sig").upper() if encoding.startswith("utf") else encoding
+    what = f"bytes in {where} that are not in the encoding of the file, which is taken for {name}: U+FFFD is there"
+    return Decoded(text.replace(UNDECODED, "\ufffd"), (Omission(what, lost=False),))
 
 
 def tidy(text: str) -> str:
@@ -149,7 +174,8 @@ def tidy(text: str) -> str:
     return text.replace("\0", " ").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _is_utf8(data: bytes) -> bool:
+def is_utf8(data: bytes) -> bool:
+    """Whether all of it is valid UTF-8."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -40,11 +41,12 @@ class EpubLoader:
             encrypted, headings = _encrypted(archive), _contents(archive, root, posixpath.dirname(package))
             chapters = []
             for part in parts:
-                chapter = part if isinstance(part, Omission) else _chapter(archive, part, encrypted, headings.get(part))
-                if isinstance(chapter, Omission):
-                    yield chapter
-                else:
-                    chapters.append(chapter)
+                found = [part] if isinstance(part, Omission) else _chapter(archive, part, encrypted, headings.get(part))
+                for item in found:
+                    if isinstance(item, Omission):
+                        yield item
+                    else:
+                        chapters.append(item)
         text = "\n\n".join(filter(None, chapters))
         yield "", Document(text=text, metadata={"mime_type": MIME_TYPE, **_metadata(root)})
 
@@ -98,16 +100,19 @@ def _encrypted(archive: Archive) -> frozenset[str]:
     return frozenset(_member("", reference.get("URI") or "") for reference in references)
 
 
-def _chapter(archive: Archive, part: str, encrypted: frozenset[str], heading: str | None) -> str | Omission:
+def _chapter(archive: Archive, part: str, encrypted: frozenset[str], heading: str | None) -> Iterator[str | Omission]:
     if part in encrypted:
-        return Omission(f"the chapter {part} is encrypted (digital rights management)")
+        yield Omission(f"the chapter {part} is encrypted (digital rights management)")
+        return
     try:
-        text, _ = html_to_markdown(html_text(archive.read(part), Path(part)))
+        html, omissions = html_text(archive.read(part), Path(part))
+        text = html_to_markdown(html)[0].strip()
     except (LoadError, ValueError) as error:
         reason = str(error).removeprefix(f"{archive.path}: ")
-        return Omission(f"the chapter {part} cannot be read: {reason}")
-    text = text.strip()
-    return f"# {heading}\n\n{text}" if text and heading and not _HEADING.search(text) else text
+        yield Omission(f"the chapter {part} cannot be read: {reason}")
+        return
+    yield from (replace(omission, what=f"the chapter {part}: {omission.what}") for omission in omissions)
+    yield f"# {heading}\n\n{text}" if text and heading and not _HEADING.search(text) else text
 
 
 def _contents(archive: Archive, root: Any, folder: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from late_rag.errors import InputError, LoadError, MissingExtraError
+from late_rag.errors import InputError, LoadError, MissingExtraError, needs_extra
 from late_rag.loaders import pdf
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Media
@@ -57,10 +57,8 @@ def render(media: Media, scale: float = 1.0) -> bytes:
     """
     if not 0 < scale <= MOST_SCALE:
         raise InputError(f"scale must be a number above 0 and up to {MOST_SCALE}, not {scale!r}")
-    try:
+    with needs_extra("pillow, which draws pictures,", "images"):
         from PIL import Image
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("pillow, which draws pictures,", "images") from error
     name = media.content if isinstance(media.content, str) else media.mime_type
     try:
         if media.mime_type == pdf.MIME_TYPE:

@@ -19,7 +19,8 @@ class MarkdownLoader:
     records: ClassVar[bool] = False
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:  # noqa: ARG002
-        text = read_text(path)
+        text, omissions = read_text(path)
+        yield from omissions
         front = front_matter(text) or FrontMatter(0)
         if front.problem:
             yield Omission(front.problem)

@@ -26,7 +26,8 @@ class NotebookLoader:
     records: ClassVar[bool] = False
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
-        notebook = _parse(path)
+        notebook, omissions = _parse(path)
+        yield from omissions
         with_outputs = "outputs" in options.include
         language, left_out = _language(notebook), False
         parts: list[str] = []
@@ -50,14 +51,15 @@ class NotebookLoader:
         yield "", Document(text="\n\n".join(parts), metadata={"mime_type": "application/x-ipynb+json", **named})
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def _parse(path: Path) -> tuple[dict[str, Any], tuple[Omission, ...]]:
+    text, omissions = read_text(path)
     try:
-        notebook = json.loads(read_text(path))
+        notebook = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise LoadError(f"{path}: is no notebook: it is not JSON ({error})") from error
     if not isinstance(notebook, dict):
         raise LoadError(f"{path}: is no notebook: it is JSON of {_kind(notebook)}, not an object with cells")
-    return notebook
+    return notebook, omissions
 
 
 def _cells(notebook: Mapping[str, Any], path: Path) -> list[Any]:

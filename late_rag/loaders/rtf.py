@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from late_rag.errors import LoadError
 from late_rag.loaders.archive import old_office
-from late_rag.loaders.decoding import signature, tidy
+from late_rag.loaders.decoding import MARK, UNDECODED, signature, tidy
 from late_rag.loaders.properties import sane
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
@@ -71,6 +71,10 @@ class RtfLoader:
                 yield Omission(f'{what} (include "{part}" reads them)', lost=False)
         rtf = _NOTES.sub(r"\\plain  ", _BOXES.sub("", _with_powers(rtf)))
         text = _BLANK_LINES.sub("\n\n", _plain(rtf, fonts, codec)).strip()
+        if broken := text.count(UNDECODED):
+            what = f"{broken:,} letters that are not in the encoding of the file or of their font: U+FFFD is there"
+            yield Omission(what, lost=False)
+            text = text.replace(UNDECODED, "\ufffd")
         yield "", Document(text=text, metadata={"mime_type": MIME_TYPE, **_properties(rtf, codec)})
         if is_cut:
             yield Omission("its end, which is cut off: groups that it begins are not ended")
@@ -88,7 +92,7 @@ def _read(path: Path) -> tuple[str, str, bool]:
     if len(rtf) > LARGEST:
         raise LoadError(f"{path}: has {len(rtf):,} bytes without its pictures; the limit is {LARGEST:,}")
     codec = _codec(rtf)
-    return rtf.encode("latin-1").decode(codec, "replace"), codec, is_cut
+    return rtf.encode("latin-1").decode(codec, MARK), codec, is_cut
 
 
 def _without_binary(data: bytes) -> bytes:
@@ -166,6 +170,7 @@ def _with_powers(rtf: str) -> str:
 
 
 def _plain(rtf: str, fonts: str, codec: str) -> str:
+    """The text, with a mark where letters cannot be decoded."""
     from striprtf.striprtf import rtf_to_text
 
     start = _START.match(rtf)
@@ -173,9 +178,8 @@ def _plain(rtf: str, fonts: str, codec: str) -> str:
     rtf = f"{rtf[:place]}{fonts}{rtf[place:]}"
     rtf = rtf.replace(r"\bin", r"\*\data")
     rtf = _UNICODE.sub(_sane_unicode, _LINK.sub(r"\\fldinst {", rtf))
-    text = str(rtf_to_text(rtf, encoding=codec, errors="replace"))  # type: ignore[no-untyped-call]
-    text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")  # pairs are one letter
-    return tidy(text)
+    text = str(rtf_to_text(rtf, encoding=codec, errors=MARK))  # type: ignore[no-untyped-call]
+    return tidy(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", MARK))  # pairs are one letter
 
 
 def _sane_unicode(found: re.Match[str]) -> str:
@@ -192,7 +196,8 @@ def _properties(rtf: str, codec: str) -> dict[str, str]:
         if field[1] in _TIMES:
             values.setdefault(_TIMES[field[1]], _time(field[2]))
         else:
-            values.setdefault(field[1], _plain(rf"{{\rtf1 {field[2]}}}", "", codec))
+            words = _plain(rf"{{\rtf1 {field[2]}}}", "", codec)
+            values.setdefault(field[1], words.replace(UNDECODED, "\ufffd"))
     return sane(values.items())
 
 

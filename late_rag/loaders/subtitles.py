@@ -49,7 +49,8 @@ class SubtitleLoader:
     records: ClassVar[bool] = False
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:  # noqa: ARG002
-        text, web = read_text(path), path.suffix.lower() == ".vtt"
+        (text, omissions), web = read_text(path), path.suffix.lower() == ".vtt"
+        yield from omissions
         metadata: dict[str, Any] = {"mime_type": "text/vtt" if web else "application/x-subrip"}
         if web:
             metadata |= _header(text)
@@ -62,7 +63,9 @@ class SubStationLoader:
     records: ClassVar[bool] = False
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:  # noqa: ARG002
-        yield from _document(_dialogue(read_text(path)), {"mime_type": "text/x-ssa"})
+        text, omissions = read_text(path)
+        yield from omissions
+        yield from _document(_dialogue(text), {"mime_type": "text/x-ssa"})
 
 
 def _document(found: Iterable[_Cue | Omission], metadata: dict[str, Any]) -> Iterator[tuple[str, Document] | Omission]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from late_rag.loaders.decoding import read_text
 from late_rag.loading import LoadOptions
-from late_rag.types import Document
+from late_rag.types import Document, Omission
 
 
 class TextLoader:
@@ -16,6 +16,8 @@ class TextLoader:
 
     records: ClassVar[bool] = False
 
-    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document]]:  # noqa: ARG002
+    def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:  # noqa: ARG002
         mime_type = "text/x-log" if path.suffix.lower() == ".log" else "text/plain"
-        yield "", Document(text=read_text(path), metadata={"mime_type": mime_type})
+        text, omissions = read_text(path)
+        yield from omissions
+        yield "", Document(text=text, metadata={"mime_type": mime_type})

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from late_rag.chunkers.encoded import table_in_front
-from late_rag.chunkers.tables import cells, has_header
 from late_rag.retriever.joining import GAP, Joiner
+from late_rag.tables import cells, has_header
 from late_rag.types import Selection
 
 if TYPE_CHECKING:

@@ -49,15 +49,15 @@ def test_text_in_its_encoding(tmp_path, text, encoding):
     file = tmp_path / "note.txt"
     for content in (text, f"{text}\n" * 400, f"{ENGLISH}{text}\n"):
         file.write_bytes(content.encode(encoding))
-        assert read_text(file) == content
-        assert decode(file.read_bytes(), file) == content
+        assert read_text(file).text == content
+        assert decode(file.read_bytes(), file).text == content
 
 
 @pytest.mark.parametrize("want", sorted((CASES / "enc").glob("*.want")), ids=lambda path: path.stem)
 def test_cases(want):
     file = want.with_suffix(".txt")
     if file.exists():
-        assert read_text(file) == want.read_text(encoding="utf-8")
+        assert read_text(file).text == want.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_cases(want):
     ],
 )
 def test_cases_of_text(name, text):
-    assert read_text(CASES / "txt" / name) == text
+    assert read_text(CASES / "txt" / name).text == text
 
 
 def test_escapes_may_come_late(tmp_path):
     file = tmp_path / "late.txt"
     file.write_bytes(ENGLISH.encode() * 60 + "橋は閉まっている".encode("iso2022_jp"))
-    assert read_text(file).endswith("橋は閉まっている")
+    assert read_text(file).text.endswith("橋は閉まっている")
     file.write_bytes("colour \x1b[31mred\x1b[0m, café".encode())
     assert detect_encoding(file) == "utf-8"
 
@@ -106,7 +106,7 @@ def test_the_encoding_of_a_large_file_is_found_in_a_moment(tmp_path):
 def test_a_zero_byte_makes_text_neither_binary_nor_wide(tmp_path, content):
     file = tmp_path / "note.csv"
     file.write_bytes(content)
-    assert read_text(file) == content.decode("cp1252").replace("\0", " ")
+    assert read_text(file).text == content.decode("cp1252").replace("\0", " ")
 
 
 def test_wide_text_of_a_script_without_an_encoding_of_its_own(tmp_path):
@@ -114,7 +114,7 @@ def test_wide_text_of_a_script_without_an_encoding_of_its_own(tmp_path):
     for encoding in WIDE:
         text = "पुल बंद है क्योंकि खंभों की जाँच करनी है।\nकल खुलेगा।\n"
         file.write_bytes(text.encode(encoding))
-        assert read_text(file) == text
+        assert read_text(file).text == text
 
 
 @pytest.mark.parametrize("step", [7, 11, 19, 31])
@@ -124,4 +124,4 @@ def test_one_zero_byte_anywhere_loses_no_line(tmp_path, step):
     for length in range(24, len(content), 5):
         for at in range(8, length, step):
             file.write_bytes(content[:at] + b"\0" + content[at:length])
-            assert read_text(file).startswith("id,text\n")
+            assert read_text(file).text.startswith("id,text\n")

@@ -149,6 +149,13 @@ def test_a_chapter_in_another_encoding(make_book: Callable[..., Path], one_docum
     assert one_document(make_book(["a.xhtml"], {"OEBPS/a.xhtml": chapter.encode("cp1251")})).text == "Привет, море"
 
 
+def test_bytes_of_a_chapter_that_are_no_text_are_told(make_book: Callable[..., Path]) -> None:
+    (file,) = load(make_book(["a.xhtml"], {"OEBPS/a.xhtml": page("<p>größer</p>\n").encode() + b"<p>caf\xff</p>"}))
+    assert [document.text for document in file.documents] == ["größer\n\ncaf\ufffd"]
+    what = "bytes in line 2 that are not in the encoding of the file, which is taken for UTF-8: U+FFFD is there"
+    assert [(gap.what, gap.lost) for gap in file.omissions] == [(f"the chapter OEBPS/a.xhtml: {what}", False)]
+
+
 def test_damaged_books_are_told(make_book: Callable[..., Path], problem_of: Callable[..., str]) -> None:
     assert problem_of(make_book([], {})) == "is a damaged book: OEBPS/content.opf names no chapters"
     assert problem_of(make_book(["a.xhtml"], {"OEBPS/a.xhtml": page("<img/>")})) == "has no text"

@@ -335,7 +335,7 @@ def test_markup_that_would_take_hours_is_told(tmp_path, problem_of, html, reason
         *(
             "<p>x<br>" + "=" * 500_000 + "y",
             "<p>" + "#" * 500_000,
-            "<nav><a>x" * 5_000,
+            "<nav><a>x" * 2_500,
             "<br>" * 100_000,
             "<h1>x" * 50_000,
         ),
@@ -346,4 +346,4 @@ def test_markup_that_would_take_hours_is_told(tmp_path, problem_of, html, reason
 def test_markup_is_read_in_seconds(html):
     began = time.process_time()
     html_to_markdown(html)
-    assert time.process_time() - began < 10
+    assert time.process_time() - began < 5

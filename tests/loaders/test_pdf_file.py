@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import zlib
 
 import pytest
 
 from late_rag.loaders import load
+from late_rag.loaders.pdf.blank import damaged_pages
+from late_rag.loaders.pdf.file import open_pdf
+from late_rag.loaders.pdf.lzw import lzw_decoded
 from tests.loaders.pdf_parts import FONT, at, mapped, pdf, written
 
 LINE = at(72, 700, "The lighthouse keeper")
@@ -55,7 +59,7 @@ def test_a_file_that_is_cut_off_after_it_was_changed(write, problem_of, share):
     [
         (b"\n<!DOCTYPE html>\n<html><body>Not found</body></html>", "is an HTML page, no PDF"),
         (b"<!-- saved --><HTML lang=en><p>%%EOF", "is an HTML page, no PDF"),
-        (b"PK\x03\x04 and so on", "is a ZIP archive or an Office document, no PDF"),
+        (b"PK\x03\x04 and so on", "is a ZIP archive or Office file, no PDF"),
         (b"%!PS-Adobe-3.0\n%%EOF\n", "is PostScript, no PDF"),
         (b"%PDF-1.4\n%%EOF\n", "is no PDF or a damaged one"),
         (b"%PDF-1.4\nstartxref" + b" " * 500_000, "is cut off, or no PDF"),
@@ -97,9 +101,48 @@ def deflated(content: str) -> str:
     return zlib.compress(content.encode("latin-1")).decode("latin-1")
 
 
+def lzw(content: str, early: int = 1) -> str:
+    """The content as LZW, by the encoder of ISO 32000-1, 7.4.4.2."""
+    table = {bytes((byte,)): byte for byte in range(256)}
+    codes, taken = f"{256:09b}", b""
+    for byte in content.encode("latin-1"):
+        width, following = (len(table) + 1 + early).bit_length(), taken + bytes((byte,))
+        if following in table:
+            taken = following
+            continue
+        codes += f"{table[taken]:0{width}b}"
+        table[following] = len(table) + 2
+        taken = bytes((byte,))
+    width = (len(table) + 1 + early).bit_length()
+    codes += (f"{table[taken]:0{width}b}" if taken else "") + f"{257:0{width}b}"
+    codes += "0" * (-len(codes) % 8)
+    return int(codes, 2).to_bytes(len(codes) // 8, "big").decode("latin-1")
+
+
+LONG = "".join(at(72, 700, f"keeper {number}") for number in range(60))
+
+
+@pytest.mark.parametrize("early", [0, 1])
+def test_lzw_is_read_as_pdfium_reads_it(write, one_document, early):
+    content = lzw(LONG, early)
+    assert lzw_decoded(content.encode("latin-1"), 10_000, early) == LONG.encode()
+    assert len(lzw_decoded(content.encode("latin-1"), 100, early)) < 200
+    parameters = "" if early else "] /DecodeParms [<< /EarlyChange 0 >>"
+    (_, page, _) = one_document(write(compressed(content, filters=f"/LZWDecode{parameters}"))).text.split("\f")
+    assert "keeper 59" in page
+
+
+@pytest.mark.parametrize("data", [b"\xff" * 20, bytes([0x80, 0x40, 0xFF, 0xFF]), b"\x81\x02" * 3])
+def test_lzw_codes_that_stand_for_nothing(data):
+    with pytest.raises(ValueError, match="stands for nothing"):
+        lzw_decoded(data, 100)
+
+
 @pytest.mark.parametrize(
     ("content", "filters"),
     [
+        ("\xff" * 200, "/LZWDecode"),
+        (lzw("\0\1" * 100), "/LZWDecode"),
         ("!" * 200, "/FlateDecode"),
         ("!" * 200, ""),
         ("!" * 200, "/ASCII85Decode /FlateDecode"),
@@ -114,6 +157,28 @@ def test_a_page_whose_content_is_damaged_is_named(write, content, filters):
     assert [omission.what for omission in file.omissions] == ["page 2 cannot be read: its content is damaged"]
 
 
+def test_pages_may_share_their_content(write):
+    """It is looked at once, whether or not there are thousands of them."""
+    page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents [4 0 R 5 0 R] >>"
+    kids = " ".join(f"{number} 0 R" for number in range(6, 306))
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count 300 >>",
+        FONT,
+        "<< /Length 4 >>\nstream\nq  Q\nendstream",
+        f"<< /Length 1000000 >>\nstream\n{'!' * 1_000_000}\nendstream",
+        *[page] * 300,
+    ]
+    path = write(written(objects))
+    with open_pdf(path) as document:
+        tracemalloc.start()
+        try:
+            assert damaged_pages(document, range(300)) == []
+            assert tracemalloc.get_traced_memory()[1] < 20_000_000
+        finally:
+            tracemalloc.stop()
+
+
 @pytest.mark.parametrize(
     ("content", "filters"),
     [
@@ -123,6 +188,8 @@ def test_a_page_whose_content_is_damaged_is_named(write, content, filters):
         (deflated(""), "/FlateDecode"),
         (deflated("1 0 0 1 0 0 cm  BT /F1 12 Tf 14.4 TL ET\n"), "/FlateDecode"),
         ("q\nQ", ""),
+        (lzw("q\nQ"), "/LZWDecode"),
+        (lzw("q 1 0 0 1 0 0 cm Q " * 100, 0), "/LZWDecode] /DecodeParms [<< /EarlyChange 0 >>"),
     ],
 )
 def test_an_empty_page_is_nothing_to_tell(write, content, filters):

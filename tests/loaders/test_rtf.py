@@ -42,6 +42,17 @@ def test_letters(rtf: Callable[..., str], head: str, body: str, text: str) -> No
     assert rtf(body, head) == text
 
 
+def test_letters_that_cannot_be_decoded_are_told(rtf: Callable[..., str], tmp_path: Path) -> None:
+    font = r"\ansi\ansicpg1252{\fonttbl{\f1\fcharset128 MS;}}{\info{\title caf\'81 noir}}"
+    body = "caf\xe9 \x81 and " + r"\'8d \f1 \'83 \u55357?. \u-10179?\u-9003?"
+    assert rtf(body, font) == "café \ufffd and \ufffd \ufffd \ufffd. \U0001f4d5"
+    (file,) = load(tmp_path / "a.rtf")
+    (document,) = file.documents
+    assert document.metadata == {"mime_type": "application/rtf"}
+    what = "4 letters that are not in the encoding of the file or of their font: U+FFFD is there"
+    assert [(gap.what, gap.lost) for gap in file.omissions] == [(what, False)]
+
+
 @pytest.mark.parametrize(
     ("body", "text"),
     [

@@ -333,6 +333,6 @@ def test_every_cell_of_a_table_stays_in_its_row_and_column(rows: list[list[str]]
     filled = [row for row in tidy if any(row)]
     while filled and sum(map(bool, filled[0])) == 1 and any(sum(map(bool, row)) > 1 for row in filled):
         filled.pop(0)  # these are lines of their own
-    table = [line for line in sheet_table(rows).splitlines() if line.startswith("|") and " ---" not in line]
+    table = [line for line in sheet_table(rows).rpartition("\n\n")[2].splitlines() if " ---" not in line]
     cells = [[value.strip().replace("\\|", "|") for value in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table]
     assert cells == filled

@@ -58,21 +58,64 @@ def test_odd_encodings(tmp_path, one_document, text, encoding):
     file = tmp_path / "note.txt"
     file.write_bytes(f"{text}\n".encode(encoding))
     assert one_document(file).text == f"{text}\n"
-    assert decode(file.read_bytes(), file) == f"{text}\n"
+    assert decode(file.read_bytes(), file).text == f"{text}\n"
 
 
 def test_the_telling_character_may_come_late(tmp_path):
     file = tmp_path / "late.txt"
     file.write_bytes(b"plain words " * 300_000 + "café au lait".encode("cp1252"))
-    assert read_text(file).endswith("café au lait")
+    assert read_text(file).text.endswith("café au lait")
     file.write_bytes(b"plain line\n" * 300_000 + "café au lait".encode())
-    assert read_text(file).endswith("café au lait")
+    assert read_text(file).text.endswith("café au lait")
 
 
 def test_a_few_broken_characters_leave_utf8_what_it_is(tmp_path):
     file = tmp_path / "damaged.txt"
     file.write_bytes((f"{GERMAN}\n" * 20).encode() + b"cut \xff and \xc3")
-    assert read_text(file) == f"{GERMAN}\n" * 20 + "cut \ufffd and \ufffd"
+    assert read_text(file).text == f"{GERMAN}\n" * 20 + "cut \ufffd and \ufffd"
+
+
+BROKEN = b"gr\xc3\xb6\xc3\x9fer\n\ncaf\xff, M\xfcller"
+NAMED = "line {} that are not in the encoding of the file, which is taken for UTF-8: U+FFFD is there"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        *(
+            (name, BROKEN, "2 places, the first in " + NAMED.format("3,"))
+            for name in ("a.txt", "a.log", "a.md", "a.py")
+        ),
+        ("a.yaml", BROKEN + b"\n" + BROKEN, "4 places, the first in " + NAMED.format("3,")),
+        ("a.srt", b"1\n00:00:01,000 --> 00:00:02,000\n" + BROKEN, "2 places, the first in " + NAMED.format("5,")),
+        ("a.ass", b"Dialogue: 0,0:00:01.00,0:00:02.00,s,n,0,0,0,,gr\xc3\xb6\xc3\x9fer caf\xff\xfe", NAMED.format(1)),
+        ("a.xml", b"<a>\r\n" + BROKEN[:14] + b"</a>", NAMED.format(4)),
+        ("a.html", b"<p>\n" + BROKEN[:14] + b"</p>", NAMED.format(4)),
+        ("a.html", b"<meta charset=utf-8>" + b"word " * 200 + BROKEN[:14], NAMED.format(3)),
+        (
+            "a.ipynb",
+            b'{"cells": [{"cell_type": "markdown",\n"source": "gr\xc3\xb6\xc3\x9fer caf\xff"}]}',
+            NAMED.format(2),
+        ),
+        ("a.txt", "größer".encode("utf-16") + b"\0\xd8", NAMED.format(1).replace("UTF-8", "UTF-16")),
+    ],
+)
+def test_bytes_that_are_no_text_are_told(tmp_path, name, content, told):
+    (tmp_path / name).write_bytes(content)
+    (file,) = load(tmp_path / name)
+    (document,) = file.documents
+    assert "größer" in document.text
+    assert "\ufffd" in document.text
+    document.text.encode()
+    (gap,) = file.omissions
+    assert (gap.what, gap.lost) == (f"bytes in {told}", False)
+
+
+def test_a_replacement_character_of_the_text_itself_is_told_of_no_one(tmp_path):
+    (tmp_path / "a.txt").write_bytes("caf\ufffd größer".encode())
+    (file,) = load(tmp_path / "a.txt")
+    assert [document.text for document in file.documents] == ["caf\ufffd größer"]
+    assert file.omissions == []
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -80,7 +123,7 @@ def test_a_few_broken_characters_leave_utf8_what_it_is(tmp_path):
 def test_utf8_text_comes_out_as_read_text_gives_it(tmp_path, text):
     file = tmp_path / "any.txt"
     file.write_text(text, encoding="utf-8")
-    assert read_text(file) == file.read_text(encoding="utf-8-sig")
+    assert read_text(file).text == file.read_text(encoding="utf-8-sig")
 
 
 def test_line_ends_byte_order_mark_and_nul(tmp_path, one_document):
@@ -94,9 +137,9 @@ def test_line_ends_byte_order_mark_and_nul(tmp_path, one_document):
 def test_lone_surrogates_do_not_come_through(tmp_path):
     file = tmp_path / "surrogate.txt"
     file.write_bytes(codecs.BOM_UTF16_LE + "a\ud800b".encode("utf-16-le", "surrogatepass"))
-    read_text(file).encode("utf-8")
+    read_text(file).text.encode("utf-8")
     file.write_bytes(b"caf\xed\xa0\x80 " + GERMAN.encode())
-    read_text(file).encode("utf-8")
+    read_text(file).text.encode("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from late_rag.chunkers.carried import ALWAYS_CARRIED, carried
 from late_rag.testing import HashEncoder
 
 Files = Callable[[Mapping[str, str | None]], Path]
-WORDS = "some words of a sentence that is about as long as others are. " * 2_500
-LONG = "x y " * 100_000
+WORDS = "some words of a sentence that is about as long as others are. " * 1_000
+LONG = "x y " * 8_000
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ LONG = "x y " * 100_000
     [
         ("a.md", f"# {LONG}\n\n{WORDS}", "headings after their first 1,000 characters"),
         ("a.md", f"{LONG[:900]}\n===\n\n{WORDS}", None),
-        ("a.md", f"---\ntitle: {LONG[:60_000]}\n---\n\n{WORDS}", "metadata 'title', too long for each passage"),
+        ("a.md", f"---\ntitle: {LONG}\n---\n\n{WORDS}", "metadata 'title', too long for each passage"),
         ("a.html", f"<title>{LONG}</title><p>{WORDS}", "metadata 'title', too long for each passage"),
         ("a.html", f"<h1>{LONG}<p>{WORDS}", "metadata 'title', too long for each passage"),
         ("a.jsonl", json.dumps({"id": 1, "text": WORDS, "note": LONG, "year": 2020}), "metadata 'note'"),
@@ -71,7 +71,7 @@ from late_rag.testing import HashEncoder
 with Retriever.create(None, HashEncoder()) as retriever:
     retriever.add(["warm up"])
     used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + 150 * 2**20, -1))
+    resource.setrlimit(resource.RLIMIT_AS, (used + 60 * 2**20, -1))
     result = retriever.sync(sys.argv[1])
     print(sorted(path.rpartition("/")[2] for path in result.added), [failed.location.rpartition("/")[2]
         for failed in result.failed], result.failed[0].reason)
@@ -80,7 +80,7 @@ with Retriever.create(None, HashEncoder()) as retriever:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 def test_a_file_that_takes_more_memory_than_there_is_fails_alone(files: Files) -> None:
-    folder = files({"a.txt": "one two", "b.txt": "word " * 20_000_000, "c.txt": "three four"})
+    folder = files({"a.txt": "one two", "b.txt": "word " * 10_000_000, "c.txt": "three four"})
     done = subprocess.run([sys.executable, "-c", LIMITED, str(folder)], capture_output=True, text=True, check=False)
     assert done.stdout.startswith("['a.txt', 'c.txt'] ['b.txt'] "), done.stderr[-2000:]
     assert "memory" in done.stdout.lower()

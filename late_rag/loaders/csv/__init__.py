@@ -10,7 +10,7 @@ from typing import IO, Any, ClassVar
 
 from late_rag.errors import LoadError
 from late_rag.loaders.csv.rows import Rows, Style
-from late_rag.loaders.decoding import MARK, open_text
+from late_rag.loaders.decoding import open_text
 from late_rag.loaders.records import Record, documents, without_text
 from late_rag.loading import LoadOptions, RecordFields
 from late_rag.types import Document, Omission
@@ -36,7 +36,7 @@ class CsvLoader:
         yield from documents(path, self._read(path, options.fields), options.fields, mime_type)
 
     def _read(self, path: Path, fields: RecordFields) -> Iterator[Record | Omission]:
-        with open_text(path, newline="", errors=MARK) as file:
+        with open_text(path, newline="") as file:
             rows = iter(_rows(file))
             header_line, cells = next(rows, (1, []))
             names, found = _header(cells), False

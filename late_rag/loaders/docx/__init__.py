@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from late_rag.errors import LoadError, MissingExtraError
+from late_rag.errors import LoadError, needs_extra
 from late_rag.loaders.archive import open_archive
 from late_rag.loaders.docx.body import Body
 from late_rag.loaders.docx.package import WordPackage, child, to_bytes
@@ -151,10 +151,8 @@ def _valid(part: Any | None) -> Any | None:
 
 
 def _to_html(parts: dict[str, Any]) -> str:
-    try:
+    with needs_extra("mammoth, which reads DOCX,", "office"):
         import mammoth
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("mammoth, which reads DOCX,", "office") from error
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
         for kind, part in parts.items():

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from late_rag.errors import LoadError
-from late_rag.loaders.decoding import decode
+from late_rag.loaders.decoding import MARK, UNDECODED, Decoded, decode, decoded, is_utf8, tidy
 from late_rag.loaders.html.bounds import check_bounds
 from late_rag.loaders.html.rendering import Renderer
+from late_rag.loaders.labels import page_codec
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
 
@@ -19,20 +20,6 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 logger = logging.getLogger(__name__)
-
-_SUPERSETS = {
-    "big5": "big5hkscs",
-    "euc-kr": "cp949",
-    "gb18030": "gb18030",
-    "gbk": "gb18030",
-    "iso-8859-8-i": "iso-8859-8",
-    "shift_jis": "cp932",
-    "utf-16be": "utf-8",
-    "utf-16le": "utf-8",
-    "x-user-defined": "cp1252",
-}
-"""Python's codecs for encodings whose labels mean more than they say (https://encoding.spec.whatwg.org/#names-and-labels;
-what a page that can be read as ASCII calls UTF-16 is UTF-8)."""
 
 _CHARSET = re.compile(r"charset\s{0,99}=\s{0,99}[\"']?\s{0,99}([^\s\"';]{1,99})", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([\w.:-]{1,99})")
@@ -54,7 +41,8 @@ class HtmlLoader:
     records: ClassVar[bool] = False
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
-        html = html_text(path.read_bytes(), path)
+        html, omissions = html_text(path.read_bytes(), path)
+        yield from omissions
         main = _main_content(html, path) if options.content == "main" else None
         try:
             page = Page(html)
@@ -115,18 +103,18 @@ class Page:
         return text + "\n" if text else ""
 
 
-def html_text(data: bytes, path: Path) -> str:
+def html_text(data: bytes, path: Path) -> Decoded:
     """The bytes of a page as text, in the encoding that a browser takes.
 
     Raises:
         LoadError: the bytes look binary, or their encoding cannot be told.
     """
-    codec = _codec(_declared(data))
+    codec = page_codec(_declared(data))
     if codec is None or data.startswith(_MARKS):
         return decode(data, path)
-    text = data.decode(codec, "replace")
-    nearly = 0 < text.count("\ufffd") <= _MOST_WRONG * len(text) and "\ufffd" in data.decode("utf-8", "replace")
-    return text.replace("\0", " ") if nearly else decode(data, path, codec)
+    text = data.decode(codec, MARK)
+    nearly = 0 < text.count(UNDECODED) <= _MOST_WRONG * len(text) and not is_utf8(data)
+    return decoded(tidy(text), codec) if nearly else decode(data, path, codec)
 
 
 def _declared(data: bytes) -> str | None:
@@ -145,16 +133,6 @@ def _declared(data: bytes) -> str | None:
             if found_label:
                 return found_label[1]
     return None
-
-
-def _codec(label: str | None) -> str | None:
-    """Python's codec for a label of the Encoding Standard; None for what is no such label."""
-    import webencodings
-
-    encoding = webencodings.lookup(label) if label else None
-    if encoding is None or encoding.name == "replacement":
-        return None
-    return _SUPERSETS.get(encoding.name, str(encoding.codec_info.name))
 
 
 def _as_html(text: str) -> str:

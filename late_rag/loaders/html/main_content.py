@@ -10,7 +10,7 @@ import logging
 import re
 from typing import Any
 
-from late_rag.errors import MissingExtraError
+from late_rag.errors import needs_extra
 from late_rag.loaders.html.bounds import check_bounds
 
 logger = logging.getLogger(__name__)
@@ -58,10 +58,8 @@ def main_content(html: str) -> str | None:
 
 
 def _extractor() -> Any:
-    try:
+    with needs_extra("trafilatura, which finds the main content of pages,", "web"):
         from trafilatura import bare_extraction
-    except ImportError as error:
-        raise MissingExtraError("trafilatura, which finds the main content of pages,", "web") from error
     return bare_extraction
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from late_rag import tables
 from late_rag.loaders.html.flow import Block, Flow
 
 MOST_COLUMNS = 100
@@ -124,7 +125,7 @@ class Table:
             self._is_parted = True
             return ""
         words = " ".join(_in_line(block) for block in content.blocks)
-        return " ".join(words.split()).replace("|", "\\|")
+        return " ".join(words.split())
 
     def _end_rows(self) -> None:
         rows, self._rows = self._rows, []
@@ -135,12 +136,8 @@ class Table:
             self._blocks += [Block("paragraph", row[0]) for row in rows]
         elif rows:
             rows[0] += [""] * (width - len(rows[0]))
-            lines = [_line(rows[0]), _line(["---"] * width), *map(_line, rows[1:])]
+            lines = [tables.row(rows[0]), tables.delimiter_row(width), *map(tables.row, rows[1:])]
             self._blocks.append(Block("table", "\n".join(lines)))
-
-
-def _line(cells: list[str]) -> str:
-    return "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"
 
 
 def _in_line(block: Block) -> str:

@@ -6,12 +6,13 @@ Records are read one by one, so that what is wrong with one costs no other.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from io import StringIO
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar
 
 from late_rag.errors import LoadError
-from late_rag.loaders.decoding import MARK, open_text
+from late_rag.loaders.decoding import open_text
 from late_rag.loaders.json.conversations import with_conversation
 from late_rag.loaders.json.values import NotJsonError, Value, Values, parse
 from late_rag.loaders.records import Record, documents
@@ -27,6 +28,12 @@ _LONGEST_NAME = 80
 
 _Name = tuple[str, ...]
 """Where a value is in an object: its name, after those of the objects that it is in."""
+
+_Member = tuple[str, Value | list[Value]]
+"""Of an object in which something is broken: a name and its value, or the elements of its list."""
+
+_Part = tuple[_Name, Value | list[Value]]
+"""The same by where it is."""
 
 
 class JsonLoader:
@@ -49,7 +56,7 @@ class JsonLinesLoader:
 
 
 def _lines(path: Path, fields: RecordFields) -> Iterator[Record | Omission]:
-    with open_text(path, errors=MARK) as file:
+    with open_text(path) as file:
         for number, line in enumerate(file, start=1):
             if line.strip(_BLANK):
                 yield from _records([_line_value(number, line)], fields)
@@ -64,7 +71,7 @@ def _line_value(number: int, line: str) -> Value:
 
 def _is_one_text(path: Path) -> bool:
     """Whether the lines are no records of their own but parts of one text, or there is only one line."""
-    with open_text(path, errors=MARK) as file:
+    with open_text(path) as file:
         first, second = (*islice((line.strip(_BLANK) for line in file if line.strip(_BLANK)), 2), "", "")[:2]
     if not first or not second:
         return bool(first)
@@ -76,7 +83,7 @@ def _is_one_text(path: Path) -> bool:
 
 
 def _json(path: Path, fields: RecordFields) -> Iterator[Record | Omission]:
-    with open_text(path, errors=MARK) as file:
+    with open_text(path) as file:
         values = Values(file)
         if values.peek() == "[":
             yield from _list(values, fields)
@@ -109,31 +116,67 @@ def _objects(path: Path, values: Values, fields: RecordFields) -> Iterator[Recor
 
 def _inside_broken(path: Path, whole: Value, fields: RecordFields) -> Iterator[Record | Omission]:
     """The records in an object of which something cannot be read, which is named; else what is wrong with it."""
-    with open_text(path, errors=MARK) as file:
-        values = Values(file, in_lines=False)
-        members = list[tuple[str, Value | list[Value]]]()
-        if values.peek() == "{":
-            values.skip()
-            members += values.members()
-    lists: dict[_Name, list[Value]] = {(name,): inner for name, inner in members if isinstance(inner, list)}
-    found = _only_list({name: [value.value for value in inner] for name, inner in lists.items()}, fields)
-    single = [(name, inner) for name, inner in members if isinstance(inner, Value)]
-    if _is_record({name: inner.value if isinstance(inner, Value) else [] for name, inner in members}, fields):
-        raise LoadError(f"{path}: line {whole.line}: {whole.problem}")
-    if found is not None:
-        yield from _numbered(lists[found], _dotted(found), fields)
-        yield from (Omission(f"line {inner.line}: {inner.problem}") for _, inner in single if inner.problem)
-        yield from _beside(found, [(name,) for name, _ in members if name])
-    elif not lists and _are_records([inner.value for _, inner in single if not inner.problem], fields):
-        yield from _named(single, fields)
-    else:
-        raise LoadError(f"{path}: line {whole.line}: {whole.problem}")
+    with open_text(path) as file:
+        members = _members(Values(file, in_lines=False))
+    if not _is_record({name: inner.value if isinstance(inner, Value) else [] for name, inner in members}, fields):
+        parts: list[_Part] = [((name,), inner) for name, inner in members]
+        single = [(name, inner) for name, inner in members if isinstance(inner, Value)]
+        good = [value.value for _, value in single if not value.problem]
+        if len(single) == len(members) and _are_records(good, fields):
+            yield from _named(single, fields)
+            return
+        if _only_list(_elements(parts), fields) is None:
+            parts = list(_broken_parts(members))
+        name = _only_list(_elements(parts), fields)
+        if name is not None:
+            yield from _from_list(parts, name, fields)
+            return
+    raise LoadError(f"{path}: line {whole.line}: {whole.problem}")
+
+
+def _members(values: Values) -> list[_Member]:
+    if values.peek() != "{":
+        return []
+    values.skip()
+    return list(values.members())
+
+
+def _broken_parts(members: Iterable[_Member], above: _Name = ()) -> Iterator[_Part]:
+    """The parts of an object, as :func:`_parts` gives them, of which some cannot be read."""
+    for name, inner in members:
+        place, may_go_down = (*above, name), len(above) < _LEVELS - 1
+        if may_go_down and isinstance(inner, Value) and inner.text.startswith("{"):
+            yield from _broken_parts(_members(Values(StringIO(inner.text), in_lines=False, line=inner.line)), place)
+        elif may_go_down and isinstance(inner, Value) and isinstance(inner.value, dict) and inner.value:
+            for inner_place, part in _parts(inner.value, place).items():
+                is_list = isinstance(part, list)
+                yield inner_place, [Value(inner.line, item) for item in part] if is_list else Value(inner.line, part)
+        else:
+            yield place, inner
+
+
+def _elements(parts: Iterable[_Part]) -> dict[_Name, Any]:
+    """The values in the lists among the parts."""
+    return {name: [value.value for value in inner] for name, inner in parts if isinstance(inner, list)}
+
+
+def _from_list(parts: list[_Part], name: _Name, fields: RecordFields) -> Iterator[Record | Omission]:
+    """The records of one list, and what is wrong beside it."""
+    lists = {place: inner for place, inner in parts if isinstance(inner, list)}
+    yield from _numbered(lists[name], _dotted(name), fields)
+    for _, inner in parts:
+        if isinstance(inner, Value) and inner.problem:
+            yield Omission(f"line {inner.line}: {inner.problem}")
+    yield from _beside(name, [place for place, _ in parts if place[-1]])
 
 
 def _numbered(values: Iterable[Value], name: str, fields: RecordFields) -> Iterator[Record | Omission]:
     for number, value in enumerate(values, start=1):
         place = f"record {number} of {name}"
-        yield Omission(f"{place}: {value.problem}") if value.problem else _record(value.value, place, fields)
+        if value.problem:
+            yield Omission(f"{place} (line {value.line}): {value.problem}")
+        else:
+            yield _record(value.value, place, fields)
 
 
 def _named(members: Iterable[tuple[str, Value]], fields: RecordFields) -> Iterator[Record | Omission]:

@@ -33,11 +33,15 @@ class NotJsonError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value, or the reason why it cannot be read, and the line on which it begins."""
+    """A value, or the reason why it cannot be read, and the line on which it begins.
+
+    ``text`` is that of a member of an object which is broken, so that what is in it can be looked through.
+    """
 
     line: int
     value: Any = None
     problem: str = ""
+    text: str = ""
 
 
 def _integer(digits: str) -> int | str:
@@ -72,10 +76,11 @@ class Values:
     Args:
         file: is read on as it is needed.
         in_lines: whether a value that is broken ends with its line, unless a bracket is open.
+        line: the number of the first line.
     """
 
-    def __init__(self, file: IO[str], *, in_lines: bool = True) -> None:
-        self.line = 1
+    def __init__(self, file: IO[str], *, in_lines: bool = True, line: int = 1) -> None:
+        self.line = line
         self.in_lines = in_lines
         self._sources: list[IO[str]] = [file]
         self._text = ""
@@ -154,7 +159,7 @@ class Values:
             self._closing = "]"
             return list(self.elements())
         self._indent, self._opening = indent, '"'
-        found = self.value()
+        found = self.value(keep=True)
         self._opening = "{"
         return found
 
@@ -163,16 +168,17 @@ class Values:
         while self.peek():
             yield self.value()
 
-    def value(self) -> Value:
-        """The next value, which may be a broken one; there must be something."""
+    def value(self, *, keep: bool = False) -> Value:
+        """The next value, which may be a broken one, with its text if that is to be kept; there must be something."""
         while True:
             value, end, problem = self._decoded()
             if not self._may_go_on(end) or not self._fill():
                 break
         while problem and (end := self._end_of_broken()) < 0 and self._fill():
             pass
-        found = Value(self.line, value, problem)
-        self._pass(end if end >= 0 else len(self._text))
+        end = end if end >= 0 else len(self._text)
+        found = Value(self.line, value, problem, self._text[self._place : end] if keep and problem else "")
+        self._pass(end)
         if problem:
             self._shorten()
         return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email
-import mailbox
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,8 +14,9 @@ from late_rag.errors import LoadError
 from late_rag.loaders.decoding import signature
 from late_rag.loaders.keys import UniqueKeys
 from late_rag.loaders.mail.attachments import attached_documents
+from late_rag.loaders.mail.folder import mails
 from late_rag.loaders.mail.headers import RawHeaders, file_name, header, known_extension, message_metadata
-from late_rag.loaders.mail.parts import Contents, is_cut_off, page_of, payload, walk
+from late_rag.loaders.mail.parts import PAGES, Contents, is_cut_off, markdown_of, payload, text_of, walk
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
 
@@ -55,18 +55,13 @@ class MailboxLoader:
     records: ClassVar[bool] = True
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
+        keys = UniqueKeys(path)
         with path.open("rb") as file:
             if file.read(5) != b"From ":
                 raise LoadError(f"{path}: is no mail folder (mbox): it does not begin with 'From '")
-        keys = UniqueKeys(path)
-        folder = mailbox.mbox(path, create=False)
-        try:
-            for number in folder.iterkeys():
-                with folder.get_file(number) as file:
-                    data = file.read(LARGEST_MAIL + 1)
-                yield from _mail_of_folder(data, int(number) + 1, keys, path, options)
-        finally:
-            folder.close()
+            file.seek(0)
+            for number, data in enumerate(mails(file, LARGEST_MAIL), start=1):
+                yield from _mail_of_folder(data, number, keys, path, options)
 
 
 class WebArchiveLoader:
@@ -77,14 +72,16 @@ class WebArchiveLoader:
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:  # noqa: ARG002
         with path.open("rb") as file:
             message = _parse(file.read(LARGEST_MAIL + 1), path, "saved page")
-        pages = (part for part in walk(message) if part.get_content_type() in ("text/html", "application/xhtml+xml"))
+        pages = (part for part in walk(message) if part.get_content_type() in PAGES)
         page = next(pages, None)
         if page is None:
             raise LoadError(f"{path}: is no saved page: none of its parts is HTML")
         try:
-            text, title = page_of(page, path)
+            html, omissions = text_of(page, path)
+            text, title = markdown_of(html)
         except ValueError as error:  # markup that no page has
             raise LoadError(f"{path}: {error}") from error
+        yield from omissions
         title = title or header(message, "subject", path)
         yield "", Document(text=text, metadata={"mime_type": "text/html", **({"title": title} if title else {})})
         if is_cut_off(message):

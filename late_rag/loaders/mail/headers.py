@@ -5,7 +5,6 @@ The standard library's own reader of headers takes quadratic time for long ones 
 
 from __future__ import annotations
 
-import codecs
 import email.policy
 import mimetypes
 import re
@@ -19,6 +18,7 @@ from typing import Any
 from late_rag.backends import LOADERS
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import decode
+from late_rag.loaders.labels import mail_codec
 
 _LONGEST = 5_000
 _LONGEST_OF_ADDRESSES = 10_000
@@ -67,19 +67,6 @@ def readable(raw: str, path: Path) -> str:
     return " ".join(_CONTROLS.sub(" ", joined).encode("utf-8", "replace").decode("utf-8").split())
 
 
-def codec_of(label: str | None) -> str | None:
-    """The codec behind the name of an encoding, as the web reads it; None for one that is unknown."""
-    import webencodings
-
-    known = webencodings.lookup(label) if label else None
-    if known:
-        return str(known.codec_info.name)
-    try:
-        return codecs.lookup(label).name if label else None
-    except (LookupError, ValueError):
-        return None
-
-
 def file_name(part: Message, path: Path) -> str:
     """What a part is called, without folders; from its type where it has no name."""
     name = readable(str(part.get_filename() or ""), path).replace("\\", "/").rpartition("/")[2].strip('"')
@@ -98,7 +85,7 @@ def known_extension(part: Message) -> str:
 
 def _decoded(data: bytes, path: Path) -> str:
     try:
-        return decode(data, path)
+        return decode(data, path).text
     except LoadError:
         return data.decode("ascii", "replace")
 
@@ -106,7 +93,7 @@ def _decoded(data: bytes, path: Path) -> str:
 def _word(word: str | bytes, label: str | None, path: Path) -> str:
     if isinstance(word, str):
         return word
-    codec = codec_of(label) if label else "raw-unicode-escape"
+    codec = mail_codec(label) if label else "raw-unicode-escape"
     try:
         return word.decode(codec, "replace") if codec else _decoded(word, path)
     except (LookupError, UnicodeError):

@@ -8,8 +8,8 @@ from email.message import Message
 from pathlib import Path
 
 from late_rag.errors import LoadError
-from late_rag.loaders.decoding import decode
-from late_rag.loaders.mail.headers import codec_of
+from late_rag.loaders.decoding import Decoded, decode
+from late_rag.loaders.labels import mail_codec
 from late_rag.types import Omission
 
 DEEPEST = 50
@@ -22,6 +22,7 @@ _SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature", "appl
 _ENCRYPTED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
 _MAILS = ("message/rfc822", "message/global")
 _TEXTS = ("text/plain", "text/html")
+PAGES = ("text/html", "application/xhtml+xml")
 
 
 @dataclass(slots=True)
@@ -87,8 +88,10 @@ class Contents:
                 self.files.append(part)
             return
         try:
-            text = page_of(part, self.path)[0] if kind == "text/html" else text_of(part, self.path)
-            self.texts.append(text.strip("\n"))
+            text, omissions = text_of(part, self.path)
+            self.texts.append((markdown_of(text)[0] if kind == "text/html" else text).strip("\n"))
+            for omission in omissions:
+                self._leave_out(f"text of the mail: {omission.what}", lost=omission.lost)
         except (LoadError, ValueError) as error:  # binary; markup that no page has
             self._leave_out(f"text of the mail: {str(error).removeprefix(f'{self.path}: ')}")
 
@@ -124,22 +127,26 @@ def payload(part: Message) -> bytes:
     return data if isinstance(data, bytes) else b""
 
 
-def text_of(part: Message, path: Path) -> str:
-    """The text of a part in the encoding that it names, else the one that its bytes show.
+def text_of(part: Message, path: Path) -> Decoded:
+    """The text of a part in the encoding that it names, else the one that its bytes show, which of a page say it.
 
     Raises:
         LoadError: the part looks binary, or its encoding cannot be told.
     """
-    return decode(payload(part), path, codec_of(part.get_content_charset()))
+    from late_rag.loaders.html import html_text
+
+    charset = part.get_content_charset()
+    if charset is None and part.get_content_type() in PAGES:
+        return html_text(payload(part), path)
+    return decode(payload(part), path, mail_codec(charset))
 
 
-def page_of(part: Message, path: Path) -> tuple[str, str | None]:
-    """Markdown and title of a part that is HTML, which says its encoding itself where the mail does not.
+def markdown_of(page: str) -> tuple[str, str | None]:
+    """Markdown and title of a text that is HTML.
 
     Raises:
-        LoadError: the part looks binary, or its encoding cannot be told.
         ValueError: markup that no page has.
     """
-    from late_rag.loaders.html import html_text, html_to_markdown
+    from late_rag.loaders.html import html_to_markdown
 
-    return html_to_markdown(text_of(part, path) if part.get_content_charset() else html_text(payload(part), path))
+    return html_to_markdown(page)

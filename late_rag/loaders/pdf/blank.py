@@ -13,8 +13,11 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from enum import Enum, auto
 from itertools import islice
 from typing import TYPE_CHECKING
+
+from late_rag.loaders.pdf.lzw import lzw_decoded
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage
@@ -30,6 +33,7 @@ _CONTENTS = re.compile(rb"/Contents ?(?:(\d{1,10}) 0 R|\[([\d R]{1,1000})\])")
 _NUMBER = re.compile(rb"(\d{1,10}) 0 R")
 _FILTER = re.compile(rb"/Filter ?(?:/(\w{1,30})|\[([ /\w]{1,200})\])")
 _LENGTH = re.compile(rb"/Length (\d{1,10})\b")
+_LATE = re.compile(rb"/EarlyChange 0\b")
 _WHITE = b"\0\t\n\f\r "
 _OPERATOR = re.compile(
     rb"(?:^|[\s\])>])(?:q|Q|cm|gs|BT|ET|BDC|BMC|EMC|re|f|S|s|n|W|m|l|w|d|Do|rg|RG|g|G|k|K|sh)(?=\s|$)"
@@ -72,18 +76,31 @@ def damaged_pages(pdf: PdfDocument, indexes: Sequence[int]) -> list[int]:
     contents = list(_contents(data))
     if len(contents) != len(indexes):
         return []
-    return [index for index, streams in zip(indexes, contents, strict=True) if _is_damaged(streams)]
+    starts = {start for page in contents for start in page}
+    states = {start: _state(*_stream(data, start)) for start in starts}
+    pages = zip(indexes, contents, strict=True)
+    return [index for index, page in pages if _is_damaged([states[start] for start in page])]
 
 
-def _contents(data: bytes) -> Iterator[list[tuple[bytes, bytes]]]:
-    """The streams of each page, each with its entries, in the order of the pages."""
+class _State(Enum):
+    """What a content stream turns out to be."""
+
+    BLANK = auto()
+    DRAWING = auto()
+    NONSENSE = auto()
+    DAMAGED = auto()
+    UNKNOWN = auto()
+
+
+def _contents(data: bytes) -> Iterator[list[int]]:
+    """Where the streams of each page begin, which pages may share, in the order of the pages."""
     objects = _objects(data)
     for start in objects.values():
         head = data[start : start + _HEAD].partition(b"endobj")[0].partition(b"stream\r\n")[0]
         if _PAGE.search(head):
             found = _CONTENTS.search(head)
             numbers = _NUMBER.findall(found.group().partition(b"s")[2]) if found else []
-            yield [_stream(data, objects[number]) for number in numbers if number in objects]
+            yield [objects[number] for number in numbers if number in objects]
 
 
 def _objects(data: bytes) -> dict[bytes, int]:
@@ -101,6 +118,7 @@ def _objects(data: bytes) -> dict[bytes, int]:
 
 
 def _stream(data: bytes, start: int) -> tuple[bytes, bytes]:
+    """The entries of a stream, and its bytes."""
     head, found, _ = data[start : start + _HEAD].partition(b"stream\r\n")
     length = _LENGTH.search(head)
     if not found or not length or int(length.group(1)) > _MOST_CONTENT:
@@ -109,15 +127,24 @@ def _stream(data: bytes, start: int) -> tuple[bytes, bytes]:
     return head, data[begin : begin + int(length.group(1))]
 
 
-def _is_damaged(streams: list[tuple[bytes, bytes]]) -> bool:
+def _is_damaged(streams: list[_State]) -> bool:
     """Whether what is drawn on a page cannot be told from its content."""
+    told = next((state for state in streams if state in (_State.DAMAGED, _State.UNKNOWN)), None)
+    if told is None:
+        return _State.NONSENSE in streams and _State.DRAWING not in streams
+    return told is _State.DAMAGED
+
+
+def _state(head: bytes, stream: bytes) -> _State:
     try:
-        content = b"\n".join(_decoded(head, stream) for head, stream in streams)
+        content = _decoded(head, stream)
     except (ValueError, zlib.error, binascii.Error):
-        return True
+        return _State.DAMAGED
     except NotImplementedError:
-        return False
-    return bool(content.strip(_WHITE)) and not _OPERATOR.search(content)
+        return _State.UNKNOWN
+    if not content.strip(_WHITE):
+        return _State.BLANK
+    return _State.DRAWING if _OPERATOR.search(content) else _State.NONSENSE
 
 
 def _decoded(head: bytes, stream: bytes) -> bytes:
@@ -132,6 +159,8 @@ def _decoded(head: bytes, stream: bytes) -> bytes:
     for name in names if stream.strip() else ():
         if name in (b"FlateDecode", b"Fl"):
             stream = zlib.decompressobj().decompress(stream, _MOST_CONTENT)
+        elif name in (b"LZWDecode", b"LZW"):
+            stream = lzw_decoded(stream, _MOST_CONTENT, early=0 if _LATE.search(head) else 1)
         elif name in (b"ASCII85Decode", b"A85"):
             stream = stream.strip().removeprefix(b"<~").partition(b"~>")[0]
             stream = base64.a85decode(stream, ignorechars=_WHITE)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from late_rag.errors import LoadError
+from late_rag.loaders.decoding import signature
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument
@@ -24,14 +25,6 @@ _HEAD = 1 << 16  # where a PDF begins at the latest; pdfium looks for it in the 
 _END = re.compile(rb"startxref[\r\n\t ]{1,8}\d{1,19}")
 _OBJECT = re.compile(rb"\d \d{1,5} obj\b")
 _PAGE_OF_THE_WEB = re.compile(rb"<(?:!doctype[ \t\r\n]+html|html|head|body|title|meta|script)\b", re.IGNORECASE)
-_KINDS = {
-    b"PK\x03\x04": "a ZIP archive or an Office document",
-    b"\xd0\xcf\x11\xe0": "an old Office document",
-    b"\x89PNG": "a picture (PNG)",
-    b"\xff\xd8\xff": "a picture (JPEG)",
-    b"%!PS": "PostScript",
-    b"{\\rtf": "RTF",
-}
 
 
 @contextmanager
@@ -97,5 +90,5 @@ def _what_else(head: bytes) -> str | None:
     """What a file is that does not begin as a PDF, if that can be told."""
     if _PAGE_OF_THE_WEB.search(head):
         return "is an HTML page, no PDF: it was saved in place of one; name it .html, or get the PDF again"
-    kind = next((kind for start, kind in _KINDS.items() if head.startswith(start)), None)
+    kind = "PostScript" if head.startswith(b"%!PS") else signature(head)
     return f"is {kind}, no PDF; give it the extension of what it is" if kind else None

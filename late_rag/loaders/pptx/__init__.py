@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
-from late_rag.errors import LoadError, MissingExtraError
+from late_rag.errors import LoadError, needs_extra
 from late_rag.loaders.archive import Archive, open_archive
 from late_rag.loaders.html import html_to_markdown
 from late_rag.loaders.pptx.drawings import Drawings
@@ -78,10 +78,8 @@ def _is_part(name: str, folder: str) -> bool:
 
 def _slides(path: Path, content: Any) -> Any:
     """The slides, each of which is looked up where it is read, so that a broken one costs itself alone."""
-    try:
+    with needs_extra("python-pptx, which reads PPTX,", "office"):
         from pptx import Presentation
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("python-pptx, which reads PPTX,", "office") from error
     try:
         slides = Presentation(content).slides
         len(slides)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
-from late_rag.errors import LoadError, MissingExtraError
+from late_rag.errors import LoadError, needs_extra
 from late_rag.loaders.archive import old_office
 from late_rag.loaders.spreadsheet.comments import with_comments
 from late_rag.loaders.spreadsheet.table import sheet_table
@@ -32,10 +32,8 @@ class SpreadsheetLoader:
         if old_office(path) is not None:  # by its content: programs give old names to new files
             yield from xls_sheets(path, options)
             return
-        try:
+        with needs_extra("python-calamine, which reads spreadsheets,", "office"):
             import python_calamine
-        except ModuleNotFoundError as error:
-            raise MissingExtraError("python-calamine, which reads spreadsheets,", "office") from error
         workbook = open_workbook(path, options)
         yield from workbook.omissions
         with as_file(workbook.content) as file:

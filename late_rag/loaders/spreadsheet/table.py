@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
+from late_rag import tables
 from late_rag.loaders.spreadsheet.sizes import MOST_TEXT
 
 _MOST_LINES_IN_FRONT = 10
@@ -22,12 +23,12 @@ def sheet_table(rows: Iterable[Iterable[Any]]) -> str:
     filled = _filled(rows)
     begun = list(islice(filled, _MOST_LINES_IN_FRONT + 1))
     alone = next((place for place, row in enumerate(begun) if sum(map(bool, row)) > 1), 0)
-    lines = [_escaped("".join(row)) + "\n" for row in begun[:alone]]
+    lines = ["".join(row) + "\n" for row in begun[:alone]]
     length = 0
     for number, row in enumerate(chain(begun[alone:], filled)):
-        lines.append(_line(row))
+        lines.append(tables.row(row))
         if number == 0:
-            lines.append(_line(["---"] * len(row)))
+            lines.append(tables.delimiter_row(len(row)))
         length += len(lines[-1])
         if length > MOST_TEXT:
             raise ValueError(f"has more than {MOST_TEXT:,} characters in its cells, which is the limit")
@@ -39,14 +40,6 @@ def _filled(rows: Iterable[Iterable[Any]]) -> Iterator[list[str]]:
         cells = [" ".join(_text(cell).split()) for cell in row]
         if any(cells):
             yield cells
-
-
-def _line(row: list[str]) -> str:
-    return "|" + "|".join(f" {_escaped(cell)} " if cell else " " for cell in row) + "|"
-
-
-def _escaped(words: str) -> str:
-    return words.replace("|", "\\|")
 
 
 def _text(cell: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from late_rag.errors import LoadError, MissingExtraError
+from late_rag.errors import LoadError, needs_extra
 from late_rag.loaders.archive import OLD_EXCEL, UNKNOWN_OLD, old_office
 from late_rag.loaders.spreadsheet.comments import UNREAD, old_comments, with_comments
 from late_rag.loaders.spreadsheet.table import sheet_table
@@ -42,10 +42,8 @@ def xls_sheets(path: Path, options: LoadOptions) -> Iterator[tuple[str, Document
 
 
 def _open(path: Path) -> Any:
-    try:
+    with needs_extra("xlrd, which reads XLS,", "office"):
         import xlrd
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("xlrd, which reads XLS,", "office") from error
     try:
         return xlrd.open_workbook(str(path), logfile=io.StringIO(), on_demand=True, ragged_rows=True)
     except Exception as error:  # a damaged file raises whatever its records meet

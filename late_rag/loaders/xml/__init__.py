@@ -13,6 +13,7 @@ from xml.sax import SAXParseException
 
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import decode
+from late_rag.loaders.labels import page_codec
 from late_rag.loaders.xml.lines import Lines, RefusedError
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
@@ -34,13 +35,14 @@ class XmlLoader:
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
         data = path.read_bytes()
-        text = decode(data, path, _declared(data))
+        text, omissions = decode(data, path, _declared(data))
         first = _FIRST_ELEMENT.search(text[:65_536])
         if first is None:
             raise LoadError(f"{path}: is not XML: it has no element")
         if first[1].lower() == "html":
             yield from _page(path, options)
             return
+        yield from omissions
         lines = Lines(room=len(text) + MOST_GROWTH)
         problem = _read(text, lines)
         yield from map(Omission, lines.missing)
@@ -57,12 +59,9 @@ def _page(path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | O
 
 
 def _declared(data: bytes) -> str | None:
-    """The encoding of the declaration, by the names of the web; never a wide one, in which it could not be read."""
-    import webencodings
-
+    """The codec for the encoding of the declaration."""
     found = _ENCODING.search(data[:400])
-    known = webencodings.lookup(found[1].decode("ascii")) if found else None
-    return None if known is None or known.name.startswith("utf-16") else str(known.codec_info.name)
+    return page_codec(found[1].decode("ascii")) if found else None
 
 
 def _read(text: str, lines: Lines) -> str | None:
