@@ -1,10 +1,12 @@
 # Everything works from a clean clone with Python >= 3.11 and make; environments are made on first use.
 
 PYTHON ?= python3
+# Tests run in so many processes.
+JOBS ?= 2
 PIP = -m pip install --quiet --disable-pip-version-check
 SOURCES = $(shell find late_rag models/minilm -type f -not -name '*.pyc')
 TOOLS = editables hatchling hypothesis pytest pytest-asyncio pytest-timeout
-DEV = $(TOOLS) import-linter mypy onnx psutil python-docx reportlab ruff
+DEV = $(TOOLS) import-linter mypy onnx psutil pytest-xdist python-docx reportlab ruff
 # What the adapters are tested against, beyond the frameworks' cores that they depend on.
 FRAMEWORKS = langchain-tests langchain-classic langchain-openai llama-index-llms-openai-like
 INTEGRATIONS = ./integrations/langchain ./integrations/llama_index ./integrations/haystack
@@ -19,7 +21,7 @@ demo-haystack: .venv-haystack/.ready
 	.venv-haystack/bin/python cookbooks/haystack_rag.py
 
 test: .venv/.ready
-	.venv/bin/python -m pytest -m "not slow" --ignore tests/torch $(TESTS)
+	.venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" --ignore tests/torch $(TESTS)
 
 test-long: .venv/.ready
 	.venv/bin/python -m pytest -m slow --ignore tests/torch $(TESTS)

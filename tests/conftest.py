@@ -18,6 +18,11 @@ def data_path() -> Path:
     return Path(os.environ.get("LATE_RAG_DATA") or REPOSITORY.parent / "shared" / "data")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that no process is left alone with it at the end."""
+    items.sort(key=lambda item: "wheels" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder with the BEIR collections cranfield/ and xquad-en/."""
