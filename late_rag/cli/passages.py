@@ -4,10 +4,9 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from late_rag.cli.output import interactive, printable, single_line, write
+from late_rag.cli.output import interactive, nearest, printable, single_line, write
 from late_rag.cli.wrapping import Line, passage_lines
 
 if TYPE_CHECKING:
@@ -101,15 +100,9 @@ def _draw(screen: "Screen", rank: int, hit: "Hit", lines: Sequence[Line]) -> Non
 def _origin(hit: "Hit") -> str:
     """File, heading and page, as far as they are known."""
     metadata = hit.chunk.metadata
-    parts = [_nearest(hit.source) if hit.source else f"document {hit.chunk.document_id}"]
+    parts = [nearest(hit.source) if hit.source else f"document {hit.chunk.document_id}"]
     if metadata.get("heading"):
         parts.append(str(metadata["heading"]))
     if metadata.get("page"):
         parts.append(f"page {metadata['page']}")
     return single_line(" · ".join(parts))
-
-
-def _nearest(location: str) -> str:
-    """The path as seen from the working folder, where it is below that; below the root it is whole already."""
-    path, here = Path(location), Path.cwd()
-    return str(path.relative_to(here)) if here != here.parent and path.is_relative_to(here) else location
