@@ -86,7 +86,7 @@ def test_what_is_left_out_on_purpose_is_counted_and_no_problem(run, tmp_path):
     done = run("index", tmp_path / "docs", "-c", tmp_path / "a.rag")
     assert done.code == 0
     files = ", ".join(f"{tmp_path}/docs/{name}.ipynb" for name in "ab")
-    assert f"left out: outputs (--include outputs) (2 files: {files})" in done.err
+    assert f'left out: outputs (read with include=["outputs"] or --include outputs) (2 files: {files})' in done.err
     whole = run("index", tmp_path / "docs", "-c", tmp_path / "b.rag", "--include", "outputs", "--json")
     assert whole.json["left_out"] == []
     assert run("info", "-c", tmp_path / "b.rag", "--json").json["include"] == ["outputs"]
