@@ -31,6 +31,25 @@ def test_formats_says_how_to_get_what_is_missing(run, monkeypatch):
     assert 'missing mammoth: pip install "late-rag[office]"' in run("formats").out
 
 
+def test_formats_lists_what_optional_libraries_add(run, monkeypatch):
+    rows = {row["format"]: row for row in run("formats", "--json").json}
+    main_content = {"library": "trafilatura", "extra": "web", "for": "main content of web pages", "installed": True}
+    assert rows["web pages"]["optional"] == rows["saved web pages"]["optional"] == [main_content]
+    assert [option["library"] for option in rows["pictures"]["optional"]] == ["PIL"]
+    assert rows["plain text"]["optional"] == []
+    lines = [" ".join(line.split()) for line in run("formats").out.splitlines()]
+    assert lines[-2:] == [
+        "main content of web pages trafilatura (optional)",
+        "pictures and pages that are drawn PIL (optional)",
+    ]
+    real = formats.find_spec
+    monkeypatch.setattr(formats, "find_spec", lambda name: None if name in ("trafilatura", "PIL") else real(name))
+    told = run("formats").out
+    for library, extra in (("trafilatura", "web"), ("PIL", "images")):
+        assert f'missing {library}: pip install "late-rag[{extra}]"' in told
+    assert all(row["missing"] == [] for row in run("formats", "--json").json)
+
+
 def test_a_library_of_the_core_needs_no_extra(run, monkeypatch):
     monkeypatch.setattr(formats, "find_spec", lambda name: None)
     assert 'missing selectolax: pip install "late-rag"' in run("formats").out
