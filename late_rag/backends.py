@@ -23,11 +23,21 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
+class Optional:
+    """A module that a format can be read without, the extra that brings it, and what it is for."""
+
+    library: str
+    extra: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
 class Format(Backend):
     """The loader of a file format, what the format is called, and the modules that read it."""
 
     title: str = ""
     libraries: tuple[str, ...] = ()
+    optional: tuple[Optional, ...] = ()
 
 
 ENCODERS: Mapping[str, Backend] = {
@@ -59,10 +69,17 @@ COLLECTIONS: Mapping[str, Backend] = {
 }
 """By URL scheme; a location without one is a folder of this machine."""
 
+_MAIN_CONTENT = Optional("trafilatura", "web", "main content of web pages")
+_DRAWING = Optional("PIL", "images", "pictures and pages that are drawn")
+
 _TEXT = Format("late_rag.loaders.text", "TextLoader", title="plain text")
 _MARKDOWN = Format("late_rag.loaders.markdown", "MarkdownLoader", title="Markdown", libraries=("yaml",))
-_HTML = Format("late_rag.loaders.html", "HtmlLoader", title="web pages", libraries=("selectolax",))
-_PDF = Format("late_rag.loaders.pdf", "PdfLoader", title="PDF", libraries=("pypdfium2", "spellchecker"))
+_HTML = Format(
+    "late_rag.loaders.html", "HtmlLoader", title="web pages", libraries=("selectolax",), optional=(_MAIN_CONTENT,)
+)
+_PDF = Format(
+    "late_rag.loaders.pdf", "PdfLoader", title="PDF", libraries=("pypdfium2", "spellchecker"), optional=(_DRAWING,)
+)
 _DOCX = Format("late_rag.loaders.docx", "DocxLoader", "office", title="Word documents", libraries=("mammoth",))
 _CSV = Format("late_rag.loaders.csv", "CsvLoader", title="tables of records")
 _JSON = Format("late_rag.loaders.json", "JsonLoader", title="JSON records")
@@ -79,10 +96,16 @@ _ODT = Format("late_rag.loaders.odf", "OdtLoader", title="OpenDocument texts", l
 _ODP = Format("late_rag.loaders.odf", "OdpLoader", title="OpenDocument presentations", libraries=("defusedxml",))
 _RTF = Format("late_rag.loaders.rtf", "RtfLoader", title="Rich Text Format", libraries=("striprtf",))
 _EPUB = Format("late_rag.loaders.epub", "EpubLoader", title="e-books", libraries=("defusedxml", "selectolax"))
-_IMAGE = Format("late_rag.loaders.image", "ImageLoader", title="pictures")
+_IMAGE = Format("late_rag.loaders.image", "ImageLoader", title="pictures", optional=(_DRAWING,))
 _MAIL = Format("late_rag.loaders.mail", "MailLoader", title="e-mail")
 _MAILBOX = Format("late_rag.loaders.mail", "MailboxLoader", title="mail folders")
-_WEB_ARCHIVE = Format("late_rag.loaders.mail", "WebArchiveLoader", title="saved web pages", libraries=_HTML.libraries)
+_WEB_ARCHIVE = Format(
+    "late_rag.loaders.mail",
+    "WebArchiveLoader",
+    title="saved web pages",
+    libraries=_HTML.libraries,
+    optional=_HTML.optional,
+)
 _XML = Format("late_rag.loaders.xml", "XmlLoader", title="XML", libraries=("defusedxml",))
 _NOTEBOOK = Format("late_rag.loaders.notebook", "NotebookLoader", title="Jupyter notebooks")
 _SUBTITLES = Format("late_rag.loaders.subtitles", "SubtitleLoader", title="subtitles and transcripts")

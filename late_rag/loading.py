@@ -20,6 +20,11 @@ PARTS = ("comments", "headers", "hidden", "outputs")
 """What loaders leave out and say so, unless it is asked for."""
 
 
+def unless_included(what: str, part: str) -> str:
+    """What an omission says of something that ``include`` would have read: how to ask for ``part``."""
+    return f'{what} (read with include=["{part}"] or --include {part})'
+
+
 @dataclass(frozen=True)
 class RecordFields:
     """Which fields of a record are what, for CSV, JSON and JSONL; a name stands for itself, else in any case."""

@@ -12,7 +12,7 @@ from late_rag.asynchronous import twin
 from late_rag.closing import Closing
 from late_rag.collections import shared_collection
 from late_rag.embedding_cache import EmbeddingCache
-from late_rag.encoders import load_encoder
+from late_rag.encoders import consenting, load_encoder
 from late_rag.errors import InputError
 from late_rag.registry import shared
 from late_rag.retriever.inputs import check_queries, check_query, check_text, check_top_k, clean_chunk
@@ -59,8 +59,8 @@ class Reranker(Closing):
         cache_bytes: how many bytes of embeddings are kept.
         collection: one that is open, or its location, which is opened for reading.
         encoder: one that is loaded, in place of ``model``.
-        encoder_options: with which a model is loaded; see :func:`late_rag.encoders.load_encoder`. With
-            ``{"trust_model": True}`` also whatever model the collection names; see docs/security.md.
+        encoder_options: with which a model is loaded; see :func:`late_rag.encoders.load_encoder`.
+        trust_model: whether to load or fetch whatever model the collection names; see docs/security.md.
 
     Raises:
         CollectionNotFoundError: there is none at this location.
@@ -74,13 +74,15 @@ class Reranker(Closing):
         collection: Collection | str | Path | None = None,
         encoder: Encoder | None = None,
         encoder_options: Mapping[str, Any] | None = None,
+        trust_model: bool = False,
     ) -> None:
         if model is not None and encoder is not None:
             raise InputError(f"give a model ({model!r}) or an encoder ({encoder.model!r}), not both")
+        options = consenting(encoder_options, trust_model)
         self._cache = EmbeddingCache(cache_bytes)
         self._collection = shared_collection(collection, "read") if isinstance(collection, str | Path) else collection
-        self._get_encoder = _source(model, encoder, self._collection, encoder_options or {})
-        self._given = model, encoder, dict(encoder_options or {})
+        self._get_encoder = _source(model, encoder, self._collection, options)
+        self._given = model, encoder, options
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As configuration: the copy keeps embeddings of its own, and uses its process's shared collection.
@@ -227,13 +229,14 @@ def shared_reranker(
     collection: Collection | str | Path | None = None,
     *,
     encoder_options: Mapping[str, Any] | None = None,
+    trust_model: bool = False,
 ) -> Reranker:
     """A reranker for components that hold configuration only; all of a process keep embeddings in one cache.
 
     Raises:
         CollectionNotFoundError: there is none at this location.
     """
-    reranker = Reranker(model, collection=collection, encoder_options=encoder_options)
+    reranker = Reranker(model, collection=collection, encoder_options=encoder_options, trust_model=trust_model)
     reranker._cache = shared.get(("reranker", "embeddings"), lambda: EmbeddingCache(CACHE_BYTES))  # noqa: SLF001
     return reranker
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sqlite3
 import subprocess
@@ -17,9 +18,11 @@ from typing import Any
 
 import pytest
 
+from late_rag import Document, Retriever
 from late_rag.chunkers.auto import AutoChunker
 from late_rag.collections.local import LocalCollection
 from late_rag.encoders.onnx import OnnxEncoder
+from late_rag.errors import ModelError
 from late_rag.reranker import shared_reranker
 
 HANDBOOK = {
@@ -146,6 +149,33 @@ def watch_encoding(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(OnnxEncoder, "encode_documents", counted)
     return texts
+
+
+def sent_by_somebody(folder: Path) -> str:
+    """A collection whose model takes a consent: it names a folder that everybody may write to."""
+    import late_rag_minilm
+
+    location, model = folder / "sent.rag", folder / "model"
+    with Retriever.create(location, chunking="whole") as made:
+        made.add([Document(topic, text) for topic, (_, text) in HANDBOOK.items()])
+    model.mkdir()
+    for file in Path(late_rag_minilm.FOLDER).iterdir():
+        (model / file.name).symlink_to(file)
+    model.chmod(0o777)
+    with sqlite3.connect(location / "collection.sqlite") as database:
+        ((text,),) = database.execute("SELECT value FROM settings")
+        changed = json.loads(text) | {"model": str(model), "model_relative": None}
+        database.execute("UPDATE settings SET value = ?", [json.dumps(changed)])
+    database.close()
+    return str(location)
+
+
+def check_consent(ask: Callable[..., object]) -> None:
+    """Whatever is made with ``trust_model``, and nothing else, asks such a collection how much leave there is."""
+    for options in ({}, {"trust_model": False}):
+        with pytest.raises(ModelError, match=r"everybody may write to.*trust_model=True"):
+            ask(**options)
+    assert "thirty days of paid leave" in str(ask(trust_model=True))
 
 
 async def check_cancelling(rerank: Callable[[list[str]], Awaitable[object]]) -> None:

@@ -1,6 +1,5 @@
 """``late-rag index``: files and folders into a collection."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -8,16 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from late_rag.cli.command import Ending, subcommand
+from late_rag.cli.left_out import lines_of
 from late_rag.cli.options import CollectionOption, JsonOption, ModelOption, PathsArgument, QuietOption, TrustModelOption
-from late_rag.cli.output import counted, note, single_line, write_json
+from late_rag.cli.output import counted, note, write_json
 from late_rag.cli.progress import duration, reporting
 from late_rag.errors import CancelledError
 
 if TYPE_CHECKING:
     from late_rag.retriever import Retriever, SyncResult
-
-_MOST_NAMED = 10
-"""Kinds of things that are left out on purpose, in the summary."""
 
 _FILES, _RECORDS, _NEW = "Files", "Records of CSV, JSON and JSONL files", "How a new collection is made"
 
@@ -168,11 +165,13 @@ def _as_json(result: "SyncResult") -> dict[str, Any]:
         "files": {
             **{name: len(locations) for name, locations in names.items()},
             "unchanged": len(result.unchanged),
+            "unread": len(result.unread),
             "failed": len(result.failed),
         },
         "chunks": {"written": result.chunks, "encoded": result.encoded, "reused": result.reused},
         "seconds": round(result.seconds, 3),
         **names,
+        "unread": result.unread,
         "failed": [{"source": failed.location, "reason": failed.reason} for failed in result.failed],
         "left_out": [{"source": gap.location, "what": gap.what, "lost": gap.lost} for gap in result.omissions],
     }
@@ -190,6 +189,7 @@ def _summarise(result: "SyncResult") -> None:
         "changed": len(result.updated),
         "unchanged": len(result.unchanged),
         "removed": len(result.removed),
+        "not read by the model": len(result.unread),
         "not indexed": len(result.failed),
         "incomplete": len(_incomplete(result)),
     }
@@ -199,8 +199,5 @@ def _summarise(result: "SyncResult") -> None:
         f"chunks: {result.chunks:,} written, {result.encoded:,} encoded, {result.reused:,} reused, "
         f"in {duration(result.seconds)}"
     )
-    left_out = Counter(gap.what for gap in result.omissions if not gap.lost).most_common()
-    for what, files_without in left_out[:_MOST_NAMED]:
-        note(f"left out: {single_line(what)} ({counted(files_without, 'file')})")
-    if len(left_out) > _MOST_NAMED:
-        note(f"left out: {len(left_out) - _MOST_NAMED:,} more things; --json names them")
+    for line in lines_of(gap for gap in result.omissions if not gap.lost):
+        note(f"left out: {line}")

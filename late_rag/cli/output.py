@@ -15,6 +15,7 @@ import traceback
 import unicodedata
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any, TextIO
 
 
@@ -106,6 +107,12 @@ _COMMANDING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\
 def single_line(text: str) -> str:
     """A name, or a message about one, as one line: a line break in it would look like another message."""
     return " ".join(printable(text).splitlines())
+
+
+def nearest(location: str) -> str:
+    """The path as seen from the working folder, where it is below that; below the root it is whole already."""
+    path, here = Path(location), Path.cwd()
+    return str(path.relative_to(here)) if here != here.parent and path.is_relative_to(here) else location
 
 
 def interactive(stream: TextIO | None) -> bool:

@@ -4,10 +4,10 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from late_rag.cli.output import interactive, printable, single_line, write
+from late_rag.cli.origin import origin
+from late_rag.cli.output import interactive, printable, write
 from late_rag.cli.wrapping import Line, passage_lines
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _has_lines(hit: "Hit") -> bool:
 
 
 def _write(rank: int, hit: "Hit", lines: Sequence[Line]) -> None:
-    write(f"{rank:>3}  {hit.similarity:.2f}  {_origin(hit)}")
+    write(f"{rank:>3}  {hit.similarity:.2f}  {origin(hit)}")
     for line in lines:
         write(" " * _INDENT + line.text)
     write("")
@@ -87,7 +87,7 @@ def _write(rank: int, hit: "Hit", lines: Sequence[Line]) -> None:
 def _draw(screen: "Screen", rank: int, hit: "Hit", lines: Sequence[Line]) -> None:
     from rich.text import Text
 
-    head = Text.assemble((f"{rank:>3}", "bold"), (f"  {hit.similarity:.2f}", "green"), f"  {_origin(hit)}")
+    head = Text.assemble((f"{rank:>3}", "bold"), (f"  {hit.similarity:.2f}", "green"), f"  {origin(hit)}")
     screen.print(head, soft_wrap=True)
     for line in lines:
         indented = line.within(before=" " * _INDENT)
@@ -96,20 +96,3 @@ def _draw(screen: "Screen", rank: int, hit: "Hit", lines: Sequence[Line]) -> Non
             shown.stylize(_MATCH, start, stop)
         screen.print(shown, soft_wrap=True)
     screen.print()
-
-
-def _origin(hit: "Hit") -> str:
-    """File, heading and page, as far as they are known."""
-    metadata = hit.chunk.metadata
-    parts = [_nearest(hit.source) if hit.source else f"document {hit.chunk.document_id}"]
-    if metadata.get("heading"):
-        parts.append(str(metadata["heading"]))
-    if metadata.get("page"):
-        parts.append(f"page {metadata['page']}")
-    return single_line(" · ".join(parts))
-
-
-def _nearest(location: str) -> str:
-    """The path as seen from the working folder, where it is below that; below the root it is whole already."""
-    path, here = Path(location), Path.cwd()
-    return str(path.relative_to(here)) if here != here.parent and path.is_relative_to(here) else location

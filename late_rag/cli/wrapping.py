@@ -1,8 +1,10 @@
 """Text with places in it that matter, brought to the width of a terminal; knows nothing of colours."""
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -15,19 +17,24 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"\S+")
 _DOTS = "…"
 _TAB = " " * 4
+_MOST_PER_CELL = 8
+"""Characters: a letter with several marks, or a joined emoji."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A text without line ends, and the matches in it, as starts and stops."""
+    """A text without line ends, and the matches in it, as starts and stops; in order, none overlapping."""
 
     text: str
     matches: tuple[tuple[int, int], ...] = ()
 
     def part(self, start: int, stop: int) -> "Line":
         """The characters from ``start`` to ``stop``."""
-        inside = ((max(first, start) - start, min(last, stop) - start) for first, last in self.matches)
-        return Line(self.text[start:stop], tuple((first, last) for first, last in inside if first < last))
+        inside = self.matches[
+            bisect_right(self.matches, start, key=itemgetter(1)) : bisect_left(self.matches, stop, key=itemgetter(0))
+        ]
+        moved = ((max(first, start) - start, min(last, stop) - start) for first, last in inside)
+        return Line(self.text[start:stop], tuple(moved))
 
     def within(self, before: str = "", after: str = "") -> "Line":
         """The line between two texts."""
@@ -43,12 +50,13 @@ def passage_lines(
     Args:
         text: white space in prose becomes single spaces, but paragraphs and items are kept apart; lines of code,
             tables and logs stay as they are, but for those that are too wide.
-        spans: the matches.
+        spans: the matches, in order, none overlapping.
         width: of the lines, dots included.
         count: show only so many lines, those in a row with the most matches, with dots where something is left out.
         by_lines: it is a text of lines, such as code, all through.
     """
-    paragraphs = [_line(text, stretch, spans) for stretch in stretches(text, by_lines=by_lines)]
+    whole = Line(text, tuple((span.start, span.end) for span in spans if span.start < span.end))
+    paragraphs = [_line(whole, stretch) for stretch in stretches(text, by_lines=by_lines)]
     lines = [line for paragraph in paragraphs for line in wrap(paragraph, width)]
     if count is None or len(lines) <= count:
         return lines
@@ -57,31 +65,35 @@ def passage_lines(
 
 
 def wrap(line: Line, width: int) -> list[Line]:
-    """The line broken between words, or within those that are wider than ``width`` cells; indented as it was."""
-    edges: list[tuple[int, int]] = []
-    for word in _WORD.finditer(line.text):
+    """The line broken between words, or within those that are wider than ``width`` cells; indented as it was.
+
+    What takes no room (combining marks) is broken too, after as many characters as no writing needs for a line.
+    """
+    text, edges = line.text, list[tuple[int, int]]()
+    for word in _WORD.finditer(text):
         start = word.start()
-        for piece in _pieces(word.group(), width):
-            stop = start + len(piece)
-            if edges and start == word.start() and cell_len(line.text[edges[-1][0] : stop]) <= width:
-                edges[-1] = edges[-1][0], stop
-            else:
-                indented = not edges and cell_len(line.text[:stop]) <= width
-                edges.append((0 if indented else start, stop))
+        while start < word.end():
+            if edges and start == word.start() and _fits(text, edges[-1][0], word.end(), width):
+                edges[-1] = edges[-1][0], word.end()
+                break
+            stop = _end_of_piece(text, start, word.end(), width)
+            indented = not edges and _fits(text, 0, stop, width)
+            edges.append((0 if indented else start, stop))
             start = stop
     return [line.part(start, stop) for start, stop in edges]
 
 
-def _pieces(word: str, width: int) -> Iterator[str]:
-    """The word, or what it must be broken into."""
-    start = 0
-    while cell_len(word[start:]) > width:
-        stop = start + 1
-        while cell_len(word[start : stop + 1]) <= width:
-            stop += 1
-        yield word[start:stop]
-        start = stop
-    yield word[start:]
+def _end_of_piece(text: str, start: int, end: int, width: int) -> int:
+    """Where a piece ends that begins at ``start`` and is as long as fits; of one character at least."""
+    if _fits(text, start, end, width):
+        return end
+    stops = range(start + 1, min(end, start + _MOST_PER_CELL * width) + 1)
+    fitting = bisect_left(stops, True, key=lambda stop: not _fits(text, start, stop, width))
+    return start + max(1, fitting)
+
+
+def _fits(text: str, start: int, stop: int, width: int) -> bool:
+    return stop - start <= _MOST_PER_CELL * width and cell_len(text[start:stop]) <= width
 
 
 def _densest(lines: Sequence[Line], count: int) -> list[Line]:
@@ -97,24 +109,21 @@ def _densest(lines: Sequence[Line], count: int) -> list[Line]:
     return shown
 
 
-def _line(text: str, stretch: Stretch, spans: "Sequence[TextSpan]") -> Line:
+def _line(whole: Line, stretch: Stretch) -> Line:
     if stretch.kept:
-        return _without_tabs(_part(text, stretch.start, stretch.stop, spans))
-    words = _WORD.finditer(text, stretch.start, stretch.stop)
-    return _joined([_part(text, word.start(), word.end(), spans) for word in words])
+        return _without_tabs(whole.part(stretch.start, stretch.stop))
+    words = _WORD.finditer(whole.text, stretch.start, stretch.stop)
+    return _joined([whole.part(word.start(), word.end()) for word in words])
 
 
 def _without_tabs(line: Line) -> Line:
+    tabs = [found.start() for found in re.finditer("\t", line.text)]
+
     def moved(place: int) -> int:
-        return place + line.text.count("\t", 0, place) * (len(_TAB) - 1)
+        return place + bisect_left(tabs, place) * (len(_TAB) - 1)
 
     matches = tuple((moved(start), moved(stop)) for start, stop in line.matches)
     return Line(line.text.replace("\t", _TAB), matches)
-
-
-def _part(text: str, start: int, stop: int, spans: "Sequence[TextSpan]") -> Line:
-    matches = [(span.start, span.end) for span in spans if span.start < stop and span.end > start]
-    return Line(text, tuple(matches)).part(start, stop)
 
 
 def _joined(words: Sequence[Line]) -> Line:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from late_rag.components.configuration import check_collection
-from late_rag.encoders import load_encoder
+from late_rag.encoders import consenting, load_encoder
 from late_rag.errors import CollectionError, CollectionReadOnlyError, ConflictError, InputError
 from late_rag.forking import starts_anew_in_children
 from late_rag.retriever import Retriever, shared_retriever
@@ -35,6 +35,7 @@ class StoreHolder:
         mode: "read" refuses writes, and makes nothing.
         create: how a new collection is made.
         encoder_options: with which the model is loaded, as JSON; see :func:`late_rag.encoders.load_encoder`.
+        trust_model: whether to load or fetch whatever model the collection names; see docs/security.md.
 
     Raises:
         InputError: ``mode="read"`` without a collection, another mode, or a collection that is none.
@@ -47,6 +48,7 @@ class StoreHolder:
         mode: Mode,
         create: Mapping[str, Any],
         encoder_options: Mapping[str, Any] | None = None,
+        trust_model: bool = False,
     ) -> None:
         if mode not in ("write", "read"):
             raise InputError(f"mode must be 'write' or 'read', not {mode!r}")
@@ -55,7 +57,7 @@ class StoreHolder:
         if collection is not None:
             check_collection(collection)
         check_options(create)  # type: ignore[arg-type]  # it says what is unknown or cannot be
-        self._given = collection, model, mode, dict(create), dict(encoder_options or {})
+        self._given = collection, model, mode, dict(create), consenting(encoder_options, trust_model)
         self._own: Retriever | None = None
         self.start_anew()
         starts_anew_in_children(self)

@@ -17,17 +17,31 @@ if TYPE_CHECKING:
 
     from late_rag.protocols import Encoder
 
-__all__ = ["TRUST", "load_encoder", "load_recorded"]
+__all__ = ["consenting", "load_encoder", "load_recorded"]
 
 TRAINED = "lightonai/LateOn, lightonai/GTE-ModernColBERT-v1 or answerdotai/answerai-colbert-small-v1"
 """Trained checkpoints to name where somebody asks for more than the embedded model."""
 
 _PYTORCH_FILES = ("modules.json", "model.safetensors", "pytorch_model.bin")
 
-TRUST = "trust_model"
-"""The option by which a caller agrees to whatever model a collection names."""
+_TRUST = "trust_model"
 
 logger = logging.getLogger(__name__)
+
+
+def consenting(options: Mapping[str, Any] | None, trust_model: bool) -> dict[str, Any]:
+    """Options of a model, with the caller's consent to whatever model a collection names; see docs/security.md.
+
+    Raises:
+        InputError: ``trust_model`` is no bool: a text such as "false" would be a consent.
+    """
+    return {**(options or {}), **({_TRUST: True} if _is_consent(trust_model) else {})}
+
+
+def _is_consent(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(f"trust_model is {value!r}; give True to take whatever model the collection names, else False")
+    return value
 
 
 def load_encoder(model: str | Path, **options: Any) -> Encoder:
@@ -48,7 +62,7 @@ def load_encoder(model: str | Path, **options: Any) -> Encoder:
         InputError: an option that the backend does not have, or a wrong value of one.
     """
     _check_model(model)
-    options.pop(TRUST, None)
+    options.pop(_TRUST, None)
     name, folder = _located(model)
     return shared.get(_key(name, options), lambda: _built(name, folder, options))
 
@@ -69,7 +83,7 @@ def load_recorded(model: str, collection: str, **options: Any) -> Encoder:
         ModelError: as for :func:`load_encoder`; or it takes the caller's consent, and says how to give it.
     """
     _check_model(model)
-    trusted = bool(options.pop(TRUST, False))
+    trusted = _is_consent(options.pop(_TRUST, False))
     name, folder = _located(model)
     if folder is not None and name not in MODELS and not trusted:
         check_folder(folder, collection)

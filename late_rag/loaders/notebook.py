@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import read_text, tidy
 from late_rag.loaders.markdown import first_heading
-from late_rag.loading import LoadOptions
+from late_rag.loading import LoadOptions, unless_included
 from late_rag.types import Document, Omission
 
 _LANGUAGE = re.compile(r"[\w+#.-]{1,40}")
@@ -46,7 +46,7 @@ class NotebookLoader:
             left_out = left_out or (bool(outputs) and not with_outputs)
             parts += [part for part in (source, *(outputs if with_outputs else ())) if part.strip()]
         if left_out:
-            yield Omission("outputs (--include outputs)", lost=False)
+            yield Omission(unless_included("outputs", "outputs"), lost=False)
         named = {"title": title} if title else {}
         yield "", Document(text="\n\n".join(parts), metadata={"mime_type": "application/x-ipynb+json", **named})
 

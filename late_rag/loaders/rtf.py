@@ -16,7 +16,7 @@ from late_rag.errors import LoadError
 from late_rag.loaders.archive import old_office
 from late_rag.loaders.decoding import MARK, UNDECODED, signature, tidy
 from late_rag.loaders.properties import sane
-from late_rag.loading import LoadOptions
+from late_rag.loading import LoadOptions, unless_included
 from late_rag.types import Document, Omission
 
 MIME_TYPE = "application/rtf"
@@ -68,7 +68,7 @@ class RtfLoader:
             if part in options.include:
                 rtf = pattern.sub(r"\\par ", rtf)
             elif pattern.search(rtf):
-                yield Omission(f'{what} (include "{part}" reads them)', lost=False)
+                yield Omission(unless_included(what, part), lost=False)
         rtf = _NOTES.sub(r"\\plain  ", _BOXES.sub("", _with_powers(rtf)))
         text = _BLANK_LINES.sub("\n\n", _plain(rtf, fonts, codec)).strip()
         if broken := text.count(UNDECODED):

@@ -7,7 +7,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 from late_rag.errors import ConflictError
-from late_rag.retriever.encoding import Parcel, check_readable, encode
+from late_rag.retriever.encoding import Parcel, encode
+from late_rag.retriever.modalities import check_readable
 from late_rag.retriever.reuse import StoredEmbeddings, paired_chunks, same_item, unchanged
 from late_rag.types import AddResult, Chunk, Document, OnConflict, Selection, digest
 

@@ -8,22 +8,18 @@ calling thread, while they encode the ones behind it.
 from __future__ import annotations
 
 import itertools
-import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from late_rag.errors import UnsupportedError
 from late_rag.types import Chunk, Document
 
 if TYPE_CHECKING:
     from late_rag.protocols import Encoder, TokenPooling
     from late_rag.retriever.progress import Meter
     from late_rag.types import TokenEmbeddings
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -115,21 +111,3 @@ def _closing(stream: Iterator[TokenEmbeddings]) -> Iterator[Iterator[TokenEmbedd
     finally:
         if isinstance(stream, Generator):
             stream.close()
-
-
-def check_readable(chunk: Chunk, encoder: Encoder) -> None:
-    """Logs a chunk without content, and refuses one whose content is of a kind that the encoder does not read.
-
-    Raises:
-        UnsupportedError: a picture for a model that reads only text.
-    """
-    if chunk.encoded_text.strip():
-        return
-    kinds = {"image" if media.page else media.mime_type.partition("/")[0] for media in chunk.media}
-    if not kinds:
-        logger.warning("chunk %r has no text: stored without embeddings, no search will find it", chunk.id)
-    elif not kinds & encoder.modalities:
-        raise UnsupportedError(
-            f"chunk {chunk.id!r} has no text but {' and '.join(sorted(kinds))}, and the model {encoder.model!r} "
-            f"reads only {', '.join(sorted(encoder.modalities))}"
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -9,8 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from late_rag.errors import InputError, LateRAGError, UnsupportedError
-from late_rag.retriever.encoding import Parcel, check_readable
+from late_rag.retriever.encoding import Parcel
 from late_rag.retriever.inputs import clean_document
+from late_rag.retriever.modalities import has_text, unread_media, unsupported
 from late_rag.retriever.reuse import StoredEmbeddings, paired_chunks, unchanged
 from late_rag.types import Chunk, Document, Media, Omission, Selection, Source, SourceFile
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from late_rag.retriever.reuse import Paired
     from late_rag.retriever.stages import Stages
     from late_rag.types import TokenEmbeddings
+
+logger = logging.getLogger(__name__)
 
 STAGE_SECONDS = 30.0
 STAGE_BYTES = 128 * 2**20
@@ -55,6 +59,10 @@ class FileWork:
         self.written = 0
         self.reused = 0
         self.over = False
+        self.unread = False
+        """Whether it ended because there is nothing in it that the model reads."""
+        self._unread_media = ""
+        self._kept = self._blank = 0
         self._noted: dict[Omission, None] = {}
         self._stages = stages
         self._collection = stages.collection
@@ -92,10 +100,22 @@ class FileWork:
             if embeddings is not None:
                 self.reused += 1
                 parcel.put(chunk, embeddings)
-                continue
-            check_readable(chunk, self._stages.encoder)
-            parcel.put(chunk, None)
-            yield parcel, chunk
+            elif self._is_read(chunk):
+                self._kept += 1
+                parcel.put(chunk, None)
+                yield parcel, chunk
+
+    def _is_read(self, chunk: Chunk) -> bool:
+        """Whether the model reads anything of it, or there is nothing to be read; what it does not read is noted."""
+        if has_text(chunk):
+            return True
+        encoder = self._stages.encoder
+        if what := unread_media(chunk, encoder):
+            self._unread_media = what
+            self._note(Omission(f"a {what}, which the model {encoder.model!r} does not read", lost=False))
+            return False
+        self._blank += not chunk.media
+        return True
 
     def _documents(self) -> Iterator[Document]:
         return (clean_document(self._with_hash(document)) for document in self.file.documents)
@@ -117,6 +137,9 @@ class FileWork:
     def _end(self, error: LateRAGError | None = None) -> None:
         if not self.over:
             self.over = True
+            if self._blank and error is None:
+                what = f"{self._blank:,} of its passages have no text, so that no search will find them"
+                logger.warning("%s: %s", self.file.location, what)
             self._ended(self, error)
 
 
@@ -134,6 +157,9 @@ class WholeFile(FileWork):
         yield from self._put(parcel, self._stored_before().pair(missing))
         if self.file.error is not None:
             self._end(self.file.error)
+        elif self._unread_media and not self._kept + self.reused:
+            self.unread = True
+            raise unsupported(self.file.location, self._unread_media, self._stages.encoder)
         else:
             parcel.close()
 

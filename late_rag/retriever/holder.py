@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from late_rag.asynchronous import twin
 from late_rag.closing import Closing
-from late_rag.encoders import TRUST
+from late_rag.encoders import consenting
 from late_rag.errors import CollectionExistsError, CollectionNotFoundError, CollectionReadOnlyError, InputError
 from late_rag.retriever.settings import check_options, check_recorded, new_settings
 from late_rag.retriever.stages import Stages
@@ -47,8 +47,8 @@ class CollectionHolder(Closing):
     ) -> None:
         self._owned = isinstance(collection, str | Path)
         self._mode: Mode = mode
+        options = consenting(encoder_options, trust_model)
         opened = _open(collection, mode) if isinstance(collection, str | Path) else collection
-        options = {**(encoder_options or {}), **({TRUST: True} if trust_model else {})}
         self._stages = Stages(opened, encoder, chunker, options)
 
     def __reduce__(self) -> tuple[Any, ...]:

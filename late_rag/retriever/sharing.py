@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from late_rag.collections import location_key, shared_collection
-from late_rag.encoders import TRUST, load_encoder
+from late_rag.encoders import consenting, load_encoder
 from late_rag.errors import CollectionExistsError, CollectionNotFoundError
 from late_rag.registry import shared
 from late_rag.retriever.retriever import Retriever
@@ -48,7 +48,7 @@ def shared_retriever(
     Raises:
         CollectionNotFoundError: there is none, and ``create`` is None.
     """
-    options = {**(encoder_options or {}), **({TRUST: True} if trust_model else {})}
+    options = consenting(encoder_options, trust_model)
     if not isinstance(collection, str | Path):
         return Retriever(collection, model, chunker, mode, encoder_options=options)
 

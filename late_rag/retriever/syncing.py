@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from late_rag.errors import CollectionError, LateRAGError, LoadError, NoTextError
+from late_rag.errors import CollectionError, LateRAGError, LoadError, NoTextError, UnsupportedError
 from late_rag.retriever.encoding import encode
 from late_rag.retriever.files import FileWork, RecordsFile, WholeFile
 from late_rag.retriever.progress import Meter, Report
@@ -35,7 +35,7 @@ class FailedFile:
 
 @dataclass(frozen=True, slots=True)
 class FileOmission:
-    """Something of a file that is in the collection, but without it; see :class:`late_rag.types.Omission`."""
+    """Something that the collection does not have of a file; see :class:`late_rag.types.Omission`."""
 
     location: str
     what: str
@@ -46,15 +46,18 @@ class FileOmission:
 class SyncResult:
     """What ``sync`` did: locations of files, in the order in which they were dealt with, and counts of chunks.
 
-    Of the chunks written, ``encoded`` went through the model and ``reused`` were encoded before: their content is the
+    ``unread`` are files found in folders that hold nothing the model reads: pictures, for a model that reads text. Of
+    the chunks written, ``encoded`` went through the model and ``reused`` were encoded before: their content is the
     same, or a run that was cut off had staged them. ``omissions`` is what is missing of files that are in: a page, a
-    record, or what the collection's options leave out. ``seconds`` is the time all of it took.
+    record, or what the collection's options leave out; and why files are unread. ``seconds`` is the time all of it
+    took.
     """
 
     added: tuple[str, ...]
     updated: tuple[str, ...]
     unchanged: tuple[str, ...]
     removed: tuple[str, ...]
+    unread: tuple[str, ...]
     failed: tuple[FailedFile, ...]
     omissions: tuple[FileOmission, ...]
     chunks: int
@@ -80,6 +83,7 @@ class Syncing:
         self._under_way: dict[str, FileWork] = {}
         self._added: list[str] = []
         self._updated: list[str] = []
+        self._unread: list[str] = []
         self._failed: list[FailedFile] = []
         self._omissions: list[FileOmission] = []
         self._written = self._reused = 0
@@ -92,6 +96,7 @@ class Syncing:
         self._known = {(source.root, source.path): source for source in self._collection.sources()}
         roots = list(dict.fromkeys(root for root, _ in self._known))
         covered = scopes(paths, as_=as_, known_roots=roots)
+        self._named = {(scope.root, scope.below) for scope in covered}
         settings = self._collection.settings
         found = load(
             paths,
@@ -157,22 +162,35 @@ class Syncing:
         return work
 
     def _ended(self, work: FileWork, error: LateRAGError | None) -> None:
-        location = work.file.location
+        file, location = work.file, work.file.location
         del self._under_way[location]
-        if error is not None:
-            self._failed.append(FailedFile(location, str(error)))
-            if self._strict:
-                raise error
-            if not isinstance(error, LoadError):  # those the loader has logged
-                logger.warning("%s: not indexed: %s", location, error)
-            elif isinstance(error, NoTextError):  # what it had is no longer in it
-                self._collection.delete_source(work.file.source)
-            return
-        known = (work.file.root, work.file.path) in self._known
-        (self._updated if known else self._added).append(location)
+        known = (file.root, file.path) in self._known
+        if error is None:
+            self._list(work, self._updated if known else self._added)
+            self._written += work.written
+            self._reused += work.reused
+        elif work.unread and (file.root, file.path) not in self._named:
+            logger.info("not indexed: %s", error)
+            self._list(work, self._unread)
+        else:
+            self._fail(location, error)
+        if (work.unread or isinstance(error, NoTextError)) and (known or self._resume):
+            self._collection.delete_source(file.source)  # what it had is no longer in it
+
+    def _list(self, work: FileWork, names: list[str]) -> None:
+        """Puts a file among those of its kind, with what is left out of it."""
+        location = work.file.location
+        names.append(location)
         self._omissions += [FileOmission(location, gap.what, gap.lost) for gap in work.file.omissions]
-        self._written += work.written
-        self._reused += work.reused
+
+    def _fail(self, location: str, error: LateRAGError) -> None:
+        self._failed.append(FailedFile(location, str(error)))
+        if self._strict:
+            raise error
+        if isinstance(error, UnsupportedError):
+            logger.warning("not indexed: %s", error)
+        elif not isinstance(error, LoadError):  # those the loader has logged
+            logger.warning("%s: not indexed: %s", location, error)
 
     def _rescue(self) -> None:
         """Keeps what is encoded of the files under way, so that the next run goes on from there."""
@@ -188,6 +206,7 @@ class Syncing:
             updated=tuple(self._updated),
             unchanged=tuple(unchanged),
             removed=tuple(source.location for source in removed),
+            unread=tuple(self._unread),
             failed=tuple(self._failed),
             omissions=tuple(self._omissions),
             chunks=self._written,

@@ -217,10 +217,10 @@ class _Encoding:
     """Encodes chunks as the collection's own are encoded; the model is loaded for the first."""
 
     def __init__(self, collection: Collection, model: str | Path | None, trust_model: bool) -> None:
-        from late_rag.encoders import TRUST
+        from late_rag.encoders import consenting
         from late_rag.retriever.stages import Stages
 
-        self._stages = Stages(collection, model, encoder_options={TRUST: True} if trust_model else None)
+        self._stages = Stages(collection, model, encoder_options=consenting(None, trust_model))
         self.encoded = 0
 
     def __call__(self, chunks: Sequence[Chunk]) -> Iterator[TokenEmbeddings]:

@@ -37,7 +37,7 @@ def test_json(run, corpus, tmp_path):
     assert all(answer["hits"] for answer in told["examples"])
     # what it made is a collection like any other: indexing the same folder finds nothing to do
     again = run("index", corpus / "articles", "-c", tmp_path / "demo.rag", "--json").json
-    assert again["files"] == {"added": 0, "changed": 0, "removed": 0, "unchanged": 4, "failed": 0}
+    assert again["files"] == {"added": 0, "changed": 0, "removed": 0, "unchanged": 4, "unread": 0, "failed": 0}
 
 
 def test_text_shows_questions_passages_pages_quality_and_times(spawn, corpus):

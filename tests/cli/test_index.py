@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-KEYS = {"left_out", "collection", "files", "chunks", "seconds", "added", "changed", "removed", "failed"}
+KEYS = {"left_out", "collection", "files", "chunks", "seconds", "added", "changed", "removed", "unread", "failed"}
 
 
 def test_json_has_its_shape(run, handbook, tmp_path):
     done = run("index", handbook, "-c", tmp_path / "a.rag", "--json")
     assert done.code == 0
     assert set(done.json) == KEYS
-    assert done.json["files"] == {"added": 3, "changed": 0, "removed": 0, "unchanged": 0, "failed": 0}
+    assert done.json["files"] == {"added": 3, "changed": 0, "removed": 0, "unchanged": 0, "unread": 0, "failed": 0}
     assert done.json["chunks"]["encoded"] == done.json["chunks"]["written"] > 3
     assert sorted(Path(place).name for place in done.json["added"]) == ["faq.csv", "leave.txt", "travel.md"]
 

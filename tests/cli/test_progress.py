@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import io
+import logging
+import re
 import signal
+import sys
 
 import pytest
 
 from late_rag.cli import progress as shown
-from late_rag.cli.output import plain, printable
+from late_rag.cli.command import _logging_to_stderr
+from late_rag.cli.output import note, plain, printable
 from late_rag.cli.stopping import stoppable
 from late_rag.errors import CancelledError
 from late_rag.types import Progress
@@ -71,3 +75,35 @@ def test_output_that_is_no_file_stays_as_it_is(monkeypatch):
     monkeypatch.setattr("sys.stdout", stream)
     use_utf8()
     assert stream.write("ä") == 1
+
+
+class Terminal(io.StringIO):
+    """Keeps what a terminal is sent."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_nothing_commands_the_terminal_while_a_bar_is_drawn(monkeypatch):
+    """rich takes stderr then, and draws what is written there by its own rules."""
+    hostile = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e\r[bold red]:smile: [/nothing]"
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    for name, value in {"TERM": "xterm-256color", "COLUMNS": "60", "LINES": "20"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with _logging_to_stderr(logging.WARNING), shown.reporting() as report:
+        report(Progress("scan", 1, 2, "files", f"/here/{hostile}".replace("/nothing", "")))
+        assert sys.stderr is not terminal
+        logging.getLogger("late_rag").warning("not loaded: %s", hostile)
+        note(f"told: {hostile}")
+        report(Progress("encode", 1, 2, "chunks", hostile))
+    sent = terminal.getvalue()
+    assert "\x1b[?25l" in sent  # the bar's own: it hides the cursor, moves it and draws in colours
+    ours = re.sub(r"\x1b\[\??[\d;]*[A-Kmhl]", "", sent.replace("\x1b[2J", "CLEARED"))
+    assert "CLEARED" not in ours
+    assert set(ours) & {chr(code) for code in (*range(9), *range(11, 13), *range(14, 32), *range(127, 160))} == set()
+    assert "\u202e" not in ours
+    for words in ("warning: not loaded: ", "told: "):
+        begin = ours.index(words)
+        assert "[bold red]:smile: [/nothing]" in re.sub(r"\s+", " ", ours[begin : begin + 300])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -110,3 +112,28 @@ def test_kept_lines_that_are_too_wide_are_wrapped():
 def test_matches_keep_their_place_behind_tabs():
     (line,) = passage_lines("\ta\tkey", spans_of("\ta\tkey", "key"), 40, by_lines=True)
     assert line == Line("    a    key", ((9, 12),))
+
+
+@given(TEXTS, WIDTHS)
+def test_no_line_has_room_for_what_follows(text, width):
+    joined, place = " ".join(text.split()), 0
+    for line, following in itertools.pairwise(wrap(Line(joined), width)):
+        place = joined.index(line.text, place) + len(line.text)
+        more = f" {following.text.split()[0]}" if joined[place] == " " else following.text[0]
+        assert cell_len(line.text + more) > width
+
+
+@pytest.mark.parametrize("piece", ["x", "休", "e\u0301", "\u0301", "\u0301\u0301 ", "👩\u200d🔬", "ab ", "ab\n", "\ta"])
+def test_the_work_grows_with_the_text_whatever_it_is_made_of(monkeypatch, piece):
+    measured = [0]
+
+    def counting(text: str) -> int:
+        measured[0] += len(text)
+        return cell_len(text)
+
+    monkeypatch.setattr("late_rag.cli.wrapping.cell_len", counting)
+    text = piece * (40_000 // len(piece))
+    spans = [TextSpan(place, place + 1) for place in range(0, len(text), 3)]
+    lines = passage_lines(text, spans, 80)
+    assert "".join("".join(line.text.split()) for line in lines) == "".join(text.split())
+    assert measured[0] < 100 * len(text)

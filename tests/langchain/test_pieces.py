@@ -137,7 +137,7 @@ def test_a_picture_is_a_content_block_and_no_text_model_takes_it(tmp_path: Path)
     (media,) = media_of(picture)
     assert media.read() == PIXEL
     assert "content_blocks" not in to_document(picture).metadata
-    with pytest.raises(UnsupportedError, match="no text but image"):
+    with pytest.raises(UnsupportedError, match="no text but a picture"):
         LateInteractionRetriever.from_documents([picture])
 
 

@@ -210,5 +210,5 @@ def test_a_picture_is_an_image_document_and_no_text_model_takes_it(tmp_path: Pat
     (node,) = LateInteractionNodeParser()([picture])
     assert isinstance(node, ImageNode)
     assert node.image_path == picture.image_path
-    with pytest.raises(UnsupportedError, match="no text but image"):
+    with pytest.raises(UnsupportedError, match="no text but a picture"):
         LateInteractionRetriever.from_nodes([node])

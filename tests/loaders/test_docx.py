@@ -257,8 +257,8 @@ def test_headers_and_comments_by_choice(word, one_document):
     )
     assert one_document(path).text == "body\n"
     assert omissions_of(path) == [
-        ("headers and footers (--include headers)", False),
-        ("comments (--include comments)", False),
+        ('headers and footers (read with include=["headers"] or --include headers)', False),
+        ('comments (read with include=["comments"] or --include comments)', False),
     ]
     document = one_document(path, include=["headers", "comments"])
     assert document.text.split() == ["Confidential", "body[WP1]", "Page", "1", "Comment", "[WP1]", ":", "why?"]

@@ -187,7 +187,8 @@ def test_options_reach_attachments(tmp_path):
     notebook = b'{"cells": [{"cell_type": "code", "source": "1", "outputs": [{"text": "seven"}]}]}'
     message.add_attachment(notebook, maintype="application", subtype="json", filename="n.ipynb")
     documents, omissions = parts(write(tmp_path, message))
-    assert (documents[1].text, omissions) == ("```\n1\n```", ["attachment 'n.ipynb': outputs (--include outputs)"])
+    left_out = """attachment 'n.ipynb': outputs (read with include=["outputs"] or --include outputs)"""
+    assert (documents[1].text, omissions) == ("```\n1\n```", [left_out])
     documents, omissions = parts(write(tmp_path, message), include=["outputs"])
     assert (documents[1].text, omissions) == ("```\n1\n```\n\n```\nseven\n```", [])
 

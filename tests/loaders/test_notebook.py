@@ -56,7 +56,8 @@ def test_cells_are_markdown_and_outputs_are_left_out_with_a_word(tmp_path, one_d
     assert document.metadata == {"mime_type": "application/x-ipynb+json", "title": "Tides of Brest"}
     (file,) = load(path)
     list(file.documents)
-    assert [(omission.what, omission.lost) for omission in file.omissions] == [("outputs (--include outputs)", False)]
+    what = 'outputs (read with include=["outputs"] or --include outputs)'
+    assert [(omission.what, omission.lost) for omission in file.omissions] == [(what, False)]
 
 
 def test_outputs_by_choice(tmp_path, one_document):

@@ -189,7 +189,8 @@ def test_comments_are_told_or_read(deck: Any, pages: Callable[..., list[str]], t
     assert pages() == ["# One"]
     (file,) = load(tmp_path / "deck.pptx")
     list(file.documents)
-    assert file.omissions == [Omission('1 × comments of a slide (include "comments" reads them)', lost=False)]
+    what = '1 × comments of a slide (read with include=["comments"] or --include comments)'
+    assert file.omissions == [Omission(what, lost=False)]
     assert pages(include=["comments"]) == ["# One\n\ncheck <this>"]
 
 
@@ -204,7 +205,8 @@ def test_hidden_slides_keep_their_place_and_are_told(
     assert pages(include=["hidden"]) == ["# One", "# Two", "# Three"]
     (file,) = load(tmp_path / "deck.pptx")
     list(file.documents)
-    assert file.omissions == [Omission('1 × hidden slide (include "hidden" reads it)', lost=False)]
+    what = '1 × hidden slide (read with include=["hidden"] or --include hidden)'
+    assert file.omissions == [Omission(what, lost=False)]
 
 
 def test_properties_are_metadata_if_they_say_something(

@@ -26,7 +26,7 @@ xlsxwriter = pytest.importorskip("xlsxwriter")
 CASES = Path(__file__).parents[1] / "cases" / "xls"
 
 
-UNREAD_COMMENTS = Omission('comments of cells (include "comments" reads them)', lost=False)
+UNREAD_COMMENTS = Omission('comments of cells (read with include=["comments"] or --include comments)', lost=False)
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from late_rag import Retriever
-from late_rag.errors import LoadError
+from late_rag.errors import LoadError, UnsupportedError
 from late_rag.file_hash import hash_of_file
+from late_rag.retriever import FileOmission
 from late_rag.testing import HashEncoder
 from late_rag.types import Chunk, Document, Media, TokenEmbeddings, digest
 
@@ -163,3 +164,83 @@ def test_a_file_is_read_once_for_all_its_pages_and_again_after_a_change(tmp_path
         os.utime(path, (1, 1))
         seen.add(hash_of_file(str(path)))
         assert len(seen) == number + 2
+
+
+@pytest.fixture
+def reader_of_texts(tmp_path: Path) -> Iterator[Retriever]:
+    with Retriever.create(tmp_path / "texts.rag", HashEncoder()) as made:
+        yield made
+
+
+def docs_with_logos(folder: Path, count: int = 3) -> Path:
+    folder.mkdir()
+    (folder / "a.txt").write_text("the quay and the mill", encoding="utf-8")
+    for number in range(count):
+        picture(folder / f"logo{number}.bmp", (number, 0, 0))
+    return folder
+
+
+def test_pictures_beside_texts_are_left_out_and_told_each_time(
+    reader_of_texts: Retriever, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = docs_with_logos(tmp_path / "files")
+    logos = tuple(f"{folder}/logo{number}.bmp" for number in range(3))
+    for run, strict in enumerate((True, False)):
+        result = reader_of_texts.sync(folder, strict=strict)
+        assert (result.complete, result.failed, result.unread) == (True, (), logos)
+        assert (len(result.added), len(result.unchanged)) == (1 - run, run)
+        assert result.omissions == tuple(
+            FileOmission(logo, "a picture, which the model 'hash' does not read", lost=False) for logo in logos
+        )
+    assert reader_of_texts.info().sources == 1
+    assert not caplog.records  # nothing that a run of every night has to say
+
+
+def test_a_picture_that_is_named_is_a_failure_that_says_what_to_do(reader_of_texts: Retriever, tmp_path: Path) -> None:
+    folder = docs_with_logos(tmp_path / "files")
+    logo = folder / "logo1.bmp"
+    result = reader_of_texts.sync([folder / "a.txt", logo])
+    assert (len(result.added), result.unread, result.omissions, result.complete) == (1, (), (), False)
+    (failed,) = result.failed
+    assert failed.location == str(logo)
+    assert failed.reason == (
+        f"{logo} has no text but a picture, and the model 'hash' reads only text; leave it out, give it a text, or "
+        "take a model that reads it"
+    )
+    with pytest.raises(UnsupportedError, match=r"logo1\.bmp has no text but a picture"):
+        reader_of_texts.sync(logo, strict=True)
+
+
+class WithPicture:
+    """Reads a text and a picture from one file; an empty line is only a picture."""
+
+    records = False
+
+    def __call__(self, path: Path, options: object) -> Iterator[tuple[str, Document]]:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+            yield str(number), Document(text=line, media=() if line else (Media(b"...", "image/png"),))
+
+
+def test_a_picture_costs_itself_and_what_a_file_had_goes_with_its_last_text(
+    reader_of_texts: Retriever, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("late_rag.loaders.text.TextLoader", WithPicture)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "a.txt").write_text("the quay\n\nthe mill\n", encoding="utf-8")
+    first = reader_of_texts.sync(folder)
+    assert (len(first.added), first.chunks, len(first.omissions), first.complete) == (1, 2, 1, True)
+    (folder / "a.txt").write_text("\n", encoding="utf-8")
+    second = reader_of_texts.sync(folder)
+    assert (second.unread, reader_of_texts.info().chunks) == ((f"{folder}/a.txt",), 0)
+    assert reader_of_texts.collection.verify().ok
+
+
+def test_passages_without_text_are_counted_by_file(
+    reader_of_texts: Retriever, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"text": ""}\n{"text": " "}\n{"text": "the mill"}\n', encoding="utf-8")
+    assert reader_of_texts.sync(file).chunks == 3
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [f"{file}: 2 of its passages have no text, so that no search will find them"]

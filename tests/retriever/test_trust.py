@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import sqlite3
 import subprocess
@@ -15,10 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from late_rag import Retriever
+from late_rag import Reranker, Retriever
 from late_rag.encoders import load_encoder, load_recorded
-from late_rag.errors import ModelError
+from late_rag.errors import InputError, ModelError
+from late_rag.reranker import shared_reranker
 from late_rag.transfer import copy_collection, export_jsonl, import_jsonl
+from tests.frameworks import check_consent, sent_by_somebody
 
 
 class Hub(ThreadingHTTPServer):
@@ -81,7 +84,7 @@ def run(code: str, home: Path, hub: Hub, **variables: str) -> str:
 
 SEARCH = """
 import sys
-from late_rag import Retriever
+from late_rag import Reranker, Retriever
 from late_rag.errors import ModelError
 try:
     print(Retriever.open({location!r}, mode="read"{options}).search("leave")[0].chunk.text)
@@ -155,6 +158,18 @@ def test_a_folder_that_only_the_collection_names_is_one_that_the_user_put_there(
     for model, relative in ((str(mine), None), ("/nowhere", "../mine")):
         name_model(sent, model, relative)
         assert search() == "the annual leave is 30 days"
+
+
+def test_a_reranker_takes_a_consent_and_a_text_is_none(tmp_path: Path) -> None:
+    location = sent_by_somebody(tmp_path)
+    candidate = "There are thirty days of paid leave."
+    check_consent(lambda **options: Reranker(collection=location, **options).rerank("leave", [candidate]))
+    kept = pickle.loads(pickle.dumps(Reranker(collection=location, trust_model=True)))
+    assert kept.rerank("leave", [candidate])[0].chunk.text == candidate
+    for make in (Reranker, Retriever):
+        with pytest.raises(InputError, match="trust_model is 1; give True to take whatever model the collection names"):
+            make(collection=location, trust_model=1)
+    assert shared_reranker(None, location, trust_model=True).rerank("leave", [candidate])
 
 
 HOSTILE = [

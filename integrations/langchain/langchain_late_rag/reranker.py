@@ -33,6 +33,9 @@ class LateInteractionReranker(BaseDocumentCompressor):
     model: str | None = None
     """What encodes; None is the collection's model, or "minilm" without one."""
 
+    trust_model: bool = False
+    """Whether to load or fetch whatever model the collection names."""
+
     collection: Any = None
     """The location of a collection, or one that is open."""
 
@@ -87,7 +90,7 @@ class LateInteractionReranker(BaseDocumentCompressor):
         return await in_thread(partial(self._ranked, documents, query))
 
     def _ranked(self, documents: Sequence[Document], query: str, progress: Report | None = None) -> list[Document]:
-        reranker = shared_reranker(self.model, self.collection)
+        reranker = shared_reranker(self.model, self.collection, trust_model=self.trust_model)
         ranked = reranker.rerank(query, map(_candidate, documents), progress=progress)
         kept = [hit for hit in ranked if self.threshold is None or hit.similarity >= self.threshold]
         return [_scored(documents[hit.index], self.score_key, hit.similarity) for hit in kept[: self.top_n]]

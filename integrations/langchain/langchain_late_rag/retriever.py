@@ -129,7 +129,9 @@ class LateInteractionRetriever(BaseRetriever):
         if collection is None:
             collection = Retriever.create(None, "minilm" if model is None else model).collection
         retriever = cls(collection=collection, model=model, **options)
-        made = shared_retriever(collection, "write", model=model, chunker="whole", create={})
+        made = shared_retriever(
+            collection, "write", model=model, chunker="whole", create={}, trust_model=retriever.trust_model
+        )
         check_owners(made, items)
         made.add(items)
         return retriever

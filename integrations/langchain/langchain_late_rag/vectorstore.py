@@ -45,6 +45,7 @@ class LateInteractionVectorStore(WritableStore):
         fields: which keys of a found document's metadata carry its score and the like; none but its context, unless
             said otherwise.
         create: how a new collection is made; see :class:`late_rag.retriever.CollectionOptions`.
+        trust_model: whether to load or fetch whatever model the collection names.
 
     Raises:
         InputError: ``mode="read"`` without a collection.
@@ -58,8 +59,9 @@ class LateInteractionVectorStore(WritableStore):
         mode: Mode = "write",
         fields: HitFields = AS_ADDED,
         create: Mapping[str, Any] | None = None,
+        trust_model: bool = False,
     ) -> None:
-        super().__init__(collection, model=model, mode=mode, create=create)
+        super().__init__(collection, model=model, mode=mode, create=create, trust_model=trust_model)
         self._fields = fields
 
     def similarity_search(

@@ -40,8 +40,9 @@ class WritableStore(Closing, VectorStore):
         model: str | Path | None = None,
         mode: Mode = "write",
         create: Mapping[str, Any] | None = None,
+        trust_model: bool = False,
     ) -> None:
-        self._holder = StoreHolder(collection, model, mode, create or {})
+        self._holder = StoreHolder(collection, model, mode, create or {}, trust_model=trust_model)
 
     @classmethod
     def from_texts(

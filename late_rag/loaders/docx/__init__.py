@@ -16,7 +16,7 @@ from late_rag.loaders.docx.body import Body
 from late_rag.loaders.docx.package import WordPackage, child, to_bytes
 from late_rag.loaders.html import html_to_markdown
 from late_rag.loaders.properties import properties
-from late_rag.loading import LoadOptions
+from late_rag.loading import LoadOptions, unless_included
 from late_rag.types import Document, Omission
 
 _MIME_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -75,9 +75,9 @@ class _Reader:
         for what, count in self._left_out.items():
             yield Omission(f"{count:,} × {what}: cannot be read")
         if self._margins and "headers" not in self._options.include:
-            yield Omission("headers and footers (--include headers)", lost=False)
+            yield Omission(unless_included("headers and footers", "headers"), lost=False)
         if self._has_comments and "comments" not in self._options.include:
-            yield Omission("comments (--include comments)", lost=False)
+            yield Omission(unless_included("comments", "comments"), lost=False)
 
     def _part(self, kind: str) -> Any | None:
         try:

@@ -12,7 +12,7 @@ from late_rag.loaders.archive import Archive, open_archive
 from late_rag.loaders.html import html_to_markdown
 from late_rag.loaders.odf.content import Content
 from late_rag.loaders.properties import properties
-from late_rag.loading import LoadOptions
+from late_rag.loading import LoadOptions, unless_included
 from late_rag.types import Document, Omission
 
 MIME_TYPE = "application/vnd.oasis.opendocument."
@@ -35,7 +35,7 @@ class OdtLoader:
             if "headers" in options.include:
                 html = "".join(margins.pages) + html
             else:
-                content.left_out['header or footer (include "headers" reads them)'] += 1
+                content.left_out[unless_included("header or footer", "headers")] += 1
         yield from omissions
         yield from _left_out(content)
         text, title = _markdown(html, formulas, path)

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 from xml.sax.handler import ContentHandler
 
-from late_rag.loading import LoadOptions
+from late_rag.loading import LoadOptions, unless_included
 
 _PARAGRAPHS = frozenset({"text:p", "text:numbered-paragraph"})
 _UNREAD = frozenset(
@@ -156,7 +156,7 @@ class Content(ContentHandler):
     def _page(self, attrs: Any) -> Leave | None:
         self._end_page()
         if attrs.get("draw:style-name") in self._hidden and "hidden" not in self._options.include:
-            self.left_out['hidden slide (include "hidden" reads it)'] += 1
+            self.left_out[unless_included("hidden slide", "hidden")] += 1
             return self._pass_over()
         return None
 
@@ -215,12 +215,12 @@ class Content(ContentHandler):
     def _comment(self, attrs: Any) -> Leave:
         if "comments" in self._options.include:
             return self._note(attrs)
-        self.left_out['comment (include "comments" reads them)'] += 1
+        self.left_out[unless_included("comment", "comments")] += 1
         return self._pass_over()
 
     def _section(self, attrs: Any) -> Leave | None:
         if attrs.get("text:display") == "none" and "hidden" not in self._options.include:
-            self.left_out['hidden section (include "hidden" reads it)'] += 1
+            self.left_out[unless_included("hidden section", "hidden")] += 1
             return self._pass_over()
         return None
 
@@ -229,7 +229,7 @@ class Content(ContentHandler):
         if kind in ("date-time", "page-number") or attrs.get("presentation:placeholder") == "true":
             return self._pass_over()
         if kind in ("footer", "header") and "headers" not in self._options.include:
-            self.left_out['footer of a slide (include "headers" reads it)'] += 1
+            self.left_out[unless_included("footer of a slide", "headers")] += 1
             return self._pass_over()
         return self._title() if kind == "title" else None
 

@@ -13,7 +13,7 @@ from late_rag.loaders.archive import Archive, open_archive
 from late_rag.loaders.html import html_to_markdown
 from late_rag.loaders.pptx.drawings import Drawings
 from late_rag.loaders.properties import properties
-from late_rag.loading import LoadOptions
+from late_rag.loading import LoadOptions, unless_included
 from late_rag.types import Document, Omission
 
 MIME_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
@@ -90,7 +90,7 @@ def _slides(path: Path, content: Any) -> Any:
 
 def _page(slide: Any, options: LoadOptions, left_out: Counter[Omission]) -> tuple[str, str | None]:
     if slide.element.get("show") in ("0", "false") and "hidden" not in options.include:
-        left_out[Omission('hidden slide (include "hidden" reads it)', lost=False)] += 1
+        left_out[Omission(unless_included("hidden slide", "hidden"), lost=False)] += 1
         return "", None
     drawings = Drawings(slide.part, options, left_out)
     html = drawings.html(slide.shapes._spTree)  # noqa: SLF001 - python-pptx passes over alternate content
@@ -111,7 +111,7 @@ def _comments(part: Any, options: LoadOptions, left_out: Counter[Omission]) -> s
         if relation.is_external or not relation.reltype.endswith("/comments"):
             continue
         if "comments" not in options.include:
-            left_out[Omission('comments of a slide (include "comments" reads them)', lost=False)] += 1
+            left_out[Omission(unless_included("comments of a slide", "comments"), lost=False)] += 1
             continue
         root = parse_xml(relation.target_part.blob)
         html += "".join(f"<p>{escape(node.text)}</p>" for node in root.iter("{*}text", "{*}t") if node.text)

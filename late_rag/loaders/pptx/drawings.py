@@ -15,7 +15,7 @@ from typing import Any
 from late_rag.loaders.charts import TOO_LONG, chart_table, chart_texts, local_name
 from late_rag.loaders.docx.math import equation
 from late_rag.loaders.docx.package import with_short_names
-from late_rag.loading import LoadOptions
+from late_rag.loading import LoadOptions, unless_included
 from late_rag.types import Omission
 
 _RELATIONS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
@@ -59,7 +59,7 @@ class Drawings:
             return ""
         if role in _MARGINS and "headers" not in self._options.include:
             if _text(shape).strip():
-                self._leave_out('footer of a slide (include "headers" reads it)')
+                self._leave_out(unless_included("footer of a slide", "headers"))
             return ""
         return self._body(shape, role)
 

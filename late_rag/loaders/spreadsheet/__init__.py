@@ -17,7 +17,7 @@ from late_rag.loaders.spreadsheet.comments import with_comments
 from late_rag.loaders.spreadsheet.table import sheet_table
 from late_rag.loaders.spreadsheet.workbook import Workbook, as_file, open_workbook
 from late_rag.loaders.spreadsheet.xls import xls_sheets
-from late_rag.loading import LoadOptions
+from late_rag.loading import LoadOptions, unless_included
 from late_rag.types import Document, Omission
 
 _FAR_DOWN = 1000
@@ -53,7 +53,7 @@ def _sheet(sheets: Any, sheet: Any, workbook: Workbook, options: LoadOptions) ->
 
     name = sheet.name
     if sheet.visible != SheetVisibleEnum.Visible and "hidden" not in options.include:
-        return Omission(f'hidden sheet {name!r} (include "hidden" reads it)', lost=False)
+        return Omission(unless_included(f"hidden sheet {name!r}", "hidden"), lost=False)
     if sheet.typ != SheetTypeEnum.WorkSheet:
         return Omission(f"sheet {name!r}, which is a chart, a dialog or macros", lost=False)
     if name in workbook.too_large:

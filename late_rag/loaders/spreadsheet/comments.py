@@ -9,9 +9,10 @@ from typing import Any
 from late_rag.errors import LoadError
 from late_rag.loaders.archive import Archive
 from late_rag.loaders.charts import chart_texts, local_name
+from late_rag.loading import unless_included
 from late_rag.types import Omission
 
-UNREAD = Omission('comments of cells (include "comments" reads them)', lost=False)
+UNREAD = Omission(unless_included("comments of cells", "comments"), lost=False)
 
 _THREADED = "[Threaded comment]"
 """How the words begin that a new program writes for older ones in front of a comment."""

@@ -11,7 +11,7 @@ from late_rag.errors import LoadError, needs_extra
 from late_rag.loaders.archive import OLD_EXCEL, UNKNOWN_OLD, old_office
 from late_rag.loaders.spreadsheet.comments import UNREAD, old_comments, with_comments
 from late_rag.loaders.spreadsheet.table import sheet_table
-from late_rag.loading import LoadOptions
+from late_rag.loading import LoadOptions, unless_included
 from late_rag.types import Document, Omission
 
 MIME_TYPE = "application/vnd.ms-excel"
@@ -55,7 +55,7 @@ def _open(path: Path) -> Any:
 def _sheet(book: Any, number: int, name: str, options: LoadOptions) -> tuple[str, Document] | Omission:
     sheet = book.sheet_by_index(number)
     if sheet.visibility and "hidden" not in options.include:
-        return Omission(f'hidden sheet {name!r} (include "hidden" reads it)', lost=False)
+        return Omission(unless_included(f"hidden sheet {name!r}", "hidden"), lost=False)
     text = sheet_table(_row(book, sheet, row) for row in range(sheet.nrows))
     if "comments" in options.include:
         text = with_comments(text, old_comments(sheet))

@@ -51,6 +51,7 @@ class LateInteractionDocumentStore(MetadataQueries):
         device: the CPU or the first GPU; None takes a GPU where there is one that the model can use.
         token: of the Hugging Face hub, by the name of its environment variable.
         encoder_options: with what else the model is loaded, as JSON; see :func:`late_rag.load_encoder`.
+        trust_model: whether to load or fetch whatever model the collection names; so do rankers over this store.
         fields: which keys of a found document's metadata carry what is known of the hit, as
             :class:`late_rag.components.hits.HitFields` or its fields as a dict.
 
@@ -70,10 +71,12 @@ class LateInteractionDocumentStore(MetadataQueries):
         device: ComponentDevice | None = None,
         token: Secret | None = None,
         encoder_options: Mapping[str, Any] | None = None,
+        trust_model: bool = False,
         fields: HitFields | Mapping[str, str | None] | None = None,
     ) -> None:
-        super().__init__(collection, model, mode, create, loading_options(device, token, encoder_options), token)
-        self._loading = device, token, dict(encoder_options or {})
+        options = loading_options(device, token, encoder_options)
+        super().__init__(collection, model, mode, create, options, token, trust_model)
+        self._loading = device, token, dict(encoder_options or {}), trust_model
         embedded = check_names(meta_fields_to_embed, "meta_fields_to_embed")
         self._embedded = embedded, check_separator(embedding_separator, "embedding_separator")
         self._fields = made_of(HitFields, fields, "fields")
@@ -85,7 +88,7 @@ class LateInteractionDocumentStore(MetadataQueries):
             CollectionError: a temporary collection with documents in it, which would be lost.
         """
         collection, model, mode, create, _ = self._given
-        device, token, encoder_options = self._loading
+        device, token, encoder_options, trust_model = self._loading
         if collection is None and self._holds_documents():
             raise CollectionError(
                 "this store is temporary, and what is in it would be lost with its configuration alone; give "
@@ -103,6 +106,7 @@ class LateInteractionDocumentStore(MetadataQueries):
             device=device,
             token=token,
             encoder_options=copy.deepcopy(encoder_options),
+            trust_model=trust_model,
             fields=asdict(self._fields),
         )
 

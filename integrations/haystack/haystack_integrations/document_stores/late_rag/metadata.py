@@ -12,6 +12,7 @@ from haystack_integrations.document_stores.late_rag.filters import field_name, t
 from haystack_integrations.document_stores.late_rag.inputs import check_names, stored_meta
 from haystack_integrations.document_stores.late_rag.loading import check_token
 from late_rag.components.holder import StoreHolder
+from late_rag.encoders import consenting
 from late_rag.errors import InputError
 from late_rag.retriever import Retriever
 from late_rag.types import Selection, batched
@@ -43,10 +44,12 @@ class MetadataQueries:
         create: Mapping[str, Any] | None,
         encoder_options: Mapping[str, Any] | None,
         token: Secret | None,
+        trust_model: bool,
     ) -> None:
         self._token = token
-        self._given = collection, model, mode, dict(create or {}), dict(encoder_options or {})
-        self._holder = StoreHolder(collection, model, mode, create or {}, encoder_options)
+        options = consenting(encoder_options, trust_model)
+        self._given = collection, model, mode, dict(create or {}), options
+        self._holder = StoreHolder(collection, model, mode, create or {}, options)
 
     def retriever(self) -> Retriever:
         """The core's retriever over the collection, which is opened, or made, at the first call.

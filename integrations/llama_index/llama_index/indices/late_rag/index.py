@@ -35,6 +35,7 @@ class LateInteractionIndex(Closing, WritableIndex):
         model: in place of the one that the collection names, where that has moved; of a new collection, "minilm".
         mode: "read" refuses every write, makes nothing, and serves from a folder that cannot be written, too.
         create: how a new collection is made; see :class:`late_rag.retriever.CollectionOptions`.
+        trust_model: whether to load or fetch whatever model the collection names.
         objects: index nodes put in without their objects, which retrievers of this process find again.
         transformations: what makes nodes of documents; those of LlamaIndex's ``Settings`` where it is not said.
         callback_manager: as every index has it.
@@ -94,7 +95,12 @@ class LateInteractionIndex(Closing, WritableIndex):
             )
         opened = self._holder.retriever().collection
         location = self._collection if isinstance(self._collection, str | Path) else opened
-        common = {"model": self._model, "object_map": self._object_map, "callback_manager": self._callback_manager}
+        common = {
+            "model": self._model,
+            "trust_model": self._trust_model,
+            "object_map": self._object_map,
+            "callback_manager": self._callback_manager,
+        }
         given = {name: value for name, value in kwargs.items() if name in own}
         return LateInteractionRetriever(location, **{**common, **given})
 

@@ -49,13 +49,14 @@ class WritableIndex(BaseIndex[IndexDict]):
         model: str | None = None,
         mode: Mode = "write",
         create: Mapping[str, Any] | None = None,
+        trust_model: bool = False,
         objects: Sequence[IndexNode] | None = None,
         transformations: list[TransformComponent] | None = None,
         callback_manager: CallbackManager | None = None,
         show_progress: bool = False,
     ) -> None:
-        self._collection, self._model, self._mode = collection, model, mode
-        self._holder = StoreHolder(collection, model, mode, create or {})
+        self._collection, self._model, self._mode, self._trust_model = collection, model, mode, trust_model
+        self._holder = StoreHolder(collection, model, mode, create or {}, trust_model=trust_model)
         super().__init__(
             index_struct=IndexDict(),
             callback_manager=callback_manager,

@@ -47,6 +47,9 @@ class LateInteractionRerank(BaseNodePostprocessor):
     model: str | None = None
     """What encodes; None is the collection's model, or "minilm" without one."""
 
+    trust_model: bool = False
+    """Whether to load or fetch whatever model the collection names."""
+
     collection: Any = None
     """The location of a collection, or one that is open."""
 
@@ -109,7 +112,7 @@ class LateInteractionRerank(BaseNodePostprocessor):
         nodes = listed(nodes, NodeWithScore, "nodes", "nodes with scores")
         if not nodes:
             return []
-        reranker = shared_reranker(self.model, self.collection)
+        reranker = shared_reranker(self.model, self.collection, trust_model=self.trust_model)
         model, top_n = reranker.encoder.model, self.top_n or len(nodes)
         _dispatcher.event(ReRankStartEvent(query=query_bundle, nodes=nodes, top_n=top_n, model_name=model))
         payload: dict[str, Any] = {

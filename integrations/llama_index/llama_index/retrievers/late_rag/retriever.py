@@ -131,7 +131,9 @@ class LateInteractionRetriever(BaseRetriever):
             retriever = cls(made.collection, model=model, **options)
         else:
             retriever = cls(collection, model=model, **options)
-            made = shared_retriever(collection, "write", model=model, chunker="whole", create={})
+            made = shared_retriever(
+                collection, "write", model=model, chunker="whole", create={}, trust_model=retriever.trust_model
+            )
         check_owners(made, chunks)
         made.add(chunks)
         return retriever

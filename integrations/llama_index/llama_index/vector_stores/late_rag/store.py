@@ -51,6 +51,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
         fields: which keys of a found node's metadata carry its score and the like; none but its source and context,
             unless said otherwise.
         create: how a new collection is made; see :class:`late_rag.retriever.CollectionOptions`.
+        trust_model: whether to load or fetch whatever model the collection names.
 
     Raises:
         InputError: ``mode="read"`` without a collection, or an unknown argument.
@@ -63,6 +64,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
     mode: Mode = "write"
     fields: HitFields = Field(default_factory=HitFields)
     create: dict[str, Any] = Field(default_factory=dict)
+    trust_model: bool = False
 
     _holder: StoreHolder = PrivateAttr()
 
@@ -74,18 +76,20 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
         mode: Mode = "write",
         fields: HitFields | None = None,
         create: dict[str, Any] | None = None,
+        trust_model: bool = False,
         **kwargs: Any,
     ) -> None:
         if unknown := kwargs.keys() - {"class_name", "stores_text", "is_embedding_query"}:
-            known = "collection, model, mode, fields and create"
+            known = "collection, model, mode, fields, create and trust_model"
             raise InputError(f"LateInteractionVectorStore has no argument {', '.join(sorted(unknown))}; it has {known}")
-        holder = StoreHolder(collection, model, mode, create or {})
+        holder = StoreHolder(collection, model, mode, create or {}, trust_model=trust_model)
         given: dict[str, Any] = {
             "collection": str(collection) if isinstance(collection, Path) else collection,
             "model": None if model is None else str(model),
             "mode": mode,
             "fields": HitFields() if fields is None else fields,
             "create": create or {},
+            "trust_model": trust_model,
         }
         super().__init__(**given, **kwargs)
         self._holder = holder
