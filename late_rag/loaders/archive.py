@@ -71,7 +71,8 @@ class Limits(NamedTuple):
 USUAL = Limits(2_000_000, 128 << 20)
 LIMITS = {  # what takes about half a minute and 1 GB at most, measured for each way of reading
     "a Word document (.docx)": Limits(1_000_000, 32 << 20),
-    "an Excel file (.xlsx)": Limits(10_000_000, 512 << 20),
+    "an Excel file (.xlsx)": Limits(10_000_000, 256 << 20),
+    "an Excel file (.xlsb)": Limits(10_000_000, 128 << 20),
     "a spreadsheet (.ods)": Limits(5_000_000, 256 << 20),
 }
 
@@ -135,8 +136,19 @@ class Archive:
         with _xml_errors(f"{self.path}: its part {name}"):
             return ElementTree.fromstring(self.markup(name))
 
-    def parse(self, name: str, handler: ContentHandler) -> None:
+    def sound(self, name: str) -> bytes:
+        """The bytes of a member that is XML, for a library that would give up the whole file if it were none.
+
+        Raises:
+            LoadError: as :meth:`xml`.
+        """
+        return self.parse(name, ContentHandler())
+
+    def parse(self, name: str, handler: ContentHandler) -> bytes:
         """Lets a handler take the events of a member that is XML, without a tree and without entities of its own.
+
+        Returns:
+            What was parsed.
 
         Raises:
             LoadError: as :meth:`xml`.
@@ -144,7 +156,9 @@ class Archive:
         from defusedxml import sax
 
         with _xml_errors(f"{self.path}: its part {name}"):
-            sax.parseString(self.markup(name), handler)
+            data = self.markup(name)
+            sax.parseString(data, handler)
+        return data
 
     def xml_if_sound(self, name: str) -> Any | None:
         """The root element of a part that the document can do without; None, and an omission, if it cannot be read."""

@@ -19,7 +19,7 @@ from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
 
 _MIME_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-MOST_ELEMENTS = 400_000
+MOST_ELEMENTS = 300_000
 """That mammoth is given, which takes ten times as long for one as all else does; a page has about 50."""
 
 _NOTES = ("footnotes", "endnotes", "comments")
