@@ -6,7 +6,7 @@ JOBS ?= 2
 PIP = -m pip install --quiet --disable-pip-version-check
 SOURCES = $(shell find late_rag models/minilm -type f -not -name '*.pyc')
 TOOLS = editables hatchling hypothesis pytest pytest-asyncio pytest-timeout
-DEV = $(TOOLS) import-linter mypy onnx psutil pytest-xdist python-docx reportlab ruff
+DEV = $(TOOLS) import-linter mypy onnx psutil pytest-xdist python-docx python-pptx reportlab ruff xlsxwriter
 # What the adapters are tested against, beyond the frameworks' cores that they depend on.
 FRAMEWORKS = langchain-tests langchain-classic langchain-openai llama-index-llms-openai-like
 INTEGRATIONS = ./integrations/langchain ./integrations/llama_index ./integrations/haystack

@@ -84,7 +84,7 @@ _DOCX = Format("late_rag.loaders.docx", "DocxLoader", "office", title="Word docu
 _CSV = Format("late_rag.loaders.csv", "CsvLoader", title="tables of records")
 _JSON = Format("late_rag.loaders.json", "JsonLoader", title="JSON records")
 _JSON_LINES = Format("late_rag.loaders.json", "JsonLinesLoader", title="JSON lines")
-_PPTX = Format("late_rag.loaders.pptx", "PptxLoader", "office", title="PowerPoint files", libraries=("pptx",))
+_PPTX = Format("late_rag.loaders.pptx", "PptxLoader", title="PowerPoint files", libraries=("defusedxml",))
 _SPREADSHEET = Format(
     "late_rag.loaders.spreadsheet",
     "SpreadsheetLoader",

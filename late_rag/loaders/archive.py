@@ -1,33 +1,39 @@
-"""ZIP archives that hold a document (Office, OpenDocument, EPUB), read within limits of number, size and ratio."""
+"""ZIP archives that hold a document (Office, OpenDocument, EPUB), read within limits.
+
+Limits are of number, size and ratio of the members, and of the elements and bytes of the markup that is read: a small
+file may hold millions of elements, of which every parser makes objects.
+"""
 
 from __future__ import annotations
 
-import io
-import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from xml.sax.handler import ContentHandler
 
 from late_rag.errors import LoadError
 from late_rag.loaders.decoding import signature
+from late_rag.types import Omission
 
 MOST_MEMBERS = 20_000
 LARGEST_MEMBER = 256 << 20
 LARGEST_TOTAL = 1 << 30
-LARGEST_XML = 128 << 20
-"""Of all XML together, for a library that makes trees of it at once."""
 
 HIGHEST_RATIO = 250
 """Of the size to the compressed size, of members larger than 32 MiB: XML as programs write it stays far below."""
 
+ATTRIBUTES_AN_ELEMENT = 8
+"""How many attributes count as an element."""
+
 _RATIO_MATTERS = 32 << 20
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Those that the formats know; others are slow, or take the room that the file asks for."""
+
 _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)|<\0!\0D\0O\0C\0T")
 OLD_EXCEL = "an old Excel file (.xls)"
 UNKNOWN_OLD = "an old Office file; save it in a newer format"
 _OLD_FORMATS = (  # the stream that each has
@@ -53,6 +59,23 @@ _MIME_TYPES = {
 }
 
 
+class Limits(NamedTuple):
+    """Of the markup of a file: of all parts that are read, each time they are."""
+
+    elements: int
+    size: int
+    """In bytes."""
+
+
+USUAL = Limits(2_000_000, 128 << 20)
+LIMITS = {  # what takes about half a minute and 1 GB at most, measured for each way of reading
+    "a Word document (.docx)": Limits(1_000_000, 32 << 20),
+    "an Excel file (.xlsx)": Limits(10_000_000, 256 << 20),
+    "an Excel file (.xlsb)": Limits(10_000_000, 128 << 20),
+    "a spreadsheet (.ods)": Limits(5_000_000, 256 << 20),
+}
+
+
 class Archive:
     """A ZIP archive whose sizes were checked; what is read of a member is never more than it claims."""
 
@@ -60,8 +83,12 @@ class Archive:
         self.path = path
         self.names = frozenset(archive.namelist())
         self._archive = archive
+        self._markup = Limits(0, 0)
+        self.limits = USUAL
+        self.omissions: dict[Omission, None] = {}
+        """The parts that the document does without because they cannot be read, each once."""
         self._check()
-        self.kind = _kind(self)
+        self.kind = self._kind()
 
     def read(self, name: str) -> bytes:
         """The bytes of a member.
@@ -70,29 +97,57 @@ class Archive:
             LoadError: there is no such member, it is damaged, or protected by a password.
         """
         if name not in self.names:
-            raise LoadError(f"{self.path}: is damaged: its part {name} is missing")
+            raise LoadError(f"{self.path}: its part {name} is missing")
+        if self._archive.getinfo(name).compress_type not in _METHODS:
+            raise LoadError(f"{self.path}: its part {name} is compressed as no such file is")
         try:
             return self._archive.read(name)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
             raise LoadError(f"{self.path}: its part {name} cannot be read ({error})") from error
 
-    def size(self, name: str) -> int:
-        """How many bytes a member claims."""
-        return self._archive.getinfo(name).file_size
+    def markup(self, name: str) -> bytes:
+        """The bytes of a member that is XML or HTML, which is to be parsed.
+
+        Raises:
+            LoadError: as :meth:`read`; with it, more elements or bytes of markup were read than the limits.
+        """
+        data = self.read(name)
+        tags = data.count(b"<") - data.count(b"</")
+        elements, size = max(tags, data.count(b"=") // ATTRIBUTES_AN_ELEMENT), len(data)
+        before = self._markup
+        read = Limits(before.elements + elements, before.size + size)
+        for what, count, number, limit in zip(Limits._fields, (elements, size), read, self.limits, strict=True):
+            if number > limit:
+                unit = what if what == "elements" else "bytes of markup"
+                others = f", {number:,} with the parts before it" if number > count else ""
+                raise LoadError(f"{self.path}: its part {name} has {count:,} {unit}{others}; the limit is {limit:,}")
+        self._markup = read
+        return data
 
     def xml(self, name: str) -> Any:
         """The root element of a member that is XML, without entities of its own.
 
         Raises:
-            LoadError: as :meth:`read`; it is no XML that may be read.
+            LoadError: as :meth:`markup`; it is no XML that may be read.
         """
         from defusedxml import ElementTree
 
         with _xml_errors(f"{self.path}: its part {name}"):
-            return ElementTree.fromstring(self.read(name))
+            return ElementTree.fromstring(self.markup(name))
 
-    def parse(self, name: str, handler: ContentHandler) -> None:
+    def sound(self, name: str) -> bytes:
+        """The bytes of a member that is XML, for a library that would give up the whole file if it were none.
+
+        Raises:
+            LoadError: as :meth:`xml`.
+        """
+        return self.parse(name, ContentHandler())
+
+    def parse(self, name: str, handler: ContentHandler) -> bytes:
         """Lets a handler take the events of a member that is XML, without a tree and without entities of its own.
+
+        Returns:
+            What was parsed.
 
         Raises:
             LoadError: as :meth:`xml`.
@@ -100,35 +155,36 @@ class Archive:
         from defusedxml import sax
 
         with _xml_errors(f"{self.path}: its part {name}"):
-            sax.parseString(self.read(name), handler)
-
-    def without_media(self, changed: Mapping[str, bytes] | None = None) -> io.BytesIO:
-        """The archive again, for a library that reads it whole: XML as it is, pictures and films empty.
-
-        Args:
-            changed: what stands in the place of some members.
-
-        Raises:
-            LoadError: as :meth:`read`; a part has a document type, which Office files never have.
-        """
-        size = sum(self.size(name) for name in self.names if _is_xml(name))
-        if size > LARGEST_XML:
-            raise self._too_large(f"{size:,} bytes of XML", f"{LARGEST_XML:,}")
-        copy = io.BytesIO()
-        with zipfile.ZipFile(copy, "w") as target:
-            for name in sorted(self.names):
-                data = changed.get(name) if changed else None
-                target.writestr(zipfile.ZipInfo(name), self._office_part(name) if data is None else data)
-        copy.seek(0)
-        return copy
-
-    def _office_part(self, name: str) -> bytes:
-        if not _is_xml(name):
-            return b""
-        data = self.read(name)
-        if _DOCTYPE.search(data):
-            raise LoadError(f"{self.path}: its part {name} defines entities, which no Office program writes")
+            data = self.markup(name)
+            sax.parseString(data, handler)
         return data
+
+    def xml_if_sound(self, name: str) -> Any | None:
+        """The root element of a part that the document can do without; None, and an omission, if it cannot be read."""
+        try:
+            return self.xml(name)
+        except LoadError as error:
+            self.omit(error)
+            return None
+
+    def omit(self, error: Exception, what: str = "") -> None:
+        """Notes that a part cannot be read, and what that costs: "the chapter"."""
+        self.omissions[Omission(f"{what}: {self.reason(error)}" if what else self.reason(error))] = None
+
+    def reason(self, error: Exception) -> str:
+        """What an error says, without the path in front."""
+        return str(error).removeprefix(f"{self.path}: ")
+
+    def _kind(self) -> str | None:
+        """What the file is, by what it says of itself, else by a member that only one format has."""
+        mime_type = b""
+        if "mimetype" in self.names:
+            try:
+                mime_type = self.read("mimetype")[:200].strip()
+            except LoadError as error:
+                self.omit(error)
+        told = _MIME_TYPES.get(mime_type.removesuffix(b"-template"))
+        return told or next((words for name, words in _MARKS if name in self.names), None)
 
     def _check(self) -> None:
         members = self._archive.infolist()
@@ -173,6 +229,7 @@ def open_archive(path: Path, wanted: str, *also: str) -> Iterator[Archive]:
             opened = Archive(path, archive)
             if opened.kind not in (None, wanted, *also):
                 raise LoadError(f"{path}: is not {wanted}, but {opened.kind}")
+            opened.limits = LIMITS.get(opened.kind or wanted, USUAL)
             yield opened
 
 
@@ -203,16 +260,6 @@ def _xml_errors(where: str) -> Iterator[None]:
         ) from error
     except (ParseError, SAXException, ValueError, LookupError) as error:
         raise LoadError(f"{where} is no XML that can be read ({error})") from error
-
-
-def _is_xml(name: str) -> bool:
-    return name.lower().endswith((".xml", ".rels", ".vml"))
-
-
-def _kind(archive: Archive) -> str | None:
-    mime_type = archive.read("mimetype")[:200].strip() if "mimetype" in archive.names else b""
-    told = _MIME_TYPES.get(mime_type.removesuffix(b"-template"))
-    return told or next((words for name, words in _MARKS if name in archive.names), None)
 
 
 def _instead(path: Path, head: bytes) -> str:

@@ -17,10 +17,24 @@ def local_name(element: Any) -> str:
     return element.tag.rpartition("}")[2].rpartition(":")[2] if isinstance(element.tag, str) else ""
 
 
+def outermost(root: Any, *names: str) -> Iterator[Any]:
+    """The elements of these local names below another, in order, and none inside each other.
+
+    Those inside each other would be read again and again, a time that grows with the square of a file.
+    """
+    stack = list(reversed(root))
+    while stack:
+        node = stack.pop()
+        if local_name(node) in names:
+            yield node
+        else:
+            stack.extend(reversed(node))
+
+
 def chart_texts(root: Any) -> list[str]:
     """The titles of a chart, and the values of a kind that has no series."""
-    titles = [" ".join("".join(_texts(node, "t", "v")).split()) for node in _below(root, "title")]
-    points = [] if _series(root) else [(node.text or "").strip() for node in _below(root, "pt")]
+    titles = [" ".join("".join(_texts(node, "t", "v")).split()) for node in outermost(root, "title")]
+    points = [] if _series(root) else [(node.text or "").strip() for node in outermost(root, "pt")]
     return [text for text in (*titles, *points) if text]
 
 
@@ -40,15 +54,11 @@ def chart_table(root: Any) -> tuple[list[list[str]], int]:
 
 
 def _series(root: Any) -> list[Any]:
-    return list(_below(root, "ser"))
-
-
-def _below(root: Any, *names: str) -> Iterator[Any]:
-    return (node for node in root.iter() if local_name(node) in names)
+    return list(outermost(root, "ser"))
 
 
 def _texts(node: Any, *names: str) -> Iterator[str]:
-    return (found.text or "" for found in _below(node, *names))
+    return (found.text or "" for found in outermost(node, *names))
 
 
 def _points(series: Any, *names: str) -> dict[int, str]:
@@ -57,7 +67,7 @@ def _points(series: Any, *names: str) -> dict[int, str]:
     if part is None:
         return {}
     found = {}
-    for point in _below(part, "pt"):
+    for point in outermost(part, "pt"):
         number = point.get("idx", "")
         if number.isdecimal() and len(number) < 7:
             found[int(number)] = "".join(_texts(point, "v"))

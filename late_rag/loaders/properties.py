@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from late_rag.errors import LoadError
 from late_rag.loaders.archive import Archive
 from late_rag.loaders.titles import is_title
 
@@ -18,16 +17,16 @@ _FIELDS = {  # by the name of the element, without its namespace, and how much i
 }
 
 
-def properties(archive: Archive, part: str) -> dict[str, str]:
+def properties(archive: Archive, part: str, *, expected: bool = False) -> dict[str, str]:
     """The sane ones of ``title``, ``author``, ``created`` and ``modified`` (ISO 8601), for a document's metadata.
 
     Args:
         archive: the file.
-        part: the member that holds them; without it, or where it is damaged, there are none.
+        part: the member that holds them; where it is damaged there are none, and an omission of the archive.
+        expected: whether a file without this member lacks it.
     """
-    try:
-        root = archive.xml(part)
-    except LoadError:
+    root = archive.xml_if_sound(part) if expected or part in archive.names else None
+    if root is None:
         return {}
     texts: dict[str, str] = {}
     for element in root.iter():

@@ -240,7 +240,7 @@ COMMENTS = (
 )
 SECTION = (
     "<w:sectPr><w:headerReference r:id='h'/><w:headerReference r:id='h'/><w:footerReference r:id='f'/>"
-    "<w:headerReference r:id='gone'/></w:sectPr>"
+    "</w:sectPr>"
 )
 
 
@@ -266,8 +266,16 @@ def test_headers_and_comments_by_choice(word, one_document):
 
 
 def test_empty_headers_and_comments_are_not_told(word):
-    path = word(paragraph(run("body")) + SECTION, {"h": EMPTY, "comments": ("comments", "<w:comments NAMES/>")})
+    path = word(paragraph(run("body")) + SECTION, {"h": EMPTY, "f": EMPTY, "comments": ("comments", "<w:comments NAMES/>")})
     assert omissions_of(path) == []
+
+
+def test_headers_that_are_not_there_are_told(word):
+    path = word(paragraph(run("body")) + SECTION, {"h": HEADER})
+    assert omissions_of(path) == [
+        ("header or footer: its part word/document.xml refers to 'f', which is nothing", True),
+        ("headers and footers (--include headers)", False),
+    ]
 
 
 def test_notes_are_text(word, one_document):
@@ -307,10 +315,10 @@ def test_what_cannot_be_read_is_told(word):
     body += paragraph("<w:r><w:drawing><c:chart r:id='c1'/></w:drawing></w:r>") + "<w:altChunk r:id='x'/>"
     path = word(body, {"c1": ("chart", "<broken"), "styles": ("styles", "<broken")})
     whats = [what for what, lost in omissions_of(path) if lost]
-    assert whats[0].startswith("the styles (its part word/styles.xml")
-    assert whats[1:] == [
+    assert whats == [
+        "its part word/styles.xml is no XML that can be read (unclosed token: line 1, column 0)",
+        "chart: its part word/c1.xml is no XML that can be read (unclosed token: line 1, column 0)",
         "1 × embedded object (Excel.Sheet.12): cannot be read",
-        "1 × chart: cannot be read",
         "1 × imported file: cannot be read",
     ]
 

@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from late_rag.loaders import load
+from late_rag.loaders.spreadsheet.binary import xlsb_extent
 from late_rag.loaders.spreadsheet.comments import old_comments, with_comments
-from late_rag.loaders.spreadsheet.sizes import MOST_CELLS, MOST_TEXT, string_lengths, xlsb_extent, xlsx_extent
+from late_rag.loaders.spreadsheet.sizes import MOST_CELLS, MOST_TEXT, string_lengths, xlsx_extent
 from late_rag.loaders.spreadsheet.table import sheet_table
 from late_rag.types import Document, Omission
 

@@ -12,7 +12,7 @@ from itertools import groupby, zip_longest
 from typing import Any
 
 from late_rag.errors import LoadError
-from late_rag.loaders.charts import TOO_LONG, chart_table, chart_texts
+from late_rag.loaders.charts import TOO_LONG, chart_table, chart_texts, outermost
 from late_rag.loaders.docx.math import equation
 from late_rag.loaders.docx.package import WordPackage, child
 
@@ -58,6 +58,7 @@ class Body:
 
     def __init__(self, package: WordPackage, references: frozenset[tuple[str, str]], left_out: Counter[str]) -> None:
         self._package, self._references, self._left_out = package, references, left_out
+        self._drawn: set[str | None] = set()
         self._fields: list[bool] = []
         self._whole_fields: frozenset[int] = frozenset()
         self._handlers: dict[str, Callable[[Any], list[Any]]] = {
@@ -152,7 +153,9 @@ class Body:
 
     def _reference(self, element: Any) -> list[Any]:
         kind = element.tag.removeprefix("w:").removesuffix("Reference")
-        return [element] if (kind, element.get("w:id", "")) in self._references else []
+        if (kind, element.get("w:id", "")) in self._references:
+            return [element]
+        return [] if kind == "comment" else self._miss(f"{kind} that the document refers to and does not have")
 
     def _row(self, row: Any) -> list[Any]:
         before, after = (_number(row, "w:trPr", name) for name in ("w:gridBefore", "w:gridAfter"))
@@ -190,8 +193,6 @@ class Body:
     def _chart(self, element: Any) -> list[Any]:
         """The titles of a chart, and its values as a table."""
         root = self._related(element.get("r:id"), "chart")
-        if root is None:
-            return []
         rows, unread = chart_table(root)
         if unread:
             self._left_out[TOO_LONG] += unread
@@ -199,17 +200,18 @@ class Body:
 
     def _diagram(self, element: Any) -> list[Any]:
         root = self._related(element.get("r:dm"), "diagram")
-        points = [] if root is None else [point for point in root.iter("dgm:pt") if point.get("type", "node") == "node"]
+        points = [point for point in outermost(root, "pt") if point.get("type", "node") == "node"]
         return [text_paragraph("".join(node.text or "" for node in line.iter("a:t"))) for line in _lines_of(points)]
 
-    def _related(self, relation: str | None, what: str) -> Any | None:
+    def _related(self, relation: str | None, what: str) -> Any:
+        """The root of a chart or diagram; one without elements if it is read already, or cannot be, which is told."""
         try:
-            root = self._package.related(relation)
-        except LoadError:
-            root = None
-        if root is None:
-            self._miss(what)
-        return root
+            if relation not in self._drawn:
+                self._drawn.add(relation)
+                return self._package.related(relation)
+        except LoadError as error:
+            self._package.archive.omit(error, what)
+        return make("none")
 
     def _miss(self, what: str) -> list[Any]:
         self._left_out[what] += 1
@@ -274,7 +276,7 @@ def _table(rows: Iterable[list[str]]) -> Any:
 
 
 def _lines_of(points: Iterable[Any]) -> Iterator[Any]:
-    return (line for point in points for line in point.iter("a:p"))
+    return (line for point in points for line in outermost(point, "p"))
 
 
 def _blocks(elements: Iterable[Any]) -> list[Any]:
@@ -283,8 +285,7 @@ def _blocks(elements: Iterable[Any]) -> list[Any]:
     for block, following in zip_longest(blocks, blocks[1:]):
         marks = child(block, "w:pPr", "w:rPr")
         if marks is not None and (following is None or following.tag != "w:p"):
-            for mark in [item for item in marks if item.tag == "w:del"]:
-                marks.remove(mark)
+            marks[:] = [item for item in marks if item.tag != "w:del"]
     return blocks
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
 from typing import Any
 
 from late_rag.errors import LoadError
 from late_rag.loaders.archive import Archive
+from late_rag.loaders.opc import Package
 
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
-MOST_XML = 32 << 20
-"""Bytes of the parts that are read, together: mammoth makes several trees of them."""
-
+_MAIN = "word/document.xml"
 _SCHEMAS = "http://schemas.openxmlformats.org/"
 _STRICT = "http://purl.oclc.org/ooxml/"
 _PREFIXES = {
@@ -43,65 +41,40 @@ class WordPackage:
     """A Word document's parts.
 
     Raises:
-        LoadError: there is no main part, it cannot be read, or the parts are larger than the limit.
+        LoadError: there is no main part, or it cannot be read.
     """
 
     def __init__(self, archive: Archive) -> None:
         self.archive = archive
-        self._read = 0
-        self._main = next(self._targets("", "officeDocument"), "word/document.xml")
+        self._package = Package(archive)
+        self._main = next(iter(self._package.targets("", "officeDocument")), _MAIN)
         if self._main not in archive.names:
             raise LoadError(f"{archive.path}: is no Word document: it has no part {self._main}")
-        self._relations = self._relations_of(self._main)
-        self.document = self._xml(self._main)
+        self.document = with_short_names(archive.xml(self._main))
         if child(self.document, "w:body") is None:
             raise LoadError(f"{archive.path}: is no Word document: its part {self._main} has no body")
 
+    def properties(self) -> dict[str, str]:
+        """What the document says of itself."""
+        return self._package.properties()
+
     def part(self, kind: str) -> Any | None:
-        """The part of a kind, such as "footnotes"; None if there is none.
-
-        Raises:
-            LoadError: it cannot be read.
-        """
-        targets = (target for _, relation, target in self._relations if relation == kind)
+        """The part of a kind, such as "footnotes"; None if there is none, or with an omission if it cannot be read."""
         beside = posixpath.join(posixpath.dirname(self._main), f"{kind}.xml")
+        targets = self._package.targets(self._main, kind)
         name = next((target for target in (*targets, beside) if target in self.archive.names), None)
-        return self._xml(name) if name else None
+        if name is None and not targets:
+            return None
+        root = self.archive.xml_if_sound(name or targets[0])
+        return None if root is None else with_short_names(root)
 
-    def related(self, relation: str | None) -> Any | None:
-        """The part that a relation of the document leads to; None if there is none.
+    def related(self, relation: str | None) -> Any:
+        """The part that a relation of the document leads to.
 
         Raises:
-            LoadError: it cannot be read.
+            LoadError: there is none, or it cannot be read.
         """
-        found = (target for name, _, target in self._relations if name == relation)
-        name = next((target for target in found if target in self.archive.names), None)
-        return self._xml(name) if name else None
-
-    def _xml(self, name: str) -> Any:
-        self._read += self.archive.size(name)
-        if self._read > MOST_XML:
-            raise LoadError(f"{self.archive.path}: holds {self._read:,} bytes of text; the limit is {MOST_XML:,}")
-        return with_short_names(self.archive.xml(name))
-
-    def _targets(self, part: str, kind: str) -> Iterator[str]:
-        return (target for _, relation, target in self._relations_of(part) if relation == kind)
-
-    def _relations_of(self, part: str) -> list[tuple[str, str, str]]:
-        """Names, kinds and targets of a part's relations to other parts."""
-        folder, name = posixpath.split(part)
-        relations = posixpath.join(folder, "_rels", f"{name}.rels")
-        if relations not in self.archive.names:
-            return []
-        inside = [item for item in self._xml(relations) if item.get("TargetMode") != "External"]
-        return [
-            (
-                item.get("Id", ""),
-                item.get("Type", "").rpartition("/")[2],
-                posixpath.normpath(posixpath.join("/", folder, item.get("Target", ""))).lstrip("/"),
-            )
-            for item in inside
-        ]
+        return with_short_names(self.archive.xml(self._package.target(self._main, relation)))
 
 
 def with_short_names(root: Any) -> Any:

@@ -1,30 +1,27 @@
-"""PowerPoint files, by python-pptx (https://github.com/scanny/python-pptx): each slide is a page of Markdown."""
+"""PowerPoint files (PresentationML, ECMA-376 part 1, chapter 19): each slide is a page of Markdown."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
-from late_rag.errors import LoadError, needs_extra
+from late_rag.errors import LoadError
 from late_rag.loaders.archive import Archive, open_archive
+from late_rag.loaders.charts import local_name, outermost
 from late_rag.loaders.html import html_to_markdown
-from late_rag.loaders.pptx.drawings import Drawings
-from late_rag.loaders.properties import properties
+from late_rag.loaders.opc import Package
+from late_rag.loaders.pptx.drawings import Drawings, related
 from late_rag.loading import LoadOptions, unless_included
 from late_rag.types import Document, Omission
 
 MIME_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 
-
-_PRESENTATION = b'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main"'
-_EMPTY = {
-    "ppt/slides/": b"<p:sld %s><p:cSld><p:spTree/></p:cSld></p:sld>" % _PRESENTATION,
-    "ppt/notesSlides/": b"<p:notes %s><p:cSld><p:spTree/></p:cSld></p:notes>" % _PRESENTATION,
-    "ppt/charts/": b'<c:chartSpace xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart"/>',
-}
+_MAIN = "ppt/presentation.xml"
+_SLIDE = re.compile(r"ppt/slides/slide(\d{1,9})\.xml")
 
 
 class PptxLoader:
@@ -37,82 +34,80 @@ class PptxLoader:
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
         with open_archive(path, "a PowerPoint file (.pptx)") as archive:
-            named = properties(archive, "docProps/core.xml")
-            broken = _broken(archive)
-            content = archive.without_media(broken)
-        for name in broken:
-            yield Omission(f"{name} is no XML that can be read")
-        pages, title, left_out = [], "", Counter[Omission]()
-        slides = _slides(path, content)
-        for number in range(1, len(slides) + 1):
-            try:
-                text, heading = _page(slides[number - 1], options, left_out)
-                pages.append(text)
-                title = title or heading or ""
-            except Exception as error:  # noqa: BLE001 - a broken slide raises whatever its parts meet
-                pages.append("")
-                yield Omission(f"slide {number} cannot be read ({type(error).__name__}: {error})")
-        for omission, count in left_out.items():
+            package = Package(archive)
+            named = package.properties()
+            slides = _Slides(package, options)
+            pages = [slides.page(number, part) for number, part in enumerate(_order(package), start=1)]
+        yield from archive.omissions
+        for omission, count in slides.left_out.items():
             yield Omission(f"{count:,} × {omission.what}", omission.lost)
-        titled = {"title": title} if title else {}
+        titled = {"title": slides.title} if slides.title else {}
         yield "", Document(text="\f".join(pages), metadata={"mime_type": MIME_TYPE, **titled, **named})
 
 
-def _broken(archive: Archive) -> dict[str, bytes]:
-    """Slides, notes and charts that are no XML, each as an empty one: one of them would cost the whole file."""
-    broken = {}
-    for name in sorted(archive.names):
-        empty = next((data for folder, data in _EMPTY.items() if _is_part(name, folder)), None)
-        if empty is None:
-            continue
+def _order(package: Package) -> list[str]:
+    """The members of the slides as they are shown, each once; by their numbers where nothing says how."""
+    archive = package.archive
+    main = next(iter(package.targets("", "officeDocument")), _MAIN)
+    listed = [related(node, "id") or "(none)" for node in outermost(archive.xml(main), "sldId")]
+    relations = package.relations(main)
+    if listed and not relations:
+        return _by_number(archive)
+    return list(dict.fromkeys(relations[id].target if id in relations else id[:100] for id in listed))
+
+
+def _by_number(archive: Archive) -> list[str]:
+    found = {name: match for name in archive.names if (match := _SLIDE.fullmatch(name))}
+    return sorted(found, key=lambda name: (int(found[name][1]), name))
+
+
+class _Slides:
+    """Writes slides as Markdown, one after the other."""
+
+    def __init__(self, package: Package, options: LoadOptions) -> None:
+        self._package, self._options = package, options
+        self._drawn: set[str] = set()
+        self.left_out: Counter[Omission] = Counter()
+        self.title = ""
+        """The first heading."""
+
+    def page(self, number: int, part: str) -> str:
+        """The text of a slide; empty, and an omission, where it is left out or cannot be read."""
+        archive = self._package.archive
         try:
-            archive.xml(name)
-        except LoadError:
-            broken[name] = empty
-    return broken
+            root = archive.xml(part)
+            if root.get("show") in ("0", "false") and "hidden" not in self._options.include:
+                self.left_out[Omission(unless_included("hidden slide", "hidden"), lost=False)] += 1
+                return ""
+            text, heading = html_to_markdown(self._html(root, part))
+        except (LoadError, ValueError) as error:
+            archive.omit(error, f"slide {number}")
+            return ""
+        except RecursionError:
+            archive.omit(LoadError("equations that are nested too deeply to be read"), f"slide {number}")
+            return ""
+        self.title = self.title or heading or ""
+        return text.replace("\f", " ").strip()
 
+    def _html(self, root: Any, part: str) -> str:
+        html = self._drawings(root, part)
+        for notes in self._package.targets(part, "notesSlide"):
+            found = self._package.archive.xml_if_sound(notes)
+            html += "" if found is None else self._drawings(found, notes, notes=True)
+        return html + self._comments(part)
 
-def _is_part(name: str, folder: str) -> bool:
-    return name.startswith(folder) and name.endswith(".xml") and "/" not in name.removeprefix(folder)
+    def _drawings(self, root: Any, part: str, *, notes: bool = False) -> str:
+        drawings = Drawings(self._package, part, self._options, self.left_out, self._drawn, notes=notes)
+        return "".join(drawings.html(tree) for tree in outermost(root, "spTree"))
 
-
-def _slides(path: Path, content: Any) -> Any:
-    """The slides, each of which is looked up where it is read, so that a broken one costs itself alone."""
-    with needs_extra("python-pptx, which reads PPTX,", "office"):
-        from pptx import Presentation
-    try:
-        slides = Presentation(content).slides
-        len(slides)
-    except Exception as error:  # a broken archive or XML raises whatever its parser meets
-        raise LoadError(f"{path}: is a damaged PowerPoint file ({type(error).__name__}: {error})") from error
-    return slides
-
-
-def _page(slide: Any, options: LoadOptions, left_out: Counter[Omission]) -> tuple[str, str | None]:
-    if slide.element.get("show") in ("0", "false") and "hidden" not in options.include:
-        left_out[Omission(unless_included("hidden slide", "hidden"), lost=False)] += 1
-        return "", None
-    drawings = Drawings(slide.part, options, left_out)
-    html = drawings.html(slide.shapes._spTree)  # noqa: SLF001 - python-pptx passes over alternate content
-    if slide.has_notes_slide:
-        notes = slide.notes_slide
-        html += Drawings(notes.part, options, left_out, notes=True).html(notes.shapes._spTree)  # noqa: SLF001
-    html += _comments(slide.part, options, left_out)
-    text, title = html_to_markdown(html)
-    return text.replace("\f", " ").strip(), title
-
-
-def _comments(part: Any, options: LoadOptions, left_out: Counter[Omission]) -> str:
-    """Remarks of those who worked on the slide."""
-    from pptx.oxml import parse_xml
-
-    html = ""
-    for relation in part.rels.values():
-        if relation.is_external or not relation.reltype.endswith("/comments"):
-            continue
-        if "comments" not in options.include:
-            left_out[Omission(unless_included("comments of a slide", "comments"), lost=False)] += 1
-            continue
-        root = parse_xml(relation.target_part.blob)
-        html += "".join(f"<p>{escape(node.text)}</p>" for node in root.iter("{*}text", "{*}t") if node.text)
-    return html
+    def _comments(self, part: str) -> str:
+        """Remarks of those who worked on the slide."""
+        html = ""
+        for name in self._package.targets(part, "comments"):
+            if "comments" not in self._options.include:
+                self.left_out[Omission(unless_included("comments of a slide", "comments"), lost=False)] += 1
+                continue
+            root = self._package.archive.xml_if_sound(name)
+            nodes = [] if root is None else [node for node in root.iter() if local_name(node) in ("text", "t")]
+            html += "".join(f"<p>{escape(node.text)}</p>" for node in nodes if node.text)
+        return html

@@ -1,7 +1,6 @@
 """What is drawn on a slide, as HTML: text in shapes, tables, charts, diagrams, the words that describe a picture.
 
-It walks the XML of DrawingML (ECMA-376, part 1, chapters 20 and 21), because what is in alternate content, equations
-above all, has no object in python-pptx.
+It walks the XML of DrawingML (ECMA-376, part 1, chapters 20 and 21).
 """
 
 from __future__ import annotations
@@ -12,13 +11,14 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from late_rag.loaders.charts import TOO_LONG, chart_table, chart_texts, local_name
+from late_rag.errors import LoadError
+from late_rag.loaders.charts import TOO_LONG, chart_table, chart_texts, local_name, outermost
 from late_rag.loaders.docx.math import equation
 from late_rag.loaders.docx.package import with_short_names
+from late_rag.loaders.opc import Package
 from late_rag.loading import LoadOptions, unless_included
 from late_rag.types import Omission
 
-_RELATIONS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _TITLES = ("title", "ctrTitle")
 _NUMBERS = ("sldNum", "dt", "sldImg")
 _MARGINS = ("ftr", "hdr")
@@ -33,14 +33,26 @@ class Drawings:
     """Turns the shapes of a slide, or of its notes, into HTML.
 
     Args:
-        part: the slide, whose relations lead to charts and diagrams.
+        package: the file, for charts and diagrams.
+        part: the slide, whose relations lead to them.
         options: what is read.
         left_out: counts what is not.
+        drawn: the charts and diagrams of the file that are read already; each is read once.
         notes: whether these are the notes, whose title and picture are those of the slide.
     """
 
-    def __init__(self, part: Any, options: LoadOptions, left_out: Counter[Omission], *, notes: bool = False) -> None:
-        self._part, self._options, self._left_out, self._notes = part, options, left_out, notes
+    def __init__(
+        self,
+        package: Package,
+        part: str,
+        options: LoadOptions,
+        left_out: Counter[Omission],
+        drawn: set[str],
+        *,
+        notes: bool = False,
+    ) -> None:
+        self._package, self._part, self._options, self._left_out = package, part, options, left_out
+        self._drawn, self._notes = drawn, notes
 
     def html(self, tree: Any) -> str:
         """The shapes in the order in which they are drawn, the title first."""
@@ -64,7 +76,7 @@ class Drawings:
         return self._body(shape, role)
 
     def _body(self, shape: Any, role: str | None) -> str:
-        paragraphs = [(_level(node), words) for node in shape.iter("{*}p") if (words := _text(node).strip())]
+        paragraphs = [(_level(node), words) for node in outermost(shape, "p") if (words := _text(node).strip())]
         if role in _TITLES and not self._notes:
             words = " ".join(words for _, words in paragraphs)
             return f"<h1>{words}</h1>" if words else ""
@@ -74,30 +86,34 @@ class Drawings:
         return "".join(f"<p>{_lines(words)}</p>" for _, words in paragraphs)
 
     def _frame(self, frame: Any) -> str:
-        if any(True for _ in frame.iter("{*}tbl")):
+        kinds = {local_name(node): node for node in outermost(frame, "tbl", "chart", "relIds", "oleObj")}
+        if "tbl" in kinds:
             return _table(frame)
-        chart = next((node for node in frame.iter("{*}chart") if node.get(f"{_RELATIONS}id")), None)
-        diagram = next(frame.iter("{*}relIds"), None)
-        try:
-            if chart is not None:
-                return self._chart(chart.get(f"{_RELATIONS}id"))
-            if diagram is not None:
-                return self._diagram(diagram.get(f"{_RELATIONS}dm"))
-        except (KeyError, ValueError, SyntaxError) as error:  # no such part, or no XML
-            self._leave_out(f"chart or diagram that cannot be read ({error})", lost=True)
-        if any(True for _ in frame.iter("{*}oleObj")):
+        if "chart" in kinds:
+            return self._chart(related(kinds["chart"], "id"))
+        if "relIds" in kinds:
+            return self._diagram(related(kinds["relIds"], "dm"))
+        if "oleObj" in kinds:
             self._leave_out("object of another program", lost=True)
         return ""
 
     def _leave_out(self, what: str, *, lost: bool = False) -> None:
         self._left_out[Omission(what, lost)] += 1
 
-    def _related(self, relation: str) -> Any:
-        from pptx.oxml import parse_xml
+    def _related(self, relation: str | None) -> Any:
+        """The root of a chart or diagram; one without elements if it is read already, or cannot be, which is told."""
+        from xml.etree.ElementTree import Element
 
-        return parse_xml(self._part.related_part(relation).blob)
+        try:
+            name = self._package.target(self._part, relation)
+            if name not in self._drawn:
+                self._drawn.add(name)
+                return self._package.archive.xml(name)
+        except LoadError as error:
+            self._package.archive.omit(error, "chart or diagram")
+        return Element("none")
 
-    def _chart(self, relation: str) -> str:
+    def _chart(self, relation: str | None) -> str:
         """The titles of a chart, and its values as a table."""
         root = self._related(relation)
         rows, unread = chart_table(root)
@@ -105,20 +121,29 @@ class Drawings:
             self._left_out[Omission(TOO_LONG)] += unread
         return "".join(f"<p>{escape(text)}</p>" for text in chart_texts(root)) + (_rows(rows) if rows else "")
 
-    def _diagram(self, relation: str) -> str:
-        points = [node for node in self._related(relation).iter("{*}pt") if node.get("type", "node") == "node"]
+    def _diagram(self, relation: str | None) -> str:
+        points = [node for node in outermost(self._related(relation), "pt") if node.get("type", "node") == "node"]
         words = [_text(point).strip() for point in points]
         return "".join(f"<li>{_lines(text)}</li>" for text in words if text).join(("<ul>", "</ul>"))
 
 
-def _shapes(tree: Any, depth: int = 0) -> Iterator[Any]:
+def related(node: Any, name: str) -> str | None:
+    """The id of a relation that an attribute of an element holds."""
+    return next((value for key, value in node.items() if key.endswith(f"/relationships}}{name}")), None)
+
+
+def _shapes(tree: Any) -> Iterator[Any]:
     """Shapes, out of their groups; of alternate content what a new program shows."""
-    for node in tree:
+    stack = list(reversed(tree))
+    while stack:
+        node = stack.pop()
         kind = local_name(node)
         if kind in ("sp", "pic", "graphicFrame", "cxnSp", "contentPart"):
             yield node
-        elif kind in ("grpSp", "AlternateContent") and depth < 100:
-            yield from _shapes(node if kind == "grpSp" else _choice(node), depth + 1)
+        elif kind == "grpSp":
+            stack.extend(reversed(node))
+        elif kind == "AlternateContent":
+            stack.extend(reversed(_choice(node)))
 
 
 def _choice(node: Any) -> Any:
@@ -153,10 +178,7 @@ def _text(node: Any) -> str:
 
 
 def _equation(element: Any) -> str:
-    from defusedxml.ElementTree import fromstring
-    from lxml.etree import tostring  # type: ignore[import-untyped]
-
-    return escape(equation(with_short_names(fromstring(tostring(element, with_tail=False)))), quote=False)
+    return escape(equation(with_short_names(element)), quote=False)
 
 
 def _is_raised(run: Any) -> bool:
@@ -167,7 +189,7 @@ def _is_raised(run: Any) -> bool:
 
 def _table(frame: Any) -> str:
     rows = []
-    for row in frame.iter("{*}tr"):
+    for row in outermost(frame, "tr"):
         cells = [cell for cell in row if local_name(cell) == "tc"]
         rows.append("".join(_cell(cell) for cell in cells if not _covered(cell)))
     return "".join(f"<tr>{row}</tr>" for row in rows).join(("<table>", "</table>"))
@@ -193,14 +215,16 @@ def _rows(rows: list[list[str]]) -> str:
 
 def _list(paragraphs: list[tuple[int, str]]) -> str:
     """Paragraphs as items, deeper ones inside those above them."""
-    html, depth = "", 0
+    pieces, depth = [], 0
     for level, words in paragraphs:
         if level >= depth:
-            html, depth = f"{html}<ul><li>", depth + 1
+            pieces.append("<ul><li>")
+            depth += 1
         else:
-            html, depth = f"{html}{'</li></ul>' * (depth - level - 1)}</li><li>", level + 1
-        html += _lines(words)
-    return html + "</li></ul>" * depth
+            pieces.append("</li></ul>" * (depth - level - 1) + "</li><li>")
+            depth = level + 1
+        pieces.append(_lines(words))
+    return "".join(pieces) + "</li></ul>" * depth
 
 
 def _lines(words: str) -> str:
@@ -215,17 +239,17 @@ def _level(paragraph: Any) -> int:
 
 def _description(shape: Any) -> str:
     """What was written about a picture; not the name that a program gave it."""
-    settings = next(shape.iter("{*}cNvPr"), None)
+    settings = next(outermost(shape, "cNvPr"), None)
     words = " ".join((settings.get("descr") or "").split()) if settings is not None else ""
     return "" if _NAMED.fullmatch(words) else f"<p>{escape(words)}</p>"
 
 
 def _is_placeholder(shape: Any) -> bool:
-    return next(shape.iter("{*}ph"), None) is not None
+    return next(outermost(shape, "ph"), None) is not None
 
 
 def _placeholder(shape: Any) -> str | None:
-    placeholder = next(shape.iter("{*}ph"), None)
+    placeholder = next(outermost(shape, "ph"), None)
     return placeholder.get("type") if placeholder is not None else None
 
 

@@ -15,7 +15,7 @@ from late_rag.errors import LoadError, needs_extra
 from late_rag.loaders.archive import old_office
 from late_rag.loaders.spreadsheet.comments import with_comments
 from late_rag.loaders.spreadsheet.table import sheet_table
-from late_rag.loaders.spreadsheet.workbook import Workbook, as_file, open_workbook
+from late_rag.loaders.spreadsheet.workbook import Workbook, open_workbook
 from late_rag.loaders.spreadsheet.xls import xls_sheets
 from late_rag.loading import LoadOptions, unless_included
 from late_rag.types import Document, Omission
@@ -36,16 +36,13 @@ class SpreadsheetLoader:
             import python_calamine
         workbook = open_workbook(path, options)
         yield from workbook.omissions
-        with as_file(workbook.content) as file:
-            try:
-                with _panics():
-                    sheets = python_calamine.CalamineWorkbook.from_filelike(file)
-            except python_calamine.PasswordError as error:
-                raise LoadError(f"{path}: is protected by a password; save it without one") from error
-            except (python_calamine.CalamineError, ValueError, OSError) as error:
-                raise LoadError(f"{path}: is a damaged spreadsheet ({error})") from error
-            for sheet in sheets.sheets_metadata:
-                yield _sheet(sheets, sheet, workbook, options)
+        try:
+            with _panics():
+                sheets = python_calamine.CalamineWorkbook.from_filelike(workbook.content)
+        except (python_calamine.CalamineError, ValueError, OSError) as error:
+            raise LoadError(f"{path}: is a damaged spreadsheet ({error})") from error
+        for sheet in sheets.sheets_metadata:
+            yield _sheet(sheets, sheet, workbook, options)
 
 
 def _sheet(sheets: Any, sheet: Any, workbook: Workbook, options: LoadOptions) -> tuple[str, Document] | Omission:
@@ -56,8 +53,8 @@ def _sheet(sheets: Any, sheet: Any, workbook: Workbook, options: LoadOptions) ->
         return Omission(unless_included(f"hidden sheet {name!r}", "hidden"), lost=False)
     if sheet.typ != SheetTypeEnum.WorkSheet:
         return Omission(f"sheet {name!r}, which is a chart, a dialog or macros", lost=False)
-    if name in workbook.too_large:
-        return Omission(f"sheet {name!r} {workbook.too_large[name]}")
+    if name in workbook.unreadable:
+        return Omission(f"sheet {name!r} {workbook.unreadable[name]}")
     try:
         with _panics():
             text = sheet_table(_rows(sheets.get_sheet_by_name(name)))

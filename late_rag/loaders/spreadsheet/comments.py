@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import posixpath
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from late_rag.errors import LoadError
 from late_rag.loaders.archive import Archive
-from late_rag.loaders.charts import chart_texts, local_name
+from late_rag.loaders.charts import chart_texts, local_name, outermost
+from late_rag.loaders.opc import Package
+from late_rag.loaders.spreadsheet.binary import BINARY, binary_comments
+from late_rag.loaders.spreadsheet.sizes import reference
 from late_rag.loading import unless_included
 from late_rag.types import Omission
 
 UNREAD = Omission(unless_included("comments of cells", "comments"), lost=False)
 
+_PARTS = re.compile(r"xl/(?:comments|threadedComments)")
 _THREADED = "[Threaded comment]"
 """How the words begin that a new program writes for older ones in front of a comment."""
 
@@ -24,43 +28,36 @@ def with_comments(table: str, comments: Iterable[tuple[str, str]]) -> str:
     return "\n".join([table, *lines] if table else lines)
 
 
-def reference(row: int, column: int) -> str:
-    """The name of a cell, such as B2."""
-    letters, column = "", column + 1
-    while column:
-        column, letter = divmod(column - 1, 26)
-        letters = chr(65 + letter) + letters
-    return f"{letters}{row + 1}"
+def has_comments(archive: Archive) -> bool:
+    """Whether a workbook has any."""
+    return any(map(_PARTS.match, archive.names))
 
 
-def excel_comments(archive: Archive, sheets: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
+def excel_comments(package: Package, sheets: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
     """By the name of a sheet, the cells and words of its comments; the sheets by name and part.
 
-    Raises:
-        LoadError: a part of them cannot be read.
+    Comments that cannot be read are an omission of the archive.
     """
-    return {
-        name: [comment for part in _parts(archive, sheet) for comment in _comments(archive.xml(part))]
-        for name, sheet in sheets.items()
-    }
+    comments: dict[str, list[tuple[str, str]]] = {}
+    for name, sheet in sheets.items():
+        for part in package.targets(sheet, "comments"):
+            try:
+                comments.setdefault(name, []).extend(_comments(package.archive, part))
+            except LoadError as error:
+                package.archive.omit(error, f"comments of the sheet {name!r}")
+    return comments
 
 
-def _parts(archive: Archive, sheet: str) -> Iterator[str]:
-    folder, name = posixpath.split(sheet)
-    relations = f"{folder}/_rels/{name}.rels"
-    if relations not in archive.names:
-        return
-    for relation in archive.xml(relations).iter():
-        part = posixpath.normpath(posixpath.join("/", folder, relation.get("Target") or "")).lstrip("/")
-        if (relation.get("Type") or "").endswith("/comments") and part in archive.names:
-            yield part
+def _comments(archive: Archive, part: str) -> Iterator[tuple[str, str]]:
+    if part.endswith(BINARY):
+        return binary_comments(archive.markup(part))
+    return _xml_comments(archive.xml(part))
 
 
-def _comments(root: Any) -> Iterator[tuple[str, str]]:
-    for comment in root.iter():
-        if local_name(comment) == "comment":
-            words = "".join(node.text or "" for node in comment.iter() if local_name(node) == "t")
-            yield (comment.get("ref") or "")[:20], _own(words)
+def _xml_comments(root: Any) -> Iterator[tuple[str, str]]:
+    for comment in outermost(root, "comment"):
+        words = "".join(node.text or "" for node in comment.iter() if local_name(node) == "t")
+        yield (comment.get("ref") or "")[:20], _own(words)
 
 
 def _own(words: str) -> str:
@@ -77,11 +74,9 @@ def old_comments(sheet: Any) -> list[tuple[str, str]]:
 
 def chart_omission(archive: Archive) -> Omission | None:
     """The charts of a workbook: their values are in cells, but what is written on them is nowhere else."""
-    charts = [name for name in archive.names if name.startswith("xl/charts/chart") and name.endswith(".xml")]
+    charts = [name for name in sorted(archive.names) if name.startswith("xl/charts/chart") and name.endswith(".xml")]
     if not charts:
         return None
-    try:
-        lost = any(chart_texts(archive.xml(name)) for name in charts)
-    except LoadError:
-        lost = True
+    roots = map(archive.xml_if_sound, charts)
+    lost = any([root is not None and bool(chart_texts(root)) for root in roots])  # all are read, to tell damaged ones
     return Omission(f"{len(charts):,} × chart of a sheet, {'whose titles are' if lost else 'which is'} not read", lost)

@@ -7,13 +7,10 @@ python-calamine keeps a sheet as a rectangle around all cells that have content:
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from xml.sax.handler import ContentHandler
-
-from late_rag.loaders.spreadsheet.comments import reference
 
 MOST_CELLS = 5_000_000
 MOST_TEXT = 1 << 28
@@ -23,7 +20,6 @@ _CELL = re.compile(rb"<(?:[\w.-]{1,40}:)?c(?=[\s/>])(?:[^<>']*?\sr=\"([A-Za-z]{1
 _REFERENCE = re.compile(r"([A-Za-z]{1,9})([0-9]{1,19})")
 _STRING_END = re.compile(rb"</(?:[\w.-]{1,40}:)?si>")
 _BLOCK = 1 << 22
-_BIFF12_CELLS = range(2, 12)
 
 
 @dataclass
@@ -60,6 +56,15 @@ class Extent:
         if self.characters > MOST_TEXT:
             return f"has {self.characters:,} characters in its cells; the limit is {MOST_TEXT:,}"
         return None
+
+
+def reference(row: int, column: int) -> str:
+    """The name of a cell, such as B2."""
+    letters, column = "", column + 1
+    while column:
+        column, letter = divmod(column - 1, 26)
+        letters = chr(65 + letter) + letters
+    return f"{letters}{row + 1}"
 
 
 def string_lengths(data: bytes) -> list[int]:
@@ -219,39 +224,3 @@ def _number(text: str) -> int:
 
 def _count(text: str | None) -> int:
     return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) < 10 else 1
-
-
-def xlsb_extent(data: bytes, lengths: list[int]) -> Extent:
-    """The extent of a sheet of XLSB ([MS-XLSB] 2.1.4: records of BIFF12)."""
-    extent, row = Extent(), 0
-    for kind, content in biff12_records(data):
-        if kind == 0 and len(content) >= 4:
-            (row,) = struct.unpack_from("<I", content)
-        elif kind in _BIFF12_CELLS and len(content) >= 8:
-            extent.add(row, struct.unpack_from("<I", content)[0])
-            if kind == 7 and len(content) >= 12:  # refers to a shared string
-                number = struct.unpack_from("<I", content, 8)[0]
-                extent.characters += lengths[number] if number < len(lengths) else 0
-    return extent
-
-
-def biff12_records(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Kind and content of each record."""
-    place = 0
-    while place < len(data):
-        kind, place = _variable(data, place, 2)
-        size, place = _variable(data, place, 4)
-        yield kind, data[place : place + size]
-        place += size
-
-
-def _variable(data: bytes, place: int, most: int) -> tuple[int, int]:
-    """A number of which each byte has seven bits, and the place behind it."""
-    number = 0
-    for step in range(most):
-        byte = data[place] if place < len(data) else 0
-        number |= (byte & 0x7F) << 7 * step
-        place += 1
-        if byte < 0x80:
-            break
-    return number, place

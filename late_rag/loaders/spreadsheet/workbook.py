@@ -1,20 +1,23 @@
-"""Workbooks that are small enough to be opened: which format a file is in, its sheets, and what is too large."""
+"""Workbooks that are small enough to be opened: which format a file is in, its sheets, and which cannot be read."""
 
 from __future__ import annotations
 
 import io
-import posixpath
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from late_rag.errors import LoadError
 from late_rag.loaders.archive import Archive, open_archive
+from late_rag.loaders.charts import outermost
 from late_rag.loaders.odf import check_password
+from late_rag.loaders.opc import Package
 from late_rag.loaders.properties import properties
 from late_rag.loaders.spreadsheet import sizes
-from late_rag.loaders.spreadsheet.comments import UNREAD, chart_omission, excel_comments
+from late_rag.loaders.spreadsheet.binary import BINARY, binary_sheets, string_lengths, xlsb_extent
+from late_rag.loaders.spreadsheet.comments import UNREAD, chart_omission, excel_comments, has_comments
+from late_rag.loaders.spreadsheet.copy import Copy, excel_relations
 from late_rag.loading import LoadOptions
 from late_rag.types import Omission
 
@@ -24,20 +27,19 @@ _MIME_TYPES = {
     _BINARY: "application/vnd.ms-excel",
     _OPEN: "application/vnd.oasis.opendocument.spreadsheet",
 }
-_STRINGS = "xl/sharedStrings.xml"
 _ERROR = re.compile(rb"(<(?:[\w.-]{1,40}:)?c\s[^<>]*?\st=\")e\"")
-_COMMENTS = re.compile(r"xl/(?:comments|threadedComments)")
-_BINARY_COMMENTS = Omission("comments of cells, which this format hides; save it as .xlsx")
 
 
 @dataclass
 class Workbook:
     """What is to be opened, and what is known of it already."""
 
-    content: Any
-    mime_type: str
+    content: io.BytesIO
+    """An archive of the parts that are sound."""
+
+    mime_type: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
-    too_large: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
     """By the name of a sheet, why it cannot be read."""
 
     comments: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
@@ -55,94 +57,117 @@ def open_workbook(path: Path, options: LoadOptions) -> Workbook:
     wanted = _OPEN if path.suffix.lower() == ".ods" else _EXCEL
     with open_archive(path, wanted, _EXCEL, _BINARY, _OPEN) as archive:
         kind = archive.kind or wanted
-        read = {_EXCEL: _excel, _BINARY: _excel_binary}.get(kind, _open_document)
+        read = {_EXCEL: _xlsx, _BINARY: _xlsb}.get(kind, _open_document)
         workbook = read(archive, with_comments="comments" in options.include)
+        workbook.omissions[:0] = archive.omissions
     workbook.mime_type = _MIME_TYPES[kind]
     return workbook
 
 
-def _excel(archive: Archive, *, with_comments: bool) -> Workbook:
-    for name in archive.names:
-        if name.endswith((".xml", ".rels")) and not name.startswith("xl/worksheets/"):
-            archive.read(name)  # a part that is longer than it claims is found here
-    lengths = sizes.string_lengths(archive.read(_STRINGS)) if _STRINGS in archive.names else []
-    changed, too_large = {}, {}
-    parts = _sheet_parts(archive)
-    for name, part in parts.items():
-        if part not in archive.names:
-            continue
-        data = archive.read(part)
-        problem = _problem(data, lengths)
-        if problem:
-            too_large[name] = problem
-        elif _ERROR.search(data):  # which the library leaves empty
-            changed[part] = _ERROR.sub(rb'\1str"', data)
-    content = archive.without_media(changed) if changed else archive.path
-    workbook = Workbook(content, "", properties(archive, "docProps/core.xml"), too_large)
-    if with_comments:
+def _xlsx(archive: Archive, *, with_comments: bool) -> Workbook:
+    main = "xl/workbook.xml"
+    root = archive.xml(main)
+    ids = (next((value for key, value in node.items() if key.endswith("}id")), "") for node in outermost(root, "sheet"))
+    names = (node.get("name", "") for node in outermost(root, "sheet"))
+    workbook = _Excel(archive, main, dict(zip(names, ids, strict=True)))
+    lengths = sizes.string_lengths(workbook.optional("sharedStrings"))
+    workbook.optional("styles")
+    workbook.add_sheets(lambda data: sizes.xlsx_extent(data, lengths))
+    return workbook.closed(with_comments=with_comments)
+
+
+def _xlsb(archive: Archive, *, with_comments: bool) -> Workbook:
+    main = f"xl/workbook{BINARY}"
+    workbook = _Excel(archive, main, binary_sheets(archive.markup(main)))
+    lengths = string_lengths(workbook.optional("sharedStrings"))
+    workbook.optional("styles")
+    workbook.add_sheets(lambda data: xlsb_extent(data, lengths))
+    return workbook.closed(with_comments=with_comments)
+
+
+class _Excel:
+    """Gathers what can be read of a workbook.
+
+    Args:
+        archive: the file.
+        main: its main part.
+        sheets: the relations that lead to the sheets, by the names of these.
+
+    Raises:
+        LoadError: nothing says where the sheets are.
+    """
+
+    def __init__(self, archive: Archive, main: str, sheets: Mapping[str, str]) -> None:
+        self._archive, self._package, self._ending = archive, Package(archive), Path(main).suffix
+        self._metadata = self._package.properties()
+        self._members = {name.lower(): name for name in archive.names}  # as the library looks for them
+        relations = self._package.relations(main)
+        if not relations:
+            raise LoadError(f"{archive.path}: the part that says where its sheets are is missing or cannot be read")
+        targets = {name: relations[id].target if id in relations else id for name, id in sheets.items()}
+        self._parts = {name: self._members.get(target.lower(), target) for name, target in targets.items()}
+        self._copy = Copy({main: archive.read(main), **excel_relations(self._ending, sheets.values(), relations)})
+        self._unreadable: dict[str, str] = {}
+
+    def optional(self, kind: str) -> bytes:
+        """A part that the workbook can do without; empty, and told, where it cannot be read."""
+        wanted = f"xl/{kind}{self._ending}"
+        name = self._members.get(wanted.lower())
+        if name is None:
+            return b""
         try:
-            workbook.comments = excel_comments(archive, parts)
+            data = self._archive.markup(name) if self._ending == BINARY else self._archive.sound(name)
         except LoadError as error:
-            reason = str(error).removeprefix(f"{archive.path}: ")
-            workbook.omissions.append(Omission(f"comments of cells cannot be read: {reason}"))
-    elif any(map(_COMMENTS.match, archive.names)):
-        workbook.omissions.append(UNREAD)
-    if charts := chart_omission(archive):
-        workbook.omissions.append(charts)
-    return workbook
+            self._archive.omit(error)
+            return b""
+        self._copy.add(wanted, data)
+        return data
+
+    def add_sheets(self, extent: Callable[[bytes], sizes.Extent]) -> None:
+        """Takes those that can be read."""
+        for name, part in self._parts.items():
+            try:
+                data = self._archive.markup(part)
+            except LoadError as error:
+                self._unreadable[name] = f"cannot be read: {self._archive.reason(error)}"
+                continue
+            if problem := _problem(data, extent):
+                self._unreadable[name] = problem
+            else:  # errors such as #REF! are left empty by the library
+                self._copy.add(part, data if self._ending == BINARY else _ERROR.sub(rb'\1str"', data))
+
+    def closed(self, *, with_comments: bool) -> Workbook:
+        """What is to be opened, with its comments."""
+        workbook = Workbook(self._copy.file(), metadata=self._metadata, unreadable=self._unreadable)
+        if with_comments:
+            workbook.comments = excel_comments(self._package, self._parts)
+        elif has_comments(self._archive):
+            workbook.omissions.append(UNREAD)
+        if charts := chart_omission(self._archive):
+            workbook.omissions.append(charts)
+        return workbook
 
 
-def _problem(data: bytes, lengths: list[int]) -> str | None:
+def _problem(data: bytes, extent: Callable[[bytes], sizes.Extent]) -> str | None:
     from xml.sax import SAXException
 
     try:
-        return sizes.xlsx_extent(data, lengths).problem()
+        return extent(data).problem()
     except (SAXException, ValueError) as error:
         return f"cannot be read ({error})"
-
-
-def _sheet_parts(archive: Archive) -> dict[str, str]:
-    """The member that holds each sheet."""
-    targets = {
-        relation.get("Id"): posixpath.normpath(posixpath.join("/xl", relation.get("Target") or "")).lstrip("/")
-        for relation in archive.xml("xl/_rels/workbook.xml.rels").iter()
-        if relation.get("Id")
-    }
-    sheets = [node for node in archive.xml("xl/workbook.xml").iter() if node.tag.endswith("}sheet")]
-    parts = {}
-    for sheet in sheets:
-        relation = next((value for name, value in sheet.items() if name.endswith("}id")), None)
-        parts[sheet.get("name", "")] = targets.get(relation, "")
-    return parts
-
-
-def _excel_binary(archive: Archive, *, with_comments: bool) -> Workbook:  # noqa: ARG001
-    strings = archive.read("xl/sharedStrings.bin") if "xl/sharedStrings.bin" in archive.names else b""
-    lengths = [len(content) // 2 for kind, content in sizes.biff12_records(strings) if kind == 19]
-    for name in sorted(archive.names):
-        if name.startswith("xl/") and name.endswith(".bin"):
-            problem = sizes.xlsb_extent(archive.read(name), lengths).problem()
-            if problem:
-                raise LoadError(f"{archive.path}: its part {name} {problem}")
-    omissions = [_BINARY_COMMENTS] if any(map(_COMMENTS.match, archive.names)) else []
-    return Workbook(archive.path, "", properties(archive, "docProps/core.xml"), omissions=omissions)
 
 
 def _open_document(archive: Archive, *, with_comments: bool) -> Workbook:
     check_password(archive)
     sheets = sizes.OdsSheets()
-    archive.parse("content.xml", sheets)
+    content = archive.parse("content.xml", sheets)
     for number, extent in enumerate(sheets.extents, start=1):
         if extent.problem():
             raise LoadError(f"{archive.path}: its table {number} {extent.problem()}")
-    workbook = Workbook(archive.path, "", properties(archive, "meta.xml"))
+    parts = {"mimetype": _MIME_TYPES[_OPEN].encode(), "META-INF/manifest.xml": b"<manifest/>", "content.xml": content}
+    workbook = Workbook(Copy(parts).file(), metadata=properties(archive, "meta.xml"))
     if with_comments:
         workbook.comments = sheets.comments
     elif any(sheets.comments.values()):
         workbook.omissions.append(UNREAD)
     return workbook
-
-
-def as_file(content: Any) -> Any:
-    """An open file for what :attr:`Workbook.content` is."""
-    return content if isinstance(content, io.BytesIO) else Path(content).open("rb")
