@@ -274,7 +274,7 @@ def test_headers_that_are_not_there_are_told(word):
     path = word(paragraph(run("body")) + SECTION, {"h": HEADER})
     assert omissions_of(path) == [
         ("header or footer: its part word/document.xml refers to 'f', which is nothing", True),
-        ("headers and footers (--include headers)", False),
+        ("headers and footers (read with include=[\"headers\"] or --include headers)", False),
     ]
 
 
