@@ -73,13 +73,21 @@ def test_narrow_terminals(spawn, indexed):
     assert all(len(line) <= 30 for line in done.out.splitlines()[1:])
 
 
-def test_output_is_utf8_in_every_locale(run, spawn, tmp_path):
+def test_output_is_utf8_in_every_locale(run, environment, tmp_path):
     file = tmp_path / "a.txt"
     file.write_text("Ünïcödé — 休假由组长批准。", encoding="utf-8")
     assert run("index", file, "-c", tmp_path / "a.rag").code == 0
+    twice = (
+        "import contextlib, sys\nfrom late_rag.cli import main\n"
+        "for more in ([], ['--json']):\n    sys.argv = ['late-rag', *sys.argv[1:], *more]\n"
+        "    with contextlib.suppress(SystemExit):\n        main()\n"
+    )
+    command = [sys.executable, "-c", twice, "search", "leave", "-c", str(tmp_path / "a.rag")]
     for variables in ({"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
-        assert "休假由组长批准" in spawn("search", "leave", "-c", tmp_path / "a.rag", "--json", **variables).out
-        assert "休假由组长批准" in spawn("search", "leave", "-c", tmp_path / "a.rag", **variables).out
+        done = subprocess.run(command, env=environment | variables, capture_output=True, check=True)
+        text, _, json = done.stdout.decode("utf-8").partition("{")
+        assert "休假由组长批准" in text
+        assert "休假由组长批准" in json
 
 
 def test_control_characters_of_a_document_do_not_reach_the_terminal(run, tmp_path):

@@ -27,7 +27,8 @@ with Retriever.open(sys.argv[1], create=True, model=HashEncoder(document_length=
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send to another process")
-def test_interrupted_at_random_moments(tmp_path):
+@pytest.mark.parametrize("times", [3, pytest.param(60, marks=pytest.mark.slow)])
+def test_interrupted_at_random_moments(tmp_path, times):
     chance = random.Random(3)
     folder = tmp_path / "files"
     folder.mkdir()
@@ -35,7 +36,7 @@ def test_interrupted_at_random_moments(tmp_path):
         (folder / f"{name}.txt").write_text(f"the small file {name}")
     (folder / "d2.txt").write_text("\n\n".join(f"long{part} " * 25 for part in range(1500)))
     interrupted = 0
-    for _ in range(8):
+    for _ in range(times):
         process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(tmp_path / "c.rag"), str(folder)],
             stdout=subprocess.PIPE,
