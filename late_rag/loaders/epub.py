@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from late_rag.errors import LoadError
 from late_rag.loaders.archive import Archive, open_archive
+from late_rag.loaders.charts import outermost
 from late_rag.loaders.html import html_text, html_to_markdown
 from late_rag.loaders.properties import sane
 from late_rag.loading import LoadOptions
@@ -23,6 +24,7 @@ MOST_CHAPTERS = 10_000
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _PAGES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document")
+_BEGIN, _END = (re.compile(f"<{tag}(?:[^a-z]|$)", re.IGNORECASE) for tag in ("html", "/html"))
 _HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
 
 
@@ -39,10 +41,10 @@ class EpubLoader:
             if all(isinstance(part, Omission) for part in parts):
                 raise LoadError(f"{path}: is a damaged book: {package} names no chapters")
             encrypted, headings = _encrypted(archive), _contents(archive, root, posixpath.dirname(package))
+            yield from archive.omissions
             chapters = []
             for part in parts:
-                found = [part] if isinstance(part, Omission) else _chapter(archive, part, encrypted, headings.get(part))
-                for item in found:
+                for item in [part] if isinstance(part, Omission) else _chapter(archive, part, encrypted, headings):
                     if isinstance(item, Omission):
                         yield item
                     else:
@@ -52,7 +54,16 @@ class EpubLoader:
 
 
 def _package_name(archive: Archive) -> str:
-    for element in archive.xml(_CONTAINER).iter():
+    """The member that lists all others; where nothing says which it is, the only one of its kind."""
+    try:
+        root = archive.xml(_CONTAINER)
+    except LoadError as error:
+        packages = [name for name in archive.names if name.endswith(".opf")]
+        if len(packages) != 1:
+            raise
+        archive.omit(error)
+        return packages[0]
+    for element in root.iter():
         if _local(element) == "rootfile" and element.get("full-path"):
             return str(element.get("full-path"))
     raise LoadError(f"{archive.path}: is a damaged book: {_CONTAINER} names no package")
@@ -96,45 +107,51 @@ def _encrypted(archive: Archive) -> frozenset[str]:
     """The members that only a reader with a key can read."""
     if _ENCRYPTION not in archive.names:
         return frozenset()
-    references = (node for node in archive.xml(_ENCRYPTION).iter() if _local(node) == "CipherReference")
+    root = archive.xml_if_sound(_ENCRYPTION)
+    references = () if root is None else (node for node in root.iter() if _local(node) == "CipherReference")
     return frozenset(_member("", reference.get("URI") or "") for reference in references)
 
 
-def _chapter(archive: Archive, part: str, encrypted: frozenset[str], heading: str | None) -> Iterator[str | Omission]:
+def _chapter(
+    archive: Archive, part: str, encrypted: frozenset[str], headings: Mapping[str, str]
+) -> Iterator[str | Omission]:
     if part in encrypted:
         yield Omission(f"the chapter {part} is encrypted (digital rights management)")
         return
     try:
-        html, omissions = html_text(archive.read(part), Path(part))
+        html, omissions = html_text(archive.markup(part), Path(part))
         text = html_to_markdown(html)[0].strip()
     except (LoadError, ValueError) as error:
-        reason = str(error).removeprefix(f"{archive.path}: ")
-        yield Omission(f"the chapter {part} cannot be read: {reason}")
+        yield Omission(f"the chapter {part} cannot be read: {archive.reason(error)}")
         return
     yield from (replace(omission, what=f"the chapter {part}: {omission.what}") for omission in omissions)
+    heading = headings.get(part)
     yield f"# {heading}\n\n{text}" if text and heading and not _HEADING.search(text) else text
+    if _BEGIN.search(html) and not _END.search(html):
+        yield Omission(f"the end of the chapter {part}, which is cut off")
+    elif not html.strip():
+        yield Omission(f"the chapter {part} is empty")
 
 
 def _contents(archive: Archive, root: Any, folder: str) -> dict[str, str]:
     """What the table of contents calls each chapter."""
     headings: dict[str, str] = {}
-    for item in (item for item in root.iter() if _local(item) == "item"):
-        is_table = "nav" in (item.get("properties") or "").split() or item.get("media-type", "").endswith("dtbncx+xml")
-        name = _member(folder, item.get("href") or "")
-        if is_table and name in archive.names:
-            for target, words in _entries(archive, name):
-                headings.setdefault(_member(posixpath.dirname(name), target), words)
+    tables = [item for item in root.iter() if _local(item) == "item" and _is_table(item)]
+    for name in dict.fromkeys(_member(folder, item.get("href") or "") for item in tables):
+        for target, words in _entries(archive, name):
+            headings.setdefault(_member(posixpath.dirname(name), target), words)
     return headings
+
+
+def _is_table(item: Any) -> bool:
+    return "nav" in (item.get("properties") or "").split() or item.get("media-type", "").endswith("dtbncx+xml")
 
 
 def _entries(archive: Archive, name: str) -> Iterator[tuple[str, str]]:
     """Addresses and words of a table of contents: links of a page, or the points of EPUB 2."""
-    try:
-        root = archive.xml(name)
-    except LoadError:  # the chapters do without
-        return
+    root = archive.xml_if_sound(name)
     words = ""
-    for element in root.iter():
+    for element in () if root is None else outermost(root, "a", "text", "content"):
         kind = _local(element)
         if kind == "a" and element.get("href"):
             yield element.get("href"), " ".join("".join(element.itertext()).split())

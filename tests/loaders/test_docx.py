@@ -238,10 +238,7 @@ COMMENTS = (
     "comments",
     f"<w:comments NAMES><w:comment w:id='1' w:initials='WP'>{paragraph(run('why?'))}</w:comment></w:comments>",
 )
-SECTION = (
-    "<w:sectPr><w:headerReference r:id='h'/><w:headerReference r:id='h'/><w:footerReference r:id='f'/>"
-    "</w:sectPr>"
-)
+SECTION = "<w:sectPr><w:headerReference r:id='h'/><w:headerReference r:id='h'/><w:footerReference r:id='f'/></w:sectPr>"
 
 
 def omissions_of(path: Path, **options: object) -> list[tuple[str, bool]]:
@@ -266,7 +263,9 @@ def test_headers_and_comments_by_choice(word, one_document):
 
 
 def test_empty_headers_and_comments_are_not_told(word):
-    path = word(paragraph(run("body")) + SECTION, {"h": EMPTY, "f": EMPTY, "comments": ("comments", "<w:comments NAMES/>")})
+    path = word(
+        paragraph(run("body")) + SECTION, {"h": EMPTY, "f": EMPTY, "comments": ("comments", "<w:comments NAMES/>")}
+    )
     assert omissions_of(path) == []
 
 
@@ -274,7 +273,7 @@ def test_headers_that_are_not_there_are_told(word):
     path = word(paragraph(run("body")) + SECTION, {"h": HEADER})
     assert omissions_of(path) == [
         ("header or footer: its part word/document.xml refers to 'f', which is nothing", True),
-        ("headers and footers (read with include=[\"headers\"] or --include headers)", False),
+        ('headers and footers (read with include=["headers"] or --include headers)', False),
     ]
 
 

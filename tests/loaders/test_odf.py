@@ -119,9 +119,15 @@ def test_formulas_are_text_and_other_objects_are_told(odt: Callable[..., str], t
     )
     parts = {"Object 1/content.xml": math, "Object 2/content.xml": f"<office:d {SPACES}/>"}
     assert odt(f"<text:p>where {objects} holds</text:p>", **parts) == "where x < 2 holds\n"
-    assert omissions(tmp_path / "a.odt") == [Omission("1 × embedded object (a chart or another document)", lost=False)]
+    assert omissions(tmp_path / "a.odt") == [
+        Omission("its part Object 3/content.xml is missing"),
+        Omission("1 × embedded object (a chart or another document)", lost=False),
+    ]
     parts["Object 3/content.xml"] = f"<office:d {SPACES}><text:p>Tides</text:p></office:d>"
     odt(f"<text:p>where {objects} holds</text:p>", **parts)
+    assert [omission.lost for omission in omissions(tmp_path / "a.odt")] == [False, True]
+    del parts["Object 3/content.xml"]
+    odt(f"<text:p>where {objects} holds</text:p>", **parts, **{"Object 3": "a file of another program"})
     assert [omission.lost for omission in omissions(tmp_path / "a.odt")] == [False, True]
 
 

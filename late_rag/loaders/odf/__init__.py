@@ -16,6 +16,8 @@ from late_rag.loading import LoadOptions, unless_included
 from late_rag.types import Document, Omission
 
 MIME_TYPE = "application/vnd.oasis.opendocument."
+MOST_SLIDES = 20_000
+_MANIFEST = "META-INF/manifest.xml"
 
 
 class OdtLoader:
@@ -27,7 +29,7 @@ class OdtLoader:
         with open_archive(path, "a text document (.odt)") as archive:
             check_password(archive)
             content = _read(archive, "content.xml", options)
-            margins = _read(archive, "styles.xml", options, margins=True) if "styles.xml" in archive.names else None
+            margins = _margins(archive, options)
             formulas, omissions = _objects(archive, content)
             named = properties(archive, "meta.xml")
         html = "".join(content.pages)
@@ -36,8 +38,7 @@ class OdtLoader:
                 html = "".join(margins.pages) + html
             else:
                 content.left_out[unless_included("header or footer", "headers")] += 1
-        yield from omissions
-        yield from _left_out(content)
+        yield from (*archive.omissions, *omissions, *_left_out(content))
         text, title = _markdown(html, formulas, path)
         yield "", Document(text=text, metadata={"mime_type": f"{MIME_TYPE}text", **title, **named})
 
@@ -56,9 +57,10 @@ class OdpLoader:
             content = _read(archive, "content.xml", options)
             formulas, omissions = _objects(archive, content)
             named = properties(archive, "meta.xml")
-        yield from omissions
-        yield from _left_out(content)
-        pages = [_markdown(html, formulas, path) for html in content.pages[1:]]
+        yield from (*archive.omissions, *omissions, *_left_out(content))
+        if unread := len(content.pages[1 + MOST_SLIDES :]):
+            yield Omission(f"{unread:,} slides after the first {MOST_SLIDES:,}, which is the limit")
+        pages = [_markdown(html, formulas, path) for html in content.pages[1 : 1 + MOST_SLIDES]]
         text = "\f".join(page.replace("\f", " ").strip() for page, _ in pages)
         title = next((title for _, title in pages if title), {})
         yield "", Document(text=text, metadata={"mime_type": f"{MIME_TYPE}presentation", **title, **named})
@@ -70,7 +72,12 @@ def check_password(archive: Archive) -> None:
     Raises:
         LoadError: it is protected by a password.
     """
-    manifest = archive.read("META-INF/manifest.xml") if "META-INF/manifest.xml" in archive.names else b""
+    manifest = b""
+    if _MANIFEST in archive.names:
+        try:
+            manifest = archive.read(_MANIFEST)
+        except LoadError as error:
+            archive.omit(error)
     if b"encryption-data" in manifest or "encrypted-package" in archive.names:
         raise LoadError(f"{archive.path}: is protected by a password; save it without one")
 
@@ -81,17 +88,27 @@ def _read(archive: Archive, part: str, options: LoadOptions, *, margins: bool = 
     return content
 
 
+def _margins(archive: Archive, options: LoadOptions) -> Content | None:
+    """Headers and footers; None, and an omission of the archive, where they cannot be read."""
+    if "styles.xml" not in archive.names:
+        return None
+    try:
+        return _read(archive, "styles.xml", options, margins=True)
+    except LoadError as error:
+        archive.omit(error)
+        return None
+
+
 def _objects(archive: Archive, content: Content) -> tuple[dict[str, str], list[Omission]]:
     """The formulas that the document refers to, by name; charts and the like are told, and lost if they hold text."""
     formulas, omissions, others = {}, [], Counter[bool]()
     for name in content.objects:
         part = f"{name}/content.xml"
-        if part not in archive.names:
+        if name in archive.names:  # a file of another program
+            others[True] += 1
             continue
-        try:
-            root = archive.xml(part)
-        except LoadError as error:
-            omissions.append(Omission(str(error).removeprefix(f"{archive.path}: ")))
+        root = archive.xml_if_sound(part)
+        if root is None:
             continue
         if root.tag.endswith("}math"):
             tokens = (node.text or "" for node in root.iter() if node.tag.endswith(("}mi", "}mn", "}mo", "}mtext")))
