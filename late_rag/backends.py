@@ -33,11 +33,16 @@ class Optional:
 
 @dataclass(frozen=True, slots=True)
 class Format(Backend):
-    """The loader of a file format, what the format is called, and the modules that read it."""
+    """The loader of a file format, what the format is called, and the modules that read it.
+
+    What is ``isolated`` is read in a process of its own, unless the caller trusts the files: its parsers are in C, or
+    can be made to take all memory or hours by a small file.
+    """
 
     title: str = ""
     libraries: tuple[str, ...] = ()
     optional: tuple[Optional, ...] = ()
+    isolated: bool = False
 
 
 ENCODERS: Mapping[str, Backend] = {
@@ -78,24 +83,38 @@ _HTML = Format(
     "late_rag.loaders.html", "HtmlLoader", title="web pages", libraries=("selectolax",), optional=(_MAIN_CONTENT,)
 )
 _PDF = Format(
-    "late_rag.loaders.pdf", "PdfLoader", title="PDF", libraries=("pypdfium2", "spellchecker"), optional=(_DRAWING,)
+    "late_rag.loaders.pdf",
+    "PdfLoader",
+    title="PDF",
+    libraries=("pypdfium2", "spellchecker"),
+    optional=(_DRAWING,),
+    isolated=True,
 )
-_DOCX = Format("late_rag.loaders.docx", "DocxLoader", "office", title="Word documents", libraries=("mammoth",))
+_DOCX = Format(
+    "late_rag.loaders.docx", "DocxLoader", "office", title="Word documents", libraries=("mammoth",), isolated=True
+)
 _CSV = Format("late_rag.loaders.csv", "CsvLoader", title="tables of records")
 _JSON = Format("late_rag.loaders.json", "JsonLoader", title="JSON records")
 _JSON_LINES = Format("late_rag.loaders.json", "JsonLinesLoader", title="JSON lines")
-_PPTX = Format("late_rag.loaders.pptx", "PptxLoader", title="PowerPoint files", libraries=("defusedxml",))
+_PPTX = Format(
+    "late_rag.loaders.pptx", "PptxLoader", title="PowerPoint files", libraries=("defusedxml",), isolated=True
+)
 _SPREADSHEET = Format(
     "late_rag.loaders.spreadsheet",
     "SpreadsheetLoader",
     "office",
     title="spreadsheets",
     libraries=("python_calamine", "xlrd"),
+    isolated=True,
 )
-_ODT = Format("late_rag.loaders.odf", "OdtLoader", title="OpenDocument texts", libraries=("defusedxml",))
-_ODP = Format("late_rag.loaders.odf", "OdpLoader", title="OpenDocument presentations", libraries=("defusedxml",))
+_ODT = Format("late_rag.loaders.odf", "OdtLoader", title="OpenDocument texts", libraries=("defusedxml",), isolated=True)
+_ODP = Format(
+    "late_rag.loaders.odf", "OdpLoader", title="OpenDocument presentations", libraries=("defusedxml",), isolated=True
+)
 _RTF = Format("late_rag.loaders.rtf", "RtfLoader", title="Rich Text Format", libraries=("striprtf",))
-_EPUB = Format("late_rag.loaders.epub", "EpubLoader", title="e-books", libraries=("defusedxml", "selectolax"))
+_EPUB = Format(
+    "late_rag.loaders.epub", "EpubLoader", title="e-books", libraries=("defusedxml", "selectolax"), isolated=True
+)
 _IMAGE = Format("late_rag.loaders.image", "ImageLoader", title="pictures", optional=(_DRAWING,))
 _MAIL = Format("late_rag.loaders.mail", "MailLoader", title="e-mail")
 _MAILBOX = Format("late_rag.loaders.mail", "MailboxLoader", title="mail folders")

@@ -19,6 +19,9 @@ KEY_FIELDS = ("id", "_id", "key")
 PARTS = ("comments", "headers", "hidden", "outputs")
 """What loaders leave out and say so, unless it is asked for."""
 
+_MEMORY = (64 << 20, 1 << 50)
+_SECONDS = (0.1, 1e6)
+
 
 def unless_included(what: str, part: str) -> str:
     """What an omission says of something that ``include`` would have read: how to ask for ``part``."""
@@ -81,6 +84,45 @@ def _found(wanted: Iterable[str], record: Mapping[str, Any]) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
+class Isolation:
+    """A process of its own for files that may break their parser, and what reading one of them may take there."""
+
+    memory: int = 2 << 30
+    """Bytes. Windows does not limit them."""
+
+    seconds: float = 60.0
+    """For a file of any size. What the caller does between two documents does not count."""
+
+    seconds_per_megabyte: float = 10.0
+    """For what is in it, besides."""
+
+    def __post_init__(self) -> None:
+        bounds = {"memory": _MEMORY, "seconds": _SECONDS, "seconds_per_megabyte": (0.0, _SECONDS[1])}
+        for name, (least, most) in bounds.items():
+            value = getattr(self, name)
+            kind = int if name == "memory" else int | float
+            if isinstance(value, bool) or not isinstance(value, kind) or not least <= value <= most:
+                raise InputError(f"Isolation.{name} takes a number from {least:,} to {most:,}, not {value!r}")
+
+    @classmethod
+    def wanted(cls, isolated: bool | Isolation) -> Isolation | None:
+        """What ``isolated=`` stands for: True for the usual limits, False for none.
+
+        Raises:
+            InputError: it is something else.
+        """
+        if isinstance(isolated, Isolation):
+            return isolated
+        if not isinstance(isolated, bool):
+            raise InputError(f"isolated takes True, False or an Isolation, not {isolated!r}")
+        return cls() if isolated else None
+
+    def seconds_for(self, size: int) -> float:
+        """How long a file of so many bytes may take."""
+        return min(self.seconds + size / 1e6 * self.seconds_per_megabyte, _SECONDS[1])
+
+
+@dataclass(frozen=True)
 class LoadOptions:
     """What is read of a file."""
 
@@ -93,6 +135,9 @@ class LoadOptions:
 
     fields: RecordFields = field(default_factory=RecordFields)
     """Which fields of a record are what."""
+
+    isolation: Isolation | None = None
+    """The limits for formats that are read in another process; None reads them in this one."""
 
     def __post_init__(self) -> None:
         if self.content not in ("all", "main"):

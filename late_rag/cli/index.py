@@ -28,6 +28,12 @@ As: TypeAlias = Annotated[
 Strict: TypeAlias = Annotated[
     bool, typer.Option("--strict", help="Stop at the first file that cannot be read.", rich_help_panel=_FILES)
 ]
+NoIsolation: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--no-isolation", help="Read PDFs and office files without limits: trust them.", rich_help_panel=_FILES
+    ),
+]
 TextFields: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--text-field", metavar="FIELD", help="What is searched; may be repeated.", rich_help_panel=_RECORDS),
@@ -95,6 +101,7 @@ def index(
     sync: Sync = False,
     as_: As = None,
     strict: Strict = False,
+    no_isolation: NoIsolation = False,
     text_field: TextFields = None,
     key_field: KeyField = None,
     metadata_field: MetadataFields = None,
@@ -133,7 +140,8 @@ def index(
     with Retriever.open(collection, create=True, trust_model=trust_model, **options) as retriever:
         if model is not None:
             _ = retriever.encoder  # says at once if the collection is of another model
-        result = _sync(retriever, quiet, paths, as_=as_, strict=strict, fields=fields, prune=sync)
+        isolated = not no_isolation
+        result = _sync(retriever, quiet, paths, as_=as_, strict=strict, fields=fields, prune=sync, isolated=isolated)
     if json:
         write_json({"collection": collection, **_as_json(result)})
     if not quiet:

@@ -27,7 +27,7 @@ from late_rag.errors import LoadError, NoTextError
 from late_rag.loaders.discovery import Found, Places, Scope, find_files, find_places, gone
 from late_rag.loaders.image import render
 from late_rag.loaders.reading import is_blank, read
-from late_rag.loading import LoadOptions, RecordFields
+from late_rag.loading import Isolation, LoadOptions, RecordFields
 from late_rag.types import Document, Omission, SourceFile, digest
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from late_rag.loading import Loader
 
-__all__ = ["LoadOptions", "RecordFields", "Scope", "gone", "load", "render", "scopes"]
+__all__ = ["Isolation", "LoadOptions", "RecordFields", "Scope", "gone", "load", "render", "scopes"]
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ def load(
     fields: RecordFields | None = None,
     content: Literal["all", "main"] = "all",
     include: Sequence[str] = (),
+    isolated: bool | Isolation = True,
 ) -> Iterator[SourceFile]:
     """Finds files and parses each of them when its documents are iterated; an unchanged file need not be.
 
@@ -70,13 +71,17 @@ def load(
         content: of web pages "all" that they show, or the "main" content, without navigation, banners and footers.
         include: parts that are left out unless they are named: "comments" and "headers" (and footers) of office
             files, "hidden" sheets, slides and sections, "outputs" of notebooks.
+        isolated: whether PDFs, office files and e-books are read in another process, with limits on memory and time, so
+            that one that is made to break its parser costs itself alone. It is started for the first of them, in about
+            .1 s, and serves for all that follow. An :class:`Isolation` has other limits; False is for files that you
+            trust.
 
     Raises:
         InputError: a path that is not there, before anything is loaded; ``as_`` for several roots; an option that
             cannot be.
         LoadError: with ``strict``, while iterating: a file that cannot be read.
     """
-    options = LoadOptions(content, include, fields or RecordFields())
+    options = LoadOptions(content, include, fields or RecordFields(), Isolation.wanted(isolated))
     return _load(find_places(paths, as_=as_, known_roots=known_roots), options, strict=strict)
 
 
@@ -105,7 +110,7 @@ def _source_file(found: Found, options: LoadOptions, *, strict: bool) -> SourceF
     try:
         if found.error:
             raise found.error
-        loader = _loader(found.file)
+        loader, isolated = _loader(found.file)
         content_hash, state = _fingerprint(found.file)
         if loader.records and options.fields != RecordFields():
             content_hash = digest(content_hash, repr(options.fields))
@@ -118,18 +123,19 @@ def _source_file(found: Found, options: LoadOptions, *, strict: bool) -> SourceF
         content_hash,
         state.st_size,
         state.st_mtime,
-        documents=_Documents(found, loader, options, problem, omissions, strict, empty=not state.st_size),
+        documents=_Documents(found, loader, isolated, options, problem, omissions, strict, empty=not state.st_size),
         records=loader.records,
         problem=problem,
         omissions=omissions,
     )
 
 
-def _loader(file: Path) -> Loader:
+def _loader(file: Path) -> tuple[Loader, bool]:
+    """The loader of a file, and whether it is to be isolated."""
     suffix = file.suffix.lower()
     if suffix not in LOADERS:
         raise LoadError(f"{file}: there is no loader for {suffix or 'files without an extension'}")
-    return cast("Loader", resolve(LOADERS, suffix, "loader")())
+    return cast("Loader", resolve(LOADERS, suffix, "loader")()), LOADERS[suffix].isolated
 
 
 def _fingerprint(path: Path) -> tuple[str, os.stat_result]:
@@ -161,6 +167,7 @@ class _Documents:
 
     found: Found
     loader: Loader
+    isolated: bool
     options: LoadOptions
     problem: list[LoadError]
     omissions: list[Omission]
@@ -181,7 +188,7 @@ class _Documents:
         if self.empty:
             raise NoTextError(f"{self.found.file}: is empty")
         count, unnamed = 0, Counter[bool]()
-        for item in read(self.loader, self.found.file, self.options):
+        for item in read(self.loader, self.found.file, self.options, isolated=self.isolated):
             if isinstance(item, Omission):
                 if len(self.omissions) < MOST_OMISSIONS or (item.lost and self.strict):
                     self._leave_out(item)

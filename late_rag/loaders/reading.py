@@ -16,8 +16,23 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def read(loader: Loader, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
-    """What the loader gives.
+def read(
+    loader: Loader, path: Path, options: LoadOptions, *, isolated: bool
+) -> Iterator[tuple[str, Document] | Omission]:
+    """What the loader gives; of a format that is ``isolated``, in another process if the options want it.
+
+    Raises:
+        LoadError: whatever the loader raises, with the path in front; it breaks the limits of the options.
+    """
+    from late_rag.loaders.isolation import can_read, read_isolated
+
+    if isolated and options.isolation is not None and can_read(loader):
+        return read_isolated(loader, path, options, options.isolation)
+    return read_here(loader, path, options)
+
+
+def read_here(loader: Loader, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
+    """What the loader gives, in this process.
 
     Raises:
         LoadError: whatever the loader raises, with the path in front.

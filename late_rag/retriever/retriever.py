@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Unpack
 
-    from late_rag.loaders import RecordFields
+    from late_rag.loaders import Isolation, RecordFields
     from late_rag.retriever.inputs import Addable
     from late_rag.retriever.options import Checked, FilterLike, SearchOptions
     from late_rag.retriever.progress import Report
@@ -86,6 +86,7 @@ class Retriever(CollectionHolder):
         as_: str | None = None,
         strict: bool = False,
         fields: RecordFields | None = None,
+        isolated: bool | Isolation = True,
         progress: Report | None = None,
     ) -> SyncResult:
         """Makes the collection hold what is in these files and folders now.
@@ -101,6 +102,8 @@ class Retriever(CollectionHolder):
             as_: the name of the paths' root, in place of its resolved path.
             strict: whether the first file that cannot be read raises; else it keeps what it had, and is reported.
             fields: which fields of a record are text, key and metadata.
+            isolated: whether PDFs, office files and e-books are read in another process, within limits of memory and
+                time; see :func:`late_rag.load`. False is for files that you trust.
             progress: called with the stages "scan" (files) and "encode" (chunks; their total is an estimate until
                 every file is read); what it raises stops the work, and what was committed stays.
 
@@ -111,7 +114,7 @@ class Retriever(CollectionHolder):
             CancelledError: raised by ``progress``.
         """
         self._check_writable()
-        return Syncing(self._stages, progress, strict=strict).run(paths, as_, fields, prune=prune)
+        return Syncing(self._stages, progress, strict=strict).run(paths, as_, fields, prune=prune, isolated=isolated)
 
     def search(self, query: str, top_k: int = 10, **options: Unpack[SearchOptions]) -> list[Hit]:
         """The chunks that answer the query best, best first.

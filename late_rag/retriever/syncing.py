@@ -16,7 +16,7 @@ from late_rag.retriever.files import FileWork, RecordsFile, WholeFile
 from late_rag.retriever.progress import Meter, Report
 
 if TYPE_CHECKING:
-    from late_rag.loaders import RecordFields
+    from late_rag.loaders import Isolation, RecordFields
     from late_rag.retriever.stages import Stages
     from late_rag.types import Source, SourceFile
 
@@ -88,7 +88,9 @@ class Syncing:
         self._omissions: list[FileOmission] = []
         self._written = self._reused = 0
 
-    def run(self, paths: Paths, as_: str | None, fields: RecordFields | None, *, prune: bool) -> SyncResult:
+    def run(
+        self, paths: Paths, as_: str | None, fields: RecordFields | None, *, prune: bool, isolated: bool | Isolation
+    ) -> SyncResult:
         """Reads the paths, writes what changed, and removes what is gone."""
         from late_rag.loaders import gone, load, scopes
 
@@ -106,6 +108,7 @@ class Syncing:
             fields=fields,
             content=settings.content,
             include=settings.include,
+            isolated=isolated,
         )
         files = self._scanned(found)
         changed, unchanged = self._sorted(files)

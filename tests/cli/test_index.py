@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+
+from late_rag.errors import LoadError
 
 KEYS = {"left_out", "collection", "files", "chunks", "seconds", "added", "changed", "removed", "unread", "failed"}
 
@@ -56,6 +59,18 @@ def test_skipped_files_are_named_with_the_reason_and_the_rest_goes_on(run, handb
     for name, reason in failed.items():
         assert name in reason
         assert sum(name in line for line in done.err.splitlines()) == 1, done.err
+
+
+def test_no_isolation_reads_pdfs_in_this_process(run, handbook, tmp_path, monkeypatch):
+    def refused(loader: object, path: Path, *_: object) -> None:
+        raise LoadError(f"{path}: in another process")
+
+    monkeypatch.setattr("late_rag.loaders.isolation.read_isolated", refused)
+    article = Path(__file__).parents[2] / "cookbooks/data/xquad-en/articles/history/genghis-khan.pdf"
+    shutil.copy(article, handbook / "article.pdf")
+    failed = run("index", handbook, "-c", tmp_path / "a.rag", "--json").json["failed"]
+    assert [item["reason"] for item in failed] == [f"{handbook / 'article.pdf'}: in another process"]
+    assert run("index", handbook, "-c", tmp_path / "a.rag", "--no-isolation").code == 0
 
 
 def test_strict_stops_at_the_first_broken_file(run, handbook, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Mapping
 
 FONT = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
@@ -69,3 +70,41 @@ def mapped(text: str, codes: Mapping[str, str]) -> bytes:
     """A page with one line, whose font says what each of its letters is."""
     font = FONT.replace(" >>", " /ToUnicode 4 0 R >>")
     return pdf(at(72, 700, text), font=font, more=(unicode_map(codes),))
+
+
+def self_drawing() -> bytes:
+    """A page that draws a form that draws itself, twice: no parser sees its end."""
+    resources = "/Resources << /XObject << /X 5 0 R >> >>"
+    return _one_page(
+        f"/Contents 4 0 R {resources}",
+        "<< /Length 5 >>\nstream\n/X Do\nendstream",
+        f"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] {resources} /Length 11 >>\nstream\n/X Do /X Do\nendstream",
+    )
+
+
+def inflating(size: int) -> bytes:
+    """A page whose content has so many bytes when it is inflated, and few of them in the file."""
+    packed = zlib.compress(b"q " * (size // 2), 1).decode("latin-1")
+    stream = f"<< /Length {len(packed)} /Filter /FlateDecode >>\nstream\n{packed}\nendstream"
+    return _one_page("/Contents 4 0 R /Resources << >>", stream)
+
+
+def _one_page(page: str, *more: str) -> bytes:
+    return written(
+        [
+            "<< /Type /Catalog /Pages 2 0 R >>",
+            "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] {page} >>",
+            *more,
+        ]
+    )
+
+
+def deep_tree(depth: int) -> bytes:
+    """One page, so many nodes of the tree of pages below its root."""
+    nodes = (
+        f"<< /Type /Pages /Kids [{number + 1} 0 R] /Count 1 /Parent {max(2, number - 1)} 0 R >>"
+        for number in range(2, depth + 2)
+    )
+    page = f"<< /Type /Page /Parent {depth + 1} 0 R /MediaBox [0 0 600 800] >>"
+    return written(["<< /Type /Catalog /Pages 2 0 R >>", *nodes, page])

@@ -117,7 +117,7 @@ def test_places_of_the_spine_that_are_no_chapter_are_told(
     )
     parts = {f"OEBPS/{name}.xhtml": page(f"<p>{name}</p>") for name in "abc"}
     book = make_book(["a.xhtml", "b.xhtml", "c.xhtml"], parts, items=items, spine_first=("p", "gone", "d"))
-    (file,) = load(book)
+    (file,) = load(book, isolated=False)
     assert [document.text for document in file.documents] == ["a"]
     assert file.omissions == [
         Omission("the part OEBPS/p.jpg, which is of the type 'image/jpeg' and no page", lost=False),

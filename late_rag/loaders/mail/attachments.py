@@ -57,6 +57,7 @@ def _read(data: bytes, suffix: str, options: LoadOptions) -> Iterator[tuple[str,
         path = Path(folder) / f"attachment{suffix}"
         path.write_bytes(data)
         try:
-            yield from read(resolve(LOADERS, suffix, "loader")(), path, options)
+            loader = resolve(LOADERS, suffix, "loader")()
+            yield from read(loader, path, options, isolated=LOADERS[suffix].isolated)
         except LoadError as error:
             yield Omission(str(error).removeprefix(f"{path}: ").replace(str(path), "it"))
