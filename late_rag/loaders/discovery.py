@@ -199,10 +199,11 @@ class _Walk:
             names = sorted(entry.name for entry in real.iterdir())
         except OSError as error:
             label, inside = self._places.name(shown)
-            yield Found(real, label, inside, LoadError(f"{shown}: folder cannot be read: {error.strerror or error}"))
+            reason = f"{_printable(str(shown))}: folder cannot be read: {error.strerror or error}"
+            yield Found(real, _printable(label), _printable(inside), LoadError(reason))
             return
         if _COLLECTION_FILE in names:
-            logger.info("%s: passed over: it is a collection", shown)
+            logger.info("%s: passed over: it is a collection", _printable(str(shown)))
             return
         for name in names:
             if not _is_hidden(name):
@@ -233,7 +234,12 @@ class _Walk:
         path = inside + shown.name
         if wrong is None:
             wrong = _what_is_wrong(real, label + path)
-        return Found(real, _printable(label), _printable(path), LoadError(f"{shown}: {wrong}") if wrong else None)
+        return Found(
+            real,
+            _printable(label),
+            _printable(path),
+            LoadError(f"{_printable(str(shown))}: {wrong}") if wrong else None,
+        )
 
 
 def _what_is_wrong(file: Path, name: str) -> str | None:
