@@ -319,7 +319,7 @@ def test_unreadable_files_and_folders(open_folder):
 
 @contextmanager
 def deep_folder(folder: Path, depth: int) -> Iterator[Path]:
-    """Folders inside each other, the innermost with a file; step by step, for neither a path nor rmtree goes so deep."""
+    """Folders inside each other, the innermost with a file; step by step: neither a path nor rmtree goes so deep."""
     before = Path.cwd()
     try:
         os.chdir(folder)
