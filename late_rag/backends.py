@@ -36,13 +36,15 @@ class Format(Backend):
     """The loader of a file format, what the format is called, and the modules that read it.
 
     What is ``isolated`` is read in a process of its own, unless the caller trusts the files: its parsers are in C, or
-    can be made to take all memory or hours by a small file.
+    can be made to take all memory or hours by a small file. A file of more than ``largest`` bytes is not read, not
+    even for its hash.
     """
 
     title: str = ""
     libraries: tuple[str, ...] = ()
     optional: tuple[Optional, ...] = ()
     isolated: bool = False
+    largest: int | None = None
 
 
 ENCODERS: Mapping[str, Backend] = {
@@ -74,13 +76,24 @@ COLLECTIONS: Mapping[str, Backend] = {
 }
 """By URL scheme; a location without one is a folder of this machine."""
 
+_LARGEST_TEXT = 256 << 20
+_LARGEST_MARKUP = 64 << 20  # of which parsers make some ten times as much
+_LARGEST_FILE = 2 << 30  # of what has limits of its own, which say more; records are read one by one and need none
+
 _MAIN_CONTENT = Optional("trafilatura", "web", "main content of web pages")
 _DRAWING = Optional("PIL", "images", "pictures and pages that are drawn")
 
-_TEXT = Format("late_rag.loaders.text", "TextLoader", title="plain text")
-_MARKDOWN = Format("late_rag.loaders.markdown", "MarkdownLoader", title="Markdown", libraries=("yaml",))
+_TEXT = Format("late_rag.loaders.text", "TextLoader", title="plain text", largest=_LARGEST_TEXT)
+_MARKDOWN = Format(
+    "late_rag.loaders.markdown", "MarkdownLoader", title="Markdown", libraries=("yaml",), largest=_LARGEST_TEXT
+)
 _HTML = Format(
-    "late_rag.loaders.html", "HtmlLoader", title="web pages", libraries=("selectolax",), optional=(_MAIN_CONTENT,)
+    "late_rag.loaders.html",
+    "HtmlLoader",
+    title="web pages",
+    libraries=("selectolax",),
+    optional=(_MAIN_CONTENT,),
+    largest=_LARGEST_MARKUP,
 )
 _PDF = Format(
     "late_rag.loaders.pdf",
@@ -89,15 +102,27 @@ _PDF = Format(
     libraries=("pypdfium2", "spellchecker"),
     optional=(_DRAWING,),
     isolated=True,
+    largest=_LARGEST_FILE,
 )
 _DOCX = Format(
-    "late_rag.loaders.docx", "DocxLoader", "office", title="Word documents", libraries=("mammoth",), isolated=True
+    "late_rag.loaders.docx",
+    "DocxLoader",
+    "office",
+    title="Word documents",
+    libraries=("mammoth",),
+    isolated=True,
+    largest=_LARGEST_FILE,
 )
 _CSV = Format("late_rag.loaders.csv", "CsvLoader", title="tables of records")
 _JSON = Format("late_rag.loaders.json", "JsonLoader", title="JSON records")
 _JSON_LINES = Format("late_rag.loaders.json", "JsonLinesLoader", title="JSON lines")
 _PPTX = Format(
-    "late_rag.loaders.pptx", "PptxLoader", title="PowerPoint files", libraries=("defusedxml",), isolated=True
+    "late_rag.loaders.pptx",
+    "PptxLoader",
+    title="PowerPoint files",
+    libraries=("defusedxml",),
+    isolated=True,
+    largest=_LARGEST_FILE,
 )
 _SPREADSHEET = Format(
     "late_rag.loaders.spreadsheet",
@@ -106,17 +131,37 @@ _SPREADSHEET = Format(
     title="spreadsheets",
     libraries=("python_calamine", "xlrd"),
     isolated=True,
+    largest=_LARGEST_FILE,
 )
-_ODT = Format("late_rag.loaders.odf", "OdtLoader", title="OpenDocument texts", libraries=("defusedxml",), isolated=True)
+_ODT = Format(
+    "late_rag.loaders.odf",
+    "OdtLoader",
+    title="OpenDocument texts",
+    libraries=("defusedxml",),
+    isolated=True,
+    largest=_LARGEST_FILE,
+)
 _ODP = Format(
-    "late_rag.loaders.odf", "OdpLoader", title="OpenDocument presentations", libraries=("defusedxml",), isolated=True
+    "late_rag.loaders.odf",
+    "OdpLoader",
+    title="OpenDocument presentations",
+    libraries=("defusedxml",),
+    isolated=True,
+    largest=_LARGEST_FILE,
 )
-_RTF = Format("late_rag.loaders.rtf", "RtfLoader", title="Rich Text Format", libraries=("striprtf",))
+_RTF = Format(
+    "late_rag.loaders.rtf", "RtfLoader", title="Rich Text Format", libraries=("striprtf",), largest=_LARGEST_TEXT
+)
 _EPUB = Format(
-    "late_rag.loaders.epub", "EpubLoader", title="e-books", libraries=("defusedxml", "selectolax"), isolated=True
+    "late_rag.loaders.epub",
+    "EpubLoader",
+    title="e-books",
+    libraries=("defusedxml", "selectolax"),
+    isolated=True,
+    largest=_LARGEST_FILE,
 )
-_IMAGE = Format("late_rag.loaders.image", "ImageLoader", title="pictures", optional=(_DRAWING,))
-_MAIL = Format("late_rag.loaders.mail", "MailLoader", title="e-mail")
+_IMAGE = Format("late_rag.loaders.image", "ImageLoader", title="pictures", optional=(_DRAWING,), largest=_LARGEST_FILE)
+_MAIL = Format("late_rag.loaders.mail", "MailLoader", title="e-mail", largest=_LARGEST_FILE)
 _MAILBOX = Format("late_rag.loaders.mail", "MailboxLoader", title="mail folders")
 _WEB_ARCHIVE = Format(
     "late_rag.loaders.mail",
@@ -124,12 +169,17 @@ _WEB_ARCHIVE = Format(
     title="saved web pages",
     libraries=_HTML.libraries,
     optional=_HTML.optional,
+    largest=_LARGEST_FILE,
 )
-_XML = Format("late_rag.loaders.xml", "XmlLoader", title="XML", libraries=("defusedxml",))
-_NOTEBOOK = Format("late_rag.loaders.notebook", "NotebookLoader", title="Jupyter notebooks")
-_SUBTITLES = Format("late_rag.loaders.subtitles", "SubtitleLoader", title="subtitles and transcripts")
-_SUBSTATION = Format("late_rag.loaders.subtitles", "SubStationLoader", title="SubStation subtitles")
-_CODE = Format("late_rag.loaders.code", "CodeLoader", title="source code, configuration")
+_XML = Format("late_rag.loaders.xml", "XmlLoader", title="XML", libraries=("defusedxml",), largest=_LARGEST_MARKUP)
+_NOTEBOOK = Format("late_rag.loaders.notebook", "NotebookLoader", title="Jupyter notebooks", largest=_LARGEST_MARKUP)
+_SUBTITLES = Format(
+    "late_rag.loaders.subtitles", "SubtitleLoader", title="subtitles and transcripts", largest=_LARGEST_MARKUP
+)
+_SUBSTATION = Format(
+    "late_rag.loaders.subtitles", "SubStationLoader", title="SubStation subtitles", largest=_LARGEST_MARKUP
+)
+_CODE = Format("late_rag.loaders.code", "CodeLoader", title="source code, configuration", largest=_LARGEST_TEXT)
 
 _CODE_EXTENSIONS = (
     "py pyi pyw js mjs cjs jsx ts mts cts tsx vue svelte css scss sass less java kt kts scala groovy gradle go rs c h "

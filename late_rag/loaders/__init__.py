@@ -26,13 +26,14 @@ from late_rag.backends import LOADERS, resolve
 from late_rag.errors import LoadError, NoTextError
 from late_rag.loaders.discovery import Found, Places, Scope, find_files, find_places, gone
 from late_rag.loaders.image import render
-from late_rag.loaders.reading import is_blank, read
+from late_rag.loaders.reading import check_size, is_blank, read
 from late_rag.loading import Isolation, LoadOptions, RecordFields
 from late_rag.types import Document, Omission, SourceFile, digest
 
 if TYPE_CHECKING:
     from typing import Literal
 
+    from late_rag.backends import Format
     from late_rag.loading import Loader
 
 __all__ = ["Isolation", "LoadOptions", "RecordFields", "Scope", "gone", "load", "render", "scopes"]
@@ -110,8 +111,8 @@ def _source_file(found: Found, options: LoadOptions, *, strict: bool) -> SourceF
     try:
         if found.error:
             raise found.error
-        loader, isolated = _loader(found.file)
-        content_hash, state = _fingerprint(found.file)
+        loader, row = _loader(found.file)
+        content_hash, state = _fingerprint(found.file, row)
         if loader.records and options.fields != RecordFields():
             content_hash = digest(content_hash, repr(options.fields))
     except LoadError as error:
@@ -123,26 +124,27 @@ def _source_file(found: Found, options: LoadOptions, *, strict: bool) -> SourceF
         content_hash,
         state.st_size,
         state.st_mtime,
-        documents=_Documents(found, loader, isolated, options, problem, omissions, strict, empty=not state.st_size),
+        documents=_Documents(found, loader, row.isolated, options, problem, omissions, strict, empty=not state.st_size),
         records=loader.records,
         problem=problem,
         omissions=omissions,
     )
 
 
-def _loader(file: Path) -> tuple[Loader, bool]:
-    """The loader of a file, and whether it is to be isolated."""
+def _loader(file: Path) -> tuple[Loader, Format]:
+    """The loader of a file, and its row in the table."""
     suffix = file.suffix.lower()
     if suffix not in LOADERS:
         raise LoadError(f"{file}: there is no loader for {suffix or 'files without an extension'}")
-    return cast("Loader", resolve(LOADERS, suffix, "loader")()), LOADERS[suffix].isolated
+    return cast("Loader", resolve(LOADERS, suffix, "loader")()), LOADERS[suffix]
 
 
-def _fingerprint(path: Path) -> tuple[str, os.stat_result]:
-    """Hash of a file's bytes and its state, in bounded memory."""
+def _fingerprint(path: Path, row: Format) -> tuple[str, os.stat_result]:
+    """Hash of a file's bytes and its state, in bounded memory; of one that is too large to be read not a byte is."""
     try:
         with path.open("rb") as file:
             state = os.fstat(file.fileno())
+            check_size(row, path, state.st_size)
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest(), state
     except OSError as error:
         raise LoadError(f"{path}: {error.strerror or error}") from error

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from late_rag.errors import InputError, LoadError
 from late_rag.types import Source, SourceFile
@@ -181,53 +181,69 @@ def _is_hidden(path: str) -> bool:
 def find_files(places: Places) -> Iterator[Found]:
     """Every file that is meant, once, in a fixed order: the folders, each sorted by name, then files given alone."""
     walk = _Walk(places)
-    for folder in places.folders:
-        yield from walk.entry(folder, folder)
-    for file in places.files:
-        yield from walk.entry(file, file)
+    for given in (*places.folders, *places.files):
+        yield from walk.below(given)
+
+
+class _Place(NamedTuple):
+    """Where something is, and its name, which a link may have given."""
+
+    real: Path
+    shown: Path
 
 
 class _Walk:
-    """One pass through folders. ``real`` is where something is, ``shown`` is its name, which a link may have given."""
+    """One pass through folders. It keeps its own stack: folders may be nested deeper than calls of functions."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
         self._seen: set[str] = set()
 
-    def folder(self, real: Path, shown: Path) -> Iterator[Found]:
+    def below(self, start: Path) -> Iterator[Found]:
+        """The files of a folder and of all folders in it, or the file itself."""
+        waiting = [iter([_Place(start, start)])]
+        while waiting:
+            place = next(waiting[-1], None)
+            if place is None:
+                waiting.pop()
+                continue
+            found = self._entry(place)
+            if isinstance(found, Found):
+                yield found
+            else:
+                waiting.append(iter(found))
+
+    def _entry(self, place: _Place) -> Found | Sequence[_Place]:
+        """A file, or what is to be looked at in its place."""
+        if str(place.real) in self._seen:
+            return ()
+        self._seen.add(str(place.real))
+        if os.path.islink(place.real):  # noqa: PTH114 - False where it may not be looked at; pathlib raises
+            return self._link(*place)
+        if os.path.isdir(place.real):  # noqa: PTH112 - the same
+            return self._folder(*place)
+        return self._file(*place)
+
+    def _folder(self, real: Path, shown: Path) -> Found | Sequence[_Place]:
         try:
             names = sorted(entry.name for entry in real.iterdir())
         except OSError as error:
             label, inside = self._places.name(shown)
             reason = f"{_printable(str(shown))}: folder cannot be read: {error.strerror or error}"
-            yield Found(real, _printable(label), _printable(inside), LoadError(reason))
-            return
+            return Found(real, _printable(label), _printable(inside), LoadError(reason))
         if _COLLECTION_FILE in names:
             logger.info("%s: passed over: it is a collection", _printable(str(shown)))
-            return
-        for name in names:
-            if not _is_hidden(name):
-                yield from self.entry(real / name, shown / name)
+            return ()
+        return [_Place(real / name, shown / name) for name in names if not _is_hidden(name)]
 
-    def entry(self, real: Path, shown: Path) -> Iterator[Found]:
-        if str(real) in self._seen:
-            return
-        self._seen.add(str(real))
-        if os.path.islink(real):  # noqa: PTH114 - False where it may not be looked at; pathlib raises
-            yield from self._link(real, shown)
-        elif os.path.isdir(real):  # noqa: PTH112 - the same
-            yield from self.folder(real, shown)
-        else:
-            yield self._file(real, shown)
-
-    def _link(self, real: Path, shown: Path) -> Iterator[Found]:
+    def _link(self, real: Path, shown: Path) -> Found | Sequence[_Place]:
         try:
             target = real.resolve(strict=True)
         except (OSError, RuntimeError):  # Python 3.11 and 3.12 raise RuntimeError for links in a circle
-            yield self._file(real, shown, "a symbolic link that leads nowhere")
-            return
-        if not self._places.reaches(target) and target not in real.parents:
-            yield from self.entry(target, target if self._places.knows(target) else shown)
+            return self._file(real, shown, "a symbolic link that leads nowhere")
+        if self._places.reaches(target) or target in real.parents:
+            return ()
+        return [_Place(target, target if self._places.knows(target) else shown)]
 
     def _file(self, real: Path, shown: Path, wrong: str | None = None) -> Found:
         label, inside = self._places.name(shown.parent)

@@ -11,6 +11,7 @@ from late_rag.errors import LoadError, MissingExtraError
 from late_rag.types import Document, Omission
 
 if TYPE_CHECKING:
+    from late_rag.backends import Format
     from late_rag.loading import Loader, LoadOptions
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,12 @@ def _message(error: Exception) -> str:
         return str(error)
     except Exception as other:  # noqa: BLE001 - it is somebody else's
         return f"its message raises {type(other).__name__}"
+
+
+def check_size(row: Format, path: Path, size: int) -> None:
+    """Raises LoadError for a file that is larger than its format is read."""
+    if row.largest is not None and size > row.largest:
+        raise LoadError(f"{path}: has {size:,} bytes; at most {row.largest:,} of {row.title} are read. Split it")
 
 
 def is_blank(document: Document) -> bool:

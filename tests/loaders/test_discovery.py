@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -313,3 +316,64 @@ def test_unreadable_files_and_folders(open_folder):
     }
     assert missing == ["gone.txt"]
     assert strict == "LoadError"
+
+
+@contextmanager
+def deep_folder(folder: Path, depth: int) -> Iterator[Path]:
+    """Folders inside each other, the innermost with a file; step by step: neither a path nor rmtree goes so deep."""
+    before = Path.cwd()
+    try:
+        os.chdir(folder)
+        for _ in range(depth):
+            Path("d").mkdir()
+            os.chdir("d")
+        Path("deep.txt").write_text("deep words")
+        os.chdir(before)
+        yield folder
+        os.chdir(folder)
+        for _ in range(depth):
+            os.chdir("d")
+        Path("deep.txt").unlink()
+        for _ in range(depth):
+            os.chdir("..")
+            Path("d").rmdir()
+    finally:
+        os.chdir(before)
+
+
+def test_folders_that_are_nested_deeper_than_calls_of_functions(tmp_path):
+    write(tmp_path, "z.txt")
+    with deep_folder(tmp_path, 900):
+        deep, flat = load(tmp_path)
+        assert [document.text for document in deep.documents] == ["deep words"]
+        assert (deep.path, deep.error) == ("d/" * 900 + "deep.txt", None)
+        assert flat.path == "z.txt"
+        stored = [deep.source, flat.source, replace(deep.source, path="d/gone.txt")]
+        assert gone(stored, [deep, flat], scopes(tmp_path)) == stored[2:]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how long a path may be there")
+def test_folders_that_are_nested_deeper_than_a_path_may_be_long(tmp_path):
+    write(tmp_path, "z.txt")
+    with deep_folder(tmp_path, 2200):
+        deep, flat = load(tmp_path)
+    assert str(deep.error).endswith(": File name too long")
+    assert (flat.path, flat.error) == ("z.txt", None)
+    below = replace(flat.source, path=f"{deep.path}/d/deep.txt")
+    assert gone([below], [deep, flat], scopes(tmp_path)) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes, sockets and devices as POSIX has them")
+def test_what_is_no_file_is_told_and_never_opened():
+    with tempfile.TemporaryDirectory() as name, socket.socket(socket.AF_UNIX) as listener:  # a socket's path is short
+        folder = write(Path(name).resolve(), "a.txt", "z.pdf")
+        os.mkfifo(folder / "pipe.txt")
+        os.mkfifo(folder / "pipe.pdf")
+        listener.bind(str(folder / "socket.txt"))
+        (folder / "endless.csv").symlink_to("/dev/zero")
+        (folder / "null.pdf").symlink_to("/dev/null")
+        errors = {file.path: str(file.error) for file in load(folder) if file.error}
+        assert errors == {
+            path: f"{folder}/{path}: is not a regular file"
+            for path in ("endless.csv", "null.pdf", "pipe.pdf", "pipe.txt", "socket.txt")
+        }

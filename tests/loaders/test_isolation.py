@@ -179,6 +179,15 @@ def test_memory(odd, what, reason):
 
 
 @needs_linux
+def test_a_file_that_there_is_no_room_to_map(tmp_path):
+    path = tmp_path / "a.pdf"
+    with path.open("wb") as file:
+        file.truncate(200 << 20)
+    (file,) = load(path, isolated=Isolation(memory=MEMORY))
+    assert problem(file) == f"reading it {TOO_MUCH}"
+
+
+@needs_linux
 def test_a_worker_that_keeps_much_memory_reads_no_other_file(odd, no_workers):
     first = worker_of(odd("keeps_much"))
     assert worker_of(odd("pid")) != first

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
+from dataclasses import replace
+from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +99,48 @@ def test_the_documentation_names_every_extension_and_runs(repository, tmp_path, 
     card.write_text("BEGIN:VCARD\nFN:Zoë Day\nEMAIL;TYPE=home:z@example.org\nEND:VCARD\n", encoding="utf-8")
     ((key, document),) = names["ContactLoader"]()(card, LoadOptions())
     assert (key, document.text, document.metadata["title"]) == ("", "Zoë Day\nz@example.org", "Zoë Day")
+
+
+def sparse(path: Path, size: int) -> Path:
+    """A file of so many bytes that takes no room."""
+    with path.open("wb") as file:
+        file.truncate(size)
+    return path
+
+
+RECORDS = {".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".mbox"}
+
+
+@pytest.mark.parametrize("extension", sorted(LOADERS.keys() - RECORDS))
+def test_a_file_of_20_gb_is_told_and_not_looked_at(tmp_path, extension):
+    path = sparse(tmp_path / f"a{extension}", 20 << 30)
+    started = time.monotonic()
+    (file,) = load(path)
+    row = LOADERS[extension]
+    assert str(file.error) == (
+        f"{path}: has 21,474,836,480 bytes; at most {row.largest:,} of {row.title} are read. Split it"
+    )
+    assert (file.size, file.hash, list(file.documents)) == (20 << 30, "", [])
+    assert time.monotonic() - started < 1
+
+
+def test_the_largest_size_is_read_and_one_byte_more_is_not(tmp_path, monkeypatch):
+    monkeypatch.setitem(LOADERS, ".txt", replace(LOADERS[".txt"], largest=5))  # type: ignore[index]
+    (tmp_path / "a.txt").write_text("words")
+    (tmp_path / "b.txt").write_text("words!")
+    good, bad = load(tmp_path)
+    assert [document.text for document in good.documents] == ["words"]
+    assert str(bad.error) == f"{tmp_path}/b.txt: has 6 bytes; at most 5 of plain text are read. Split it"
+
+
+def test_an_attachment_that_is_too_large_costs_itself_alone(tmp_path, monkeypatch):
+    monkeypatch.setitem(LOADERS, ".txt", replace(LOADERS[".txt"], largest=5))  # type: ignore[index]
+    mail = EmailMessage()
+    mail.set_content("see below")
+    for name, text in (("good.txt", "five"), ("bad.txt", "a lot")):
+        mail.add_attachment(text, filename=name)
+    (tmp_path / "a.eml").write_bytes(bytes(mail))
+    (file,) = load(tmp_path)
+    assert [document.text.strip() for document in file.documents] == ["see below", "five"]
+    (omission,) = file.omissions
+    assert omission.what == "attachment 'bad.txt': has 6 bytes; at most 5 of plain text are read. Split it"

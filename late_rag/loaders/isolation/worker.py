@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import logging
@@ -114,12 +115,17 @@ def _read(request: messages.Request, answers: _Answers) -> list[object]:
         for item in read_here(loader, Path(path), messages.options_of(request)):
             answers.put(messages.encode_item(item, path))
     except LoadError as error:
-        if isinstance(error.__cause__, MemoryError):
-            raise error.__cause__ from None
+        if _is_out_of_memory(error.__cause__):
+            raise MemoryError from None
         return ["error", isinstance(error, NoTextError), str(error)]
     except (ImportError, AttributeError, TypeError, ValueError, RecursionError) as error:  # of what somebody added
         return ["error", False, f"{path}: its loader cannot be isolated ({type(error).__name__}: {error})"]
     return ["end"]
+
+
+def _is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether there was no memory, or no room to map a file."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
 
 
 class _Telling(logging.Handler):

@@ -10,7 +10,7 @@ from typing import Any
 
 from late_rag.backends import LOADERS, resolve
 from late_rag.errors import LoadError
-from late_rag.loaders.reading import is_blank, read
+from late_rag.loaders.reading import check_size, is_blank, read
 from late_rag.loading import LoadOptions
 from late_rag.types import Document, Omission
 
@@ -57,6 +57,7 @@ def _read(data: bytes, suffix: str, options: LoadOptions) -> Iterator[tuple[str,
         path = Path(folder) / f"attachment{suffix}"
         path.write_bytes(data)
         try:
+            check_size(LOADERS[suffix], path, len(data))
             loader = resolve(LOADERS, suffix, "loader")()
             yield from read(loader, path, options, isolated=LOADERS[suffix].isolated)
         except LoadError as error:
