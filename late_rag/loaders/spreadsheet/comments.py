@@ -16,7 +16,7 @@ from late_rag.types import Omission
 
 UNREAD = Omission('comments of cells (include "comments" reads them)', lost=False)
 
-_PARTS = re.compile(r"xl/(?:comments|threadedComments)")
+_PARTS = re.compile(r"xl/(?:comments/)?comments?\d*\.(?:xml|bin)")
 _THREADED = "[Threaded comment]"
 """How the words begin that a new program writes for older ones in front of a comment."""
 
@@ -38,12 +38,18 @@ def excel_comments(package: Package, sheets: Mapping[str, str]) -> dict[str, lis
     Comments that cannot be read are an omission of the archive.
     """
     comments: dict[str, list[tuple[str, str]]] = {}
+    unread = set(filter(_PARTS.match, package.archive.names))
     for name, sheet in sheets.items():
         for part in package.targets(sheet, "comments"):
+            unread.discard(part)
             try:
                 comments.setdefault(name, []).extend(_comments(package.archive, part))
+            except ValueError as error:
+                package.archive.omit(error, f"comments of the sheet {name!r}: its part {part} cannot be read")
             except LoadError as error:
                 package.archive.omit(error, f"comments of the sheet {name!r}")
+    for part in sorted(unread):
+        package.archive.omit(LoadError(f"comments of cells: no sheet refers to {part}"))
     return comments
 
 
