@@ -6,7 +6,6 @@ file may hold millions of elements, of which every parser makes objects.
 
 from __future__ import annotations
 
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator

@@ -27,7 +27,7 @@ class Package:
         self._relations: dict[str, dict[str, Relation]] = {}
 
     def relations(self, part: str) -> dict[str, Relation]:
-        """Those of a part to other parts, by their ids; "" is the package. Damaged ones are omissions of the archive."""
+        """Those of a part ("" is the package) to others, by their ids; none, and an omission, if they are damaged."""
         if part not in self._relations:
             self._relations[part] = self._read(part)
         return self._relations[part]
@@ -44,7 +44,9 @@ class Package:
         """
         found = self.relations(part).get(relation or "")
         if found is None:
-            raise LoadError(f"{self.archive.path}: its part {part} refers to {(relation or '')[:100]!r}, which is nothing")
+            raise LoadError(
+                f"{self.archive.path}: its part {part} refers to {(relation or '')[:100]!r}, which is nothing"
+            )
         return found.target
 
     def properties(self) -> dict[str, str]:

@@ -54,7 +54,9 @@ def word(path: Path) -> Path:
     chart = f"<w:r><w:drawing><c:chart xmlns:c='{CHART}' r:id='chart'/></w:drawing></w:r>"
     sections = "<w:sectPr><w:headerReference r:id='h'/><w:footerReference r:id='f'/></w:sectPr>"
     styled = "<w:p><w:pPr><w:pStyle w:val='Own'/><w:numPr><w:ilvl w:val='0'/><w:numId w:val='1'/></w:numPr></w:pPr>"
-    body = f"{text('body')}<w:p>{references}</w:p><w:p>{chart}</w:p>{styled}<w:r><w:t>styled</w:t></w:r></w:p>{sections}"
+    body = (
+        f"{text('body')}<w:p>{references}</w:p><w:p>{chart}</w:p>{styled}<w:r><w:t>styled</w:t></w:r></w:p>{sections}"
+    )
     kinds = {name: (f"{OFFICE}/{name}", f"{name}.xml") for name in ("footnotes", "endnotes", "comments", "styles")}
     kinds |= {"numbering": (f"{OFFICE}/numbering", "numbering.xml"), "theme": (f"{OFFICE}/theme", "theme.xml")}
     kinds |= {"h": (f"{OFFICE}/header", "h.xml"), "f": (f"{OFFICE}/footer", "f.xml")}
@@ -67,7 +69,8 @@ def word(path: Path) -> Path:
                 m=(f"{OFFICE}/officeDocument", "word/document.xml"), p=(ROOT, "docProps/core.xml")
             ),
             "docProps/core.xml": PROPERTIES,
-            "word/document.xml": f"<w:document xmlns:w='{WORD}' xmlns:r='{OFFICE}'><w:body>{body}</w:body></w:document>",
+            "word/document.xml": f"<w:document xmlns:w='{WORD}' xmlns:r='{OFFICE}'><w:body>{body}</w:body>"
+            "</w:document>",
             "word/_rels/document.xml.rels": relations(**kinds),
             **{
                 f"word/{kind}s.xml": part(f"{kind}s", f"<w:{kind} w:id='1'>{text(f'in-{kind}')}</w:{kind}>")
@@ -78,8 +81,8 @@ def word(path: Path) -> Path:
             "word/theme.xml": "<theme/>",
             "word/h.xml": part("hdr", text("in-header")),
             "word/f.xml": part("ftr", text("in-footer")),
-            "word/chart.xml": f"<c:chartSpace xmlns:c='{CHART}' xmlns:a='{DRAWING}'><c:title><a:t>in-chart</a:t></c:title>"
-            "</c:chartSpace>",
+            "word/chart.xml": f"<c:chartSpace xmlns:c='{CHART}' xmlns:a='{DRAWING}'><c:title><a:t>in-chart</a:t>"
+            "</c:title></c:chartSpace>",
         },
     )
 
@@ -151,7 +154,10 @@ def binary_workbook(path: Path) -> Path:
 
     place = struct.pack("<5I", 0, 1, 1, 27, 27) + bytes(16)
     comment = record(635, place) + record(637, b"\0" + wide("in-comment")) + record(636)
-    book = {"r1": (f"{OFFICE}/worksheet", "worksheets/sheet1.bin"), "r2": (f"{OFFICE}/worksheet", "worksheets/sheet2.bin")}
+    book = {
+        "r1": (f"{OFFICE}/worksheet", "worksheets/sheet1.bin"),
+        "r2": (f"{OFFICE}/worksheet", "worksheets/sheet2.bin"),
+    }
     return pack(
         path,
         {
@@ -224,7 +230,9 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "a.xlsx": workbook,
     "a.xlsb": binary_workbook,
     "a.odt": open_document("text", f"<office:text>{OBJECT}</office:text>"),
-    "a.odp": open_document("presentation", f"<office:presentation><draw:page>{OBJECT}</draw:page></office:presentation>"),
+    "a.odp": open_document(
+        "presentation", f"<office:presentation><draw:page>{OBJECT}</draw:page></office:presentation>"
+    ),
     "a.ods": open_document("spreadsheet", f"<office:spreadsheet>{TABLE}</office:spreadsheet>"),
     "a.epub": book,
 }
@@ -241,5 +249,3 @@ def spoiled(path: Path, name: str) -> Path:
     data[place] ^= 1
     path.write_bytes(data)
     return path
-
-

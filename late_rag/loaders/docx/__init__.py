@@ -96,7 +96,9 @@ class _Reader:
 
     def _headers_and_footers(self) -> Iterator[Any]:
         """Those that the sections refer to and that have text, each text once."""
-        nodes = (node for node in self._package.document.iter() if node.tag in ("w:headerReference", "w:footerReference"))
+        nodes = (
+            node for node in self._package.document.iter() if node.tag in ("w:headerReference", "w:footerReference")
+        )
         seen = set()
         for tag, relation in dict.fromkeys((node.tag, node.get("r:id")) for node in nodes):
             try:

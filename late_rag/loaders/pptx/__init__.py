@@ -53,7 +53,7 @@ def _order(package: Package) -> list[str]:
     relations = package.relations(main)
     if listed and not relations:
         return _by_number(archive)
-    return list(dict.fromkeys(relations[id].target if id in relations else id[:100] for id in listed))
+    return list(dict.fromkeys(relations[key].target if key in relations else key[:100] for key in listed))
 
 
 def _by_number(archive: Archive) -> list[str]:

@@ -1,4 +1,4 @@
-"""Workbooks in records of BIFF12 (XLSB): the sheets, how many cells they span, and comments of cells ([MS-XLSB] 2.1.4)."""
+"""Workbooks in records of BIFF12 (XLSB, [MS-XLSB] 2.1.4): their sheets, how many cells these span, and comments."""
 
 from __future__ import annotations
 

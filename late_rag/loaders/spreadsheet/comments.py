@@ -82,6 +82,6 @@ def chart_omission(archive: Archive) -> Omission | None:
     charts = [name for name in sorted(archive.names) if name.startswith("xl/charts/chart") and name.endswith(".xml")]
     if not charts:
         return None
-    roots = map(archive.xml_if_sound, charts)
-    lost = any([root is not None and bool(chart_texts(root)) for root in roots])  # all are read, to tell damaged ones
+    roots = [root for name in charts if (root := archive.xml_if_sound(name)) is not None]
+    lost = any(map(chart_texts, roots))
     return Omission(f"{len(charts):,} × chart of a sheet, {'whose titles are' if lost else 'which is'} not read", lost)

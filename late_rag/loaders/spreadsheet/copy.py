@@ -51,7 +51,7 @@ def excel_relations(ending: str, sheets: Iterable[str], relations: Mapping[str, 
         sheets: the ids of the relations to the sheets.
         relations: those of the workbook.
     """
-    rows = [(id, *relations.get(id, _NOWHERE)) for id in dict.fromkeys(sheets)]
+    rows = [(key, *relations.get(key, _NOWHERE)) for key in dict.fromkeys(sheets)]
     rows += [(f"late-{kind}", kind, f"xl/{kind}{ending}") for kind in ("sharedStrings", "styles")]
     return {
         "_rels/.rels": _relations([("main", "officeDocument", f"xl/workbook{ending}")], ""),
@@ -62,8 +62,8 @@ def excel_relations(ending: str, sheets: Iterable[str], relations: Mapping[str, 
 def _relations(rows: Iterable[tuple[str, str, str]], folder: str) -> bytes:
     """Those of a part in a folder, whose targets are told from there, as the library expects of XLSB."""
     told = "".join(
-        f"<Relationship Id={quoteattr(id)} Type={quoteattr(_type(kind))} Target={quoteattr(_address(target, folder))}/>"
-        for id, kind, target in rows
+        "<Relationship Id={} Type={} Target={}/>".format(*map(quoteattr, (key, _type(kind), _address(target, folder))))
+        for key, kind, target in rows
     )
     return f'<Relationships xmlns="{_PACKAGE}">{told}</Relationships>'.encode()
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.sax.handler import ContentHandler
 
-
 MOST_CELLS = 5_000_000
 MOST_TEXT = 1 << 28
 """Characters of all cells together: a long text may be referred to by many."""

@@ -111,7 +111,7 @@ class _Excel:
         relations = self._package.relations(main)
         if not relations:
             raise LoadError(f"{archive.path}: the part that says where its sheets are is missing or cannot be read")
-        targets = {name: relations[id].target if id in relations else id for name, id in sheets.items()}
+        targets = {name: relations[key].target if key in relations else key for name, key in sheets.items()}
         self._parts = {name: self._members.get(target.lower(), target) for name, target in targets.items()}
         self._named = {relation.kind: relation.target for relation in relations.values()}
         self._copy = Copy({main: archive.read(main), **excel_relations(self._ending, sheets.values(), relations)})
