@@ -27,7 +27,7 @@ class Package:
         self._relations: dict[str, dict[str, Relation]] = {}
 
     def relations(self, part: str) -> dict[str, Relation]:
-        """Those of a part to other parts, by id; "" is the package. Damaged ones are omissions of the archive."""
+        """Those of a part ("" is the package) to others, by their ids; none, and an omission, if they are damaged."""
         if part not in self._relations:
             self._relations[part] = self._read(part)
         return self._relations[part]

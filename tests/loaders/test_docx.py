@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from late_rag.loaders import load
+from late_rag.loaders import charts, docx, load
 
 CASES = Path(__file__).parents[1] / "cases" / "docx"
 _NAMES = {
@@ -301,12 +301,29 @@ def test_charts_and_diagrams_are_read(word, one_document):
     assert document.text == "body\n\nRain\n\n| | mm |\n| --- | --- |\n| May | 31 |\n| June | 7 |\n\nPlan\n"
 
 
-def test_a_chart_of_many_series_is_bounded(word):
-    series = "".join(f"<c:ser><c:val><c:pt idx='{n}'><c:v>1</c:v></c:pt></c:val></c:ser>" for n in range(1000))
+def test_a_chart_of_many_series_is_bounded(word, monkeypatch):
+    monkeypatch.setattr(charts, "MOST_CELLS", 400)
+    series = "".join(f"<c:ser><c:val><c:pt idx='{n}'><c:v>1</c:v></c:pt></c:val></c:ser>" for n in range(100))
     body = paragraph(run("body"), "<w:r><w:drawing><c:chart r:id='c1'/></w:drawing></w:r>")
     (file,) = load(word(body, {"c1": ("chart", f"<c:chartSpace NAMES>{series}</c:chartSpace>")}))
     assert [document.text.partition("\n")[0] for document in file.documents] == ["body"]
-    assert [gap.what for gap in file.omissions] == ["980 × row of a chart of more than 20,000 values: cannot be read"]
+    assert [gap.what for gap in file.omissions] == ["96 × row of a chart of more than 20,000 values: cannot be read"]
+
+
+def test_a_chart_or_diagram_is_read_once_however_often_it_is_referred_to(word, one_document):
+    drawings = ("<c:chart r:id='c1'/>", "<dgm:relIds r:dm='d1'/>")
+    drawn = "".join(f"<w:r><w:drawing>{drawing}</w:drawing></w:r>" for drawing in drawings)
+    nested = "<dgm:pt><a:p>" * 2000 + "<a:r><a:t>Plan</a:t></a:r>" + "</a:p></dgm:pt>" * 2000
+    diagram = f"<dgm:dataModel NAMES>{nested}</dgm:dataModel>"
+    path = word(paragraph(drawn * 3), {"c1": ("chart", CHART), "d1": ("diagramData", diagram)})
+    assert one_document(path).text.split().count("Rain") == 1
+    assert one_document(path).text.split().count("Plan") == 1
+
+
+def test_more_than_the_library_can_take_is_refused(word, problem_of, monkeypatch):
+    monkeypatch.setattr(docx, "MOST_ELEMENTS", 50)
+    path = word(paragraph(run("x")) * 20)
+    assert problem_of(path) == "holds 62 elements of text (paragraphs, cells, runs); the limit is 50"
 
 
 def test_what_cannot_be_read_is_told(word):
@@ -324,9 +341,9 @@ def test_what_cannot_be_read_is_told(word):
 
 @pytest.fixture
 def word_file(tmp_path, png) -> Path:
-    import docx
+    from docx import Document
 
-    document = docx.Document()
+    document = Document()
     document.core_properties.author = "Waldo"
     document.add_heading("Travel policy", level=1)
     document.add_paragraph("Who approves <travel> & “trips”?")
@@ -358,9 +375,9 @@ def test_docx(word_file, one_document):
     ("title", "expected"), [("On rust", "On rust"), ("Word Document", None), ("Untitled", None), ("plan v2.docx", None)]
 )
 def test_the_title_of_the_properties_is_that_of_a_document_without_headings(tmp_path, one_document, title, expected):
-    import docx
+    from docx import Document
 
-    document = docx.Document()
+    document = Document()
     document.core_properties.title = title
     document.add_paragraph("words")
     document.save(tmp_path / "a.docx")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +76,23 @@ def test_a_chapter_without_a_heading_takes_that_of_the_contents(
     item = '<item id="n" href="nav.xhtml" properties="nav" media-type="application/xhtml+xml"/>'
     book = make_book(["nav.xhtml", "a.xhtml"], {**parts, "OEBPS/nav.xhtml": nav}, items=item)
     assert one_document(book).text == "# At night\n\nIt was dark."
+
+
+def test_links_inside_each_other_take_no_longer(
+    make_book: Callable[..., Path], one_document: Callable[..., Document]
+) -> None:
+    links = "<a href='a.xhtml'>" * 20_000 + "Night" + "</a>" * 20_000
+    item = '<item id="n" href="nav.xhtml" properties="nav" media-type="application/xhtml+xml"/>'
+    parts = {"OEBPS/nav.xhtml": page(links), "OEBPS/a.xhtml": page("<p>dark</p>")}
+    begun = time.perf_counter()
+    assert one_document(make_book(["a.xhtml"], parts, items=item * 50)).text == "# Night\n\ndark"
+    assert time.perf_counter() - begun < 5
+
+
+def test_a_chapter_that_is_cut_off_is_told(make_book: Callable[..., Path]) -> None:
+    (file,) = load(make_book(["a.xhtml", "b.xhtml"], {"OEBPS/a.xhtml": "<html><p>on", "OEBPS/b.xhtml": "<p>all"}))
+    assert [document.text for document in file.documents] == ["on\n\nall"]
+    assert file.omissions == [Omission("the end of the chapter OEBPS/a.xhtml, which is cut off")]
 
 
 def test_metadata(make_book: Callable[..., Path], one_document: Callable[..., Document]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from late_rag.loaders import load
+from late_rag.loaders import load, odf
 from late_rag.types import Document, Omission
 
 SPACES = " ".join(
@@ -164,6 +164,14 @@ def test_slides_are_pages(tmp_path: Path, one_document: Callable[..., Document])
     what = '1 × hidden slide (read with include=["hidden"] or --include hidden)'
     assert omissions(path) == [Omission(what, lost=False)]
     assert "# Two more" in one_document(path, include=["hidden"]).text
+
+
+def test_slides_beyond_the_limit_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(odf, "MOST_SLIDES", 2)
+    path = document(tmp_path / "a.odp", "<draw:page><text:p>x</text:p></draw:page>" * 5)
+    (file,) = load(path)
+    assert [document.text for document in file.documents] == ["x\fx"]
+    assert file.omissions == [Omission("3 slides after the first 2, which is the limit")]
 
 
 def test_a_password_is_told(tmp_path: Path, problem_of: Callable[..., str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -168,6 +169,36 @@ def test_the_words_of_a_diagram_are_a_list(deck: Any, pages: Callable[..., list[
     assert file.omissions == [
         Omission("chart or diagram: its part ppt/slides/slide1.xml refers to 'rId99', which is nothing")
     ]
+
+
+def test_slides_and_diagrams_are_read_once_however_often_they_are_referred_to(
+    deck: Any, pages: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    slide = add(deck, TITLE_ONLY, "Steps")
+    nested = "<d:pt><a:p>" * 2000 + "<a:r><a:t>Plan</a:t></a:r>" + "</a:p></d:pt>" * 2000
+    data = f'<d:dataModel xmlns:d="{DRAWING}/diagram" xmlns:a="{DRAWING}/main">{nested}</d:dataModel>'
+    relation = relate(slide, "/ppt/diagrams/data1.xml", "diagramData", data)
+    for _ in range(3):
+        add_diagram(slide, relation)
+    assert pages() == ["# Steps\n\n- Plan"]
+    path = tmp_path / "deck.pptx"
+    with zipfile.ZipFile(path) as archive:
+        main = archive.read("ppt/presentation.xml")
+    rewritten(path, **{"ppt/presentation.xml": re.sub(rb"(<p:sldId .*?/>)", rb"\1\1\1", main)})
+    (file,) = load(path)
+    assert [document.text for document in file.documents] == ["# Steps\n\n- Plan"]
+
+
+def test_shapes_in_many_groups_are_read(deck: Any, pages: Callable[..., list[str]], tmp_path: Path) -> None:
+    add(deck, EMPTY).shapes.add_textbox(0, 0, 9, 9).text_frame.text = "Deep"
+    deck.save(tmp_path / "a.pptx")
+    with zipfile.ZipFile(tmp_path / "a.pptx") as archive:
+        data = archive.read("ppt/slides/slide1.xml")
+    data = data.replace(b"<p:sp>", b"<p:grpSp>" * 5000 + b"<p:sp>").replace(
+        b"</p:sp>", b"</p:sp>" + b"</p:grpSp>" * 5000
+    )
+    (file,) = load(rewritten(tmp_path / "a.pptx", **{"ppt/slides/slide1.xml": data}))
+    assert [document.text for document in file.documents] == ["Deep"]
 
 
 def test_an_object_of_another_program_is_lost(deck: Any, tmp_path: Path) -> None:

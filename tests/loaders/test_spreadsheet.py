@@ -22,6 +22,7 @@ from late_rag.loaders.spreadsheet.comments import old_comments, with_comments
 from late_rag.loaders.spreadsheet.sizes import MOST_CELLS, MOST_TEXT, string_lengths, xlsx_extent
 from late_rag.loaders.spreadsheet.table import sheet_table
 from late_rag.types import Document, Omission
+from tests.loaders.office_files import record
 
 xlsxwriter = pytest.importorskip("xlsxwriter")
 CASES = Path(__file__).parents[1] / "cases" / "xls"
@@ -224,13 +225,16 @@ def test_a_long_text_that_many_cells_refer_to_is_refused() -> None:
 
 
 def test_xlsb_cells_are_counted() -> None:
-    def record(kind: int, *numbers: int) -> bytes:
-        return bytes([kind, 4 * len(numbers)]) + struct.pack(f"<{len(numbers)}I", *numbers)
+    def sheet(*records: tuple[int, ...]) -> bytes:
+        inside = b"".join(record(kind, struct.pack(f"<{len(numbers)}I", *numbers)) for kind, *numbers in records)
+        return record(129) + inside + record(130)
 
-    near = record(0, 0, 0) + record(7, 0, 0, 1) + record(1, 9, 0)
-    extent = xlsb_extent(near + record(0, 9, 0) + record(5, 4, 0, 0), [3, 50])
+    near = ((0, 0, 0), (7, 0, 0, 1), (1, 9, 0))
+    extent = xlsb_extent(sheet(*near, (0, 9, 0), (5, 4, 0, 0)), [3, 50])
     assert (extent.cells, extent.characters) == (50, 50)
-    assert xlsb_extent(near + record(0, 1_048_575, 0) + record(2, 16_383, 0), [3, 50]).problem()
+    assert xlsb_extent(sheet(*near, (0, 1_048_575, 0), (2, 16_383, 0)), [3, 50]).problem()
+    with pytest.raises(ValueError, match="cut off"):
+        xlsb_extent(sheet(*near)[:-3], [3, 50])
 
 
 def test_old_files_are_read_and_cells_far_out_too(one_document: Callable[..., Document]) -> None:

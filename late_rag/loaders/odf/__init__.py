@@ -27,7 +27,7 @@ class OdtLoader:
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
         with open_archive(path, "a text document (.odt)") as archive:
-            check_password(archive)
+            check_manifest(archive)
             content = _read(archive, "content.xml", options)
             margins = _margins(archive, options)
             formulas, omissions = _objects(archive, content)
@@ -53,7 +53,7 @@ class OdpLoader:
 
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
         with open_archive(path, "a presentation (.odp)") as archive:
-            check_password(archive)
+            check_manifest(archive)
             content = _read(archive, "content.xml", options)
             formulas, omissions = _objects(archive, content)
             named = properties(archive, "meta.xml")
@@ -66,8 +66,8 @@ class OdpLoader:
         yield "", Document(text=text, metadata={"mime_type": f"{MIME_TYPE}presentation", **title, **named})
 
 
-def check_password(archive: Archive) -> None:
-    """Refuses a file whose parts are encrypted.
+def check_manifest(archive: Archive) -> None:
+    """Refuses a file whose parts are encrypted, and notes those that should be there.
 
     Raises:
         LoadError: it is protected by a password.
@@ -78,6 +78,9 @@ def check_password(archive: Archive) -> None:
             manifest = archive.read(_MANIFEST)
         except LoadError as error:
             archive.omit(error)
+    for part in ("styles.xml", "meta.xml"):
+        if f'full-path="{part}"'.encode() in manifest and part not in archive.names:
+            archive.omit(LoadError(f"its part {part} is missing"))
     if b"encryption-data" in manifest or "encrypted-package" in archive.names:
         raise LoadError(f"{archive.path}: is protected by a password; save it without one")
 

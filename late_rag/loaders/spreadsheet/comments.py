@@ -17,7 +17,7 @@ from late_rag.types import Omission
 
 UNREAD = Omission(unless_included("comments of cells", "comments"), lost=False)
 
-_PARTS = re.compile(r"xl/(?:comments|threadedComments)")
+_PARTS = re.compile(r"xl/(?:comments/)?comments?\d*\.(?:xml|bin)")
 _THREADED = "[Threaded comment]"
 """How the words begin that a new program writes for older ones in front of a comment."""
 
@@ -39,12 +39,18 @@ def excel_comments(package: Package, sheets: Mapping[str, str]) -> dict[str, lis
     Comments that cannot be read are an omission of the archive.
     """
     comments: dict[str, list[tuple[str, str]]] = {}
+    unread = set(filter(_PARTS.match, package.archive.names))
     for name, sheet in sheets.items():
         for part in package.targets(sheet, "comments"):
+            unread.discard(part)
             try:
                 comments.setdefault(name, []).extend(_comments(package.archive, part))
+            except ValueError as error:
+                package.archive.omit(error, f"comments of the sheet {name!r}: its part {part} cannot be read")
             except LoadError as error:
                 package.archive.omit(error, f"comments of the sheet {name!r}")
+    for part in sorted(unread):
+        package.archive.omit(LoadError(f"comments of cells: no sheet refers to {part}"))
     return comments
 
 
@@ -77,6 +83,6 @@ def chart_omission(archive: Archive) -> Omission | None:
     charts = [name for name in sorted(archive.names) if name.startswith("xl/charts/chart") and name.endswith(".xml")]
     if not charts:
         return None
-    roots = [archive.xml_if_sound(chart) for chart in charts]  # all are read, to tell damaged ones
-    lost = any(root is not None and chart_texts(root) for root in roots)
+    roots = [root for name in charts if (root := archive.xml_if_sound(name)) is not None]
+    lost = any(map(chart_texts, roots))
     return Omission(f"{len(charts):,} × chart of a sheet, {'whose titles are' if lost else 'which is'} not read", lost)

@@ -54,17 +54,22 @@ def excel_relations(ending: str, sheets: Iterable[str], relations: Mapping[str, 
     rows = [(key, *relations.get(key, _NOWHERE)) for key in dict.fromkeys(sheets)]
     rows += [(f"late-{kind}", kind, f"xl/{kind}{ending}") for kind in ("sharedStrings", "styles")]
     return {
-        "_rels/.rels": _relations([("main", "officeDocument", f"xl/workbook{ending}")]),
-        f"xl/_rels/workbook{ending}.rels": _relations(rows),
+        "_rels/.rels": _relations([("main", "officeDocument", f"xl/workbook{ending}")], ""),
+        f"xl/_rels/workbook{ending}.rels": _relations(rows, "xl/"),
     }
 
 
-def _relations(rows: Iterable[tuple[str, str, str]]) -> bytes:
+def _relations(rows: Iterable[tuple[str, str, str]], folder: str) -> bytes:
+    """Those of a part in a folder, whose targets are told from there, as the library expects of XLSB."""
     told = "".join(
-        f"<Relationship Id={quoteattr(key)} Type={quoteattr(_type(kind))} Target={quoteattr(f'/{target}')}/>"
+        "<Relationship Id={} Type={} Target={}/>".format(*map(quoteattr, (key, _type(kind), _address(target, folder))))
         for key, kind, target in rows
     )
     return f'<Relationships xmlns="{_PACKAGE}">{told}</Relationships>'.encode()
+
+
+def _address(target: str, folder: str) -> str:
+    return target.removeprefix(folder) if target.startswith(folder) else f"/{target}"
 
 
 def _type(kind: str) -> str:

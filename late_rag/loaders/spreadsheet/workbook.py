@@ -7,15 +7,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from late_rag.errors import LoadError
 from late_rag.loaders.archive import Archive, open_archive
 from late_rag.loaders.charts import outermost
-from late_rag.loaders.odf import check_password
+from late_rag.loaders.odf import check_manifest
 from late_rag.loaders.opc import Package
 from late_rag.loaders.properties import properties
 from late_rag.loaders.spreadsheet import sizes
-from late_rag.loaders.spreadsheet.binary import BINARY, binary_sheets, string_lengths, xlsb_extent
+from late_rag.loaders.spreadsheet.binary import BINARY, binary_sheets, check_styles, string_lengths, xlsb_extent
 from late_rag.loaders.spreadsheet.comments import UNREAD, chart_omission, excel_comments, has_comments
 from late_rag.loaders.spreadsheet.copy import Copy, excel_relations
 from late_rag.loading import LoadOptions
@@ -27,6 +28,8 @@ _MIME_TYPES = {
     _BINARY: "application/vnd.ms-excel",
     _OPEN: "application/vnd.oasis.opendocument.spreadsheet",
 }
+T = TypeVar("T")
+
 _ERROR = re.compile(rb"(<(?:[\w.-]{1,40}:)?c\s[^<>]*?\st=\")e\"")
 
 
@@ -70,17 +73,21 @@ def _xlsx(archive: Archive, *, with_comments: bool) -> Workbook:
     ids = (next((value for key, value in node.items() if key.endswith("}id")), "") for node in outermost(root, "sheet"))
     names = (node.get("name", "") for node in outermost(root, "sheet"))
     workbook = _Excel(archive, main, dict(zip(names, ids, strict=True)))
-    lengths = sizes.string_lengths(workbook.optional("sharedStrings"))
-    workbook.optional("styles")
+    lengths = workbook.optional("sharedStrings", sizes.string_lengths) or []
+    workbook.optional("styles", len)
     workbook.add_sheets(lambda data: sizes.xlsx_extent(data, lengths))
     return workbook.closed(with_comments=with_comments)
 
 
 def _xlsb(archive: Archive, *, with_comments: bool) -> Workbook:
     main = f"xl/workbook{BINARY}"
-    workbook = _Excel(archive, main, binary_sheets(archive.markup(main)))
-    lengths = string_lengths(workbook.optional("sharedStrings"))
-    workbook.optional("styles")
+    try:
+        sheets = binary_sheets(archive.markup(main))
+    except ValueError as error:
+        raise LoadError(f"{archive.path}: its part {main} cannot be read ({error})") from error
+    workbook = _Excel(archive, main, sheets)
+    lengths = workbook.optional("sharedStrings", string_lengths) or []
+    workbook.optional("styles", check_styles)
     workbook.add_sheets(lambda data: xlsb_extent(data, lengths))
     return workbook.closed(with_comments=with_comments)
 
@@ -106,22 +113,28 @@ class _Excel:
             raise LoadError(f"{archive.path}: the part that says where its sheets are is missing or cannot be read")
         targets = {name: relations[key].target if key in relations else key for name, key in sheets.items()}
         self._parts = {name: self._members.get(target.lower(), target) for name, target in targets.items()}
+        self._named = {relation.kind: relation.target for relation in relations.values()}
         self._copy = Copy({main: archive.read(main), **excel_relations(self._ending, sheets.values(), relations)})
         self._unreadable: dict[str, str] = {}
 
-    def optional(self, kind: str) -> bytes:
-        """A part that the workbook can do without; empty, and told, where it cannot be read."""
+    def optional(self, kind: str, read: Callable[[bytes], T]) -> T | None:
+        """What is read of a part that the workbook can do without; None, and told, where it cannot be read."""
         wanted = f"xl/{kind}{self._ending}"
-        name = self._members.get(wanted.lower())
-        if name is None:
-            return b""
+        target = self._named.get(kind, wanted)
+        name = self._members.get(target.lower(), target)
+        if name not in self._archive.names and kind not in self._named:
+            return None
         try:
             data = self._archive.markup(name) if self._ending == BINARY else self._archive.sound(name)
+            found = read(data)
         except LoadError as error:
             self._archive.omit(error)
-            return b""
+            return None
+        except ValueError as error:
+            self._archive.omit(error, f"its part {name} cannot be read")
+            return None
         self._copy.add(wanted, data)
-        return data
+        return found
 
     def add_sheets(self, extent: Callable[[bytes], sizes.Extent]) -> None:
         """Takes those that can be read."""
@@ -158,7 +171,7 @@ def _problem(data: bytes, extent: Callable[[bytes], sizes.Extent]) -> str | None
 
 
 def _open_document(archive: Archive, *, with_comments: bool) -> Workbook:
-    check_password(archive)
+    check_manifest(archive)
     sheets = sizes.OdsSheets()
     content = archive.parse("content.xml", sheets)
     for number, extent in enumerate(sheets.extents, start=1):
