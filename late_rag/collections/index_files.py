@@ -75,6 +75,16 @@ class IndexFiles:
         """The kind of index that the settings come to."""
         return "exact" if self._settings.index == "auto" else self._settings.index
 
+    @property
+    def exact(self) -> bool:
+        """Whether a search with this kind finds what a scan of all rows finds."""
+        return bool(self._kind().upper_bounds)
+
+    @property
+    def recall(self) -> float:
+        """What this kind promises."""
+        return float(self._kind().recall)
+
     def reason(self) -> str:
         """Why this kind, in words."""
         if self._settings.index != "auto":

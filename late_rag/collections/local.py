@@ -59,8 +59,6 @@ T = TypeVar("T")
 class LocalCollection(Closing):
     """A collection in a folder; see :class:`late_rag.protocols.Collection`. Safe for threads, processes and forks."""
 
-    capabilities = Capabilities(text_search=True, staging=True)
-
     def __init__(self, folder: Path, mode: Literal["write", "read"], *, timeout: float = 60.0) -> None:
         self._folder = folder.resolve()
         self._database = Database(self._folder / creation.FILE, mode, timeout=timeout)
@@ -97,6 +95,10 @@ class LocalCollection(Closing):
 
     def __repr__(self) -> str:
         return f"LocalCollection({self.location!r}, {self._database.mode!r})"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(text_search=True, staging=True, exact=self._files.exact, recall=self._files.recall)
 
     @property
     def location(self) -> str:
