@@ -65,6 +65,8 @@ class CollectionInfo:
     bytes_on_disk: int
     index: str
     index_reason: str
+    indexed: int = 0
+    """Chunks that the index covers; the others are scanned one by one."""
     staged: int = 0
     commits: int = 0
     """Grows with every write that changes what is read; 0 where an engine does not count."""

@@ -127,7 +127,7 @@ class Index(Protocol):
 
     kind: ClassVar[str]
     slow_build: ClassVar[bool]
-    """Whether building is so slow that it is left to ``optimize`` and the end of a bulk load."""
+    """Whether building is so slow that writes leave it to ``optimize`` and the end of a bulk load, up to a bound."""
     upper_bounds: ClassVar[bool]
     """Whether approximate scores are never below the exact ones, so that asking for more ends in the exact result."""
     recall: ClassVar[float]
@@ -320,6 +320,12 @@ class Collection(Protocol):
 
     def text_search(self, queries: Sequence[str], top_k: int, selection: Selection | None = None) -> list[list[Hit]]:
         """For each query the ``top_k`` chunks of the highest BM25 score, best first."""
+
+    def finish_load(self) -> None:
+        """Says that a bulk load has ended, so that an index that is slow to build is built, if enough has come.
+
+        Whatever goes wrong is logged: what was loaded is there.
+        """
 
     def optimize(self) -> None:
         """Brings indexes up to date and gives unused room back."""

@@ -155,6 +155,15 @@ class SearchContract(CollectionContractBase):
         assert report.ok, report.problems
         assert report.checked["chunks"] == 80
 
+    def test_the_end_of_a_load_changes_no_exact_result(self, collection: Collection) -> None:
+        collection.finish_load()
+        _, embeddings = fill(collection, 100)
+        before = collection.search(embeddings[:3], 10)
+        collection.finish_load()
+        assert collection.search(embeddings[:3], 10) == before or not collection.capabilities.exact
+        facts = collection.info()
+        assert 0 <= facts.indexed <= facts.chunks == 100
+
     def test_iteration_is_complete_and_each_id_comes_once(self, collection: Collection) -> None:
         chunks, embeddings = fill(collection, 25)
         seen: list[str] = []
