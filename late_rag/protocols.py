@@ -7,10 +7,10 @@ the suite and is done when it passes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
+from late_rag.collection_types import Capabilities, CollectionInfo, CollectionSettings, RepairReport, VerifyReport
 from late_rag.types import AddResult, Chunk, Document, Hit, Metadata, OnConflict, Region, Selection, Source, TextSpan
 
 if TYPE_CHECKING:
@@ -19,6 +19,19 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from late_rag.types import FieldValue, TokenEmbeddings
+
+__all__ = [
+    "Capabilities",
+    "Chunker",
+    "Collection",
+    "CollectionInfo",
+    "CollectionSettings",
+    "Encoder",
+    "Index",
+    "RepairReport",
+    "TokenPooling",
+    "VerifyReport",
+]
 
 
 class Chunker(Protocol):
@@ -114,9 +127,11 @@ class Index(Protocol):
 
     kind: ClassVar[str]
     slow_build: ClassVar[bool]
-    """Whether building is so slow that it is left to ``optimize`` and the end of a bulk load."""
+    """Whether building is so slow that writes leave it to ``optimize`` and the end of a bulk load, up to a bound."""
     upper_bounds: ClassVar[bool]
     """Whether approximate scores are never below the exact ones, so that asking for more ends in the exact result."""
+    recall: ClassVar[float]
+    """The mean share of the exact ten best that it promises among 100 candidates; 1 with upper bounds."""
 
     def build(self, rows: Iterable[tuple[int, TokenEmbeddings]]) -> None:
         """Replaces whatever is in the index."""
@@ -146,91 +161,6 @@ class Index(Protocol):
         ``within`` restricts to these sorted row numbers; empty means no candidates, never all. Rows without
         embeddings are never candidates.
         """
-
-
-@dataclass(frozen=True)
-class CollectionSettings:
-    """What a collection is, fixed when it is made.
-
-    ``model`` is what ``load_encoder`` was given; a folder also as seen from the collection (``model_relative``).
-    ``storage`` is "int8" (uint8 rows and one scale a chunk) or "float16"; ``index`` is a kind or "auto"; ``content``
-    and ``include`` are :class:`late_rag.loading.LoadOptions`; ``probe`` is what a changed model is noticed by.
-    """
-
-    model: str
-    model_id: str
-    dim: int
-    variant: str = ""
-    model_relative: str | None = None
-    storage: Literal["int8", "float16"] = "int8"
-    pooling: Mapping[str, Any] | None = None
-    chunking: Mapping[str, Any] | None = None
-    embed_metadata: tuple[str, ...] = ()
-    language: str = "english"
-    index: str = "auto"
-    content: Literal["all", "main"] = "all"
-    include: tuple[str, ...] = ()
-    probe: Mapping[str, list[list[float]]] | None = field(default=None, repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON types only; :meth:`from_dict` reads it back."""
-        return asdict(self) | {name: list(getattr(self, name)) for name in ("embed_metadata", "include")}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> CollectionSettings:
-        return cls(**(dict(data) | {name: tuple(data.get(name, ())) for name in ("embed_metadata", "include")}))
-
-
-@dataclass(frozen=True)
-class Capabilities:
-    """What an engine can do beyond the protocol's core, as data."""
-
-    text_search: bool = False
-    staging: bool = False
-    native: frozenset[str] = field(default_factory=frozenset)
-    """Which of the retriever's own steps ("group_by", "expand", "diversity", "hybrid") the engine has natively."""
-
-
-@dataclass(frozen=True)
-class CollectionInfo:
-    """What ``info()`` tells: location, settings, sizes, and which index is used and why."""
-
-    location: str
-    settings: CollectionSettings
-    documents: int
-    chunks: int
-    tokens: int
-    sources: int
-    bytes_on_disk: int
-    index: str
-    index_reason: str
-    staged: int = 0
-    commits: int = 0
-    """Grows with every write that changes what is read; 0 where an engine does not count."""
-
-
-@dataclass(frozen=True)
-class VerifyReport:
-    """What ``verify()`` looked at, and what is wrong with it; nothing wrong is an empty ``problems``."""
-
-    checked: Mapping[str, int]
-    problems: tuple[str, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        return not self.problems
-
-
-@dataclass(frozen=True)
-class RepairReport:
-    """What ``verify()`` found before ``repair()`` and not after it, and what is still wrong."""
-
-    mended: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        return not self.problems
 
 
 class Collection(Protocol):
@@ -390,6 +320,12 @@ class Collection(Protocol):
 
     def text_search(self, queries: Sequence[str], top_k: int, selection: Selection | None = None) -> list[list[Hit]]:
         """For each query the ``top_k`` chunks of the highest BM25 score, best first."""
+
+    def finish_load(self) -> None:
+        """Says that a bulk load has ended, so that an index that is slow to build is built, if enough has come.
+
+        Whatever goes wrong is logged: what was loaded is there.
+        """
 
     def optimize(self) -> None:
         """Brings indexes up to date and gives unused room back."""

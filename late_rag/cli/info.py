@@ -55,6 +55,7 @@ def as_json(facts: "CollectionInfo", fields: dict[str, list[str]]) -> dict[str, 
         "bytes_on_disk": facts.bytes_on_disk,
         **{name: getattr(facts.settings, name) for name in _SETTINGS},
         "index": facts.index,
+        "indexed": facts.indexed,
         "index_reason": facts.index_reason,
         "fields": fields,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,7 +40,10 @@ class _Answer:
 
 
 class Candidates:
-    """Rows whose score may be among the best, each with an upper bound of its score, given once."""
+    """Rows whose score may be among the best, given once.
+
+    ``sure`` are those without a bound of their score; the others are taken in the order of their bounds.
+    """
 
     def __init__(self, view: View, query: TokenEmbeddings, within: npt.NDArray[np.int64] | None) -> None:
         self._gone = view.gone
@@ -48,15 +51,23 @@ class Candidates:
         self._within = within
         self._answers: list[_Answer] = []
         self._given: set[int] = set()
+        self.sure: list[int] = []
         self._waiting: list[tuple[float, int]] = []
 
     def begin(self, place: _Place, asked: int, found: Found) -> None:
         """Takes the first answer of a place that can be asked for more."""
         self._answers.append(_Answer(place, asked, _horizon(found, asked)))
-        self.put(found, sure=False)
+        self._put(found)
 
-    def put(self, found: Found, *, sure: bool) -> None:
-        """Takes what a place found; ``sure`` ones are given whatever their approximate score."""
+    def put_sure(self, found: Found) -> None:
+        """Takes what a place found whose scores are no bounds."""
+        self.sure += [row for row, _ in self._new(found)]
+
+    def _put(self, found: Found) -> None:
+        for row, bound in self._new(found):
+            heapq.heappush(self._waiting, (-bound, row))
+
+    def _new(self, found: Found) -> Iterator[tuple[int, float]]:
         rows, bounds = found
         if len(self._gone):
             kept = ~np.isin(rows, self._gone)
@@ -64,10 +75,10 @@ class Candidates:
         for row, bound in zip(rows.tolist(), bounds.tolist(), strict=True):
             if row not in self._given:
                 self._given.add(row)
-                heapq.heappush(self._waiting, (-np.inf if sure else -bound, row))
+                yield row, bound
 
     def take(self, size: int, threshold: float) -> list[int]:
-        """The next rows, best bound first: none only if no row left can score ``threshold`` or more."""
+        """The next rows with bounds, best first: none only if none of them can score ``threshold`` or more."""
         taken: list[int] = []
         while len(taken) < size:
             best = -self._waiting[0][0] if self._waiting else -np.inf
@@ -84,7 +95,7 @@ class Candidates:
         answer.asked *= _GROWTH
         found = answer.place.search([self._query], answer.asked, self._within)[0]
         answer.bound = _horizon(found, answer.asked)
-        self.put(found, sure=False)
+        self._put(found)
 
 
 def _horizon(found: Found, asked: int) -> float:
@@ -104,7 +115,7 @@ def first_candidates(
     elif view.index is not None:
         wanted = max(_APPROXIMATE, _APPROXIMATE_FACTOR * top_k)
         for candidate, found in zip(candidates, _alive(view, queries, wanted, within), strict=True):
-            candidate.put(found, sure=True)
+            candidate.put_sure(found)
     for place in bounded:
         for candidate, found in zip(candidates, place.search(queries, asked, within), strict=True):
             candidate.begin(place, asked, found)

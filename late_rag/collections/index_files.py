@@ -39,6 +39,9 @@ TAIL_CHUNKS = 20_000
 
 TAIL_SHARE = 0.25
 LIVE_SHARE = 0.7
+SLOW_PATIENCE = 4
+"""So many times as much comes or goes before a write that ends no load builds an index that is slow to build."""
+
 _BATCH = 500
 _PREFIX = "version-"
 _FOLDER = re.compile(rf"{_PREFIX}[A-Za-z0-9_]+")
@@ -75,11 +78,35 @@ class IndexFiles:
         """The kind of index that the settings come to."""
         return "exact" if self._settings.index == "auto" else self._settings.index
 
-    def reason(self) -> str:
-        """Why this kind, in words."""
-        if self._settings.index != "auto":
-            return "asked for in the settings"
-        return "auto: a scan of all chunks in int8 with exact rescoring is the fastest that measures exact on a CPU"
+    @property
+    def exact(self) -> bool:
+        """Whether a search with this kind finds what a scan of all rows finds."""
+        return bool(self._kind().upper_bounds)
+
+    @property
+    def recall(self) -> float:
+        """What this kind promises."""
+        return float(self._kind().recall)
+
+    @property
+    def slow(self) -> bool:
+        """Whether this kind is slow to build."""
+        return bool(self._kind().slow_build)
+
+    def reason(self, connection: sqlite3.Connection) -> tuple[int, str]:
+        """How many chunks the files cover, and in words that and why it is this kind."""
+        if self._settings.index == "auto":
+            why = "auto: a scan of all chunks in int8 with exact rescoring is the fastest that measures exact on a CPU"
+        else:
+            why = "asked for in the settings"
+        current = self.current(connection)
+        chunks = covered = _count(connection, "SELECT chunks FROM state")
+        if current is None or not (self._folder / current.folder).is_dir():
+            covered = 0
+        elif current.mark < _count(connection, "SELECT last_row FROM state"):
+            covered = _count(connection, "SELECT count(*) FROM chunks WHERE row <= ?", current.mark)
+        rest = "" if covered == chunks else ", the others are scanned from memory"
+        return covered, f"{why}; index files cover {covered:,} of {chunks:,} chunks{rest}"
 
     def current(self, connection: sqlite3.Connection) -> Published | None:
         """What is published, if it is of this collection's kind and can be."""
@@ -119,21 +146,23 @@ class IndexFiles:
         logger.warning("index files cannot be used; the next write or optimize() rebuilds them: %s", problem)
         self._broken = True
 
-    def due(self) -> bool:
-        """Whether so much has come or gone that the files are worth another version; quick while it has not."""
-        if bool(self._kind().slow_build):
-            return False
+    def due(self, patience: float = 1) -> bool:
+        """Whether so much has come or gone that the files are worth another version; quick while it has not.
+
+        With ``patience`` it must be so many times as much.
+        """
+        most, share, live_share = TAIL_CHUNKS * patience, TAIL_SHARE * patience, LIVE_SHARE / patience
         with self._database.reading() as connection:
             current = self.current(connection) or Published(0, 0, 0, "", "")
             chunks, last_row = connection.execute("SELECT chunks, last_row FROM state").fetchone()
             tail = last_row - current.mark
             if self._broken:
                 return True
-            if tail <= TAIL_CHUNKS and chunks - tail >= LIVE_SHARE * current.size:
+            if tail <= most and chunks - tail >= live_share * current.size:
                 return False
             tail = _count(connection, "SELECT count(*) FROM chunks WHERE row > ?", current.mark)
         live = chunks - tail
-        return bool(tail > max(TAIL_CHUNKS, TAIL_SHARE * live) or live < LIVE_SHARE * current.size)
+        return bool(tail > max(most, share * live) or live < live_share * current.size)
 
     def worthwhile(self) -> bool:
         """Whether there should be files at all: a small collection is scanned from memory as quickly without."""

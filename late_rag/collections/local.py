@@ -59,8 +59,6 @@ T = TypeVar("T")
 class LocalCollection(Closing):
     """A collection in a folder; see :class:`late_rag.protocols.Collection`. Safe for threads, processes and forks."""
 
-    capabilities = Capabilities(text_search=True, staging=True)
-
     def __init__(self, folder: Path, mode: Literal["write", "read"], *, timeout: float = 60.0) -> None:
         self._folder = folder.resolve()
         self._database = Database(self._folder / creation.FILE, mode, timeout=timeout)
@@ -99,6 +97,10 @@ class LocalCollection(Closing):
         return f"LocalCollection({self.location!r}, {self._database.mode!r})"
 
     @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(text_search=True, staging=True, exact=self._files.exact, recall=self._files.recall)
+
+    @property
     def location(self) -> str:
         return str(self._folder)
 
@@ -120,11 +122,22 @@ class LocalCollection(Closing):
                 connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
                 for table in ("documents", "sources", "staged")
             )
+            indexed, reason = self._files.reason(connection)
         size = sum(map(_size, self._folder.rglob("*")))
-        kind, reason = self._files.kind, self._files.reason()
         commits &= (1 << schema.GENERATION_SHIFT) - 1
         return CollectionInfo(
-            self.location, self.settings, documents, chunks, tokens, sources, size, kind, reason, staged, commits
+            self.location,
+            self.settings,
+            documents=documents,
+            chunks=chunks,
+            tokens=tokens,
+            sources=sources,
+            bytes_on_disk=size,
+            index=self._files.kind,
+            index_reason=reason,
+            indexed=indexed,
+            staged=staged,
+            commits=commits,
         )
 
     def add(
@@ -281,6 +294,9 @@ class LocalCollection(Closing):
         with self._database.reading() as connection:
             return [self._searcher.text_search(connection, query, top_k, selection) for query in queries]
 
+    def finish_load(self) -> None:
+        self._upkeep.after_load()
+
     def optimize(self) -> None:
         self._upkeep.optimize()
 
@@ -332,6 +348,7 @@ class LocalCollection(Closing):
     acount_distinct = twin(count_distinct)
     asearch = twin(search)
     atext_search = twin(text_search)
+    afinish_load = twin(finish_load)
     aoptimize = twin(optimize)
     averify = twin(verify)
     arepair = twin(repair)

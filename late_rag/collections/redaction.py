@@ -41,7 +41,7 @@ def parted(execute: Execute, gone: Sequence[tuple[int, str]]) -> list[int]:
     meant = Counter(owner for _, owner in gone)
     counted = f"SELECT document_id, count(*) FROM chunks WHERE document_id IN {_LISTED} GROUP BY document_id"
     there = dict(execute(counted, (json.dumps(list(meant)),)))
-    return [row for row, owner in gone if there[owner] > meant[owner]]
+    return [row for row, owner in gone if there.get(owner, 0) > meant[owner]]
 
 
 def blot_out(execute: Execute, gone: Iterable[Passage]) -> None:

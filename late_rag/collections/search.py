@@ -20,7 +20,8 @@ from late_rag.collections.view import View, ViewKeeper
 from late_rag.errors import CollectionDamagedError
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring import similarity
-from late_rag.scoring.stored import StoredQuery, stored_maxsim, stored_query
+from late_rag.scoring.packing import PackedRows
+from late_rag.scoring.stored import StoredQuery, stored_best, stored_maxsim, stored_query
 from late_rag.types import Chunk, Hit, Selection, TokenEmbeddings, batched
 
 if TYPE_CHECKING:
@@ -86,30 +87,41 @@ class Searcher:
         prepared = [stored_query(query, self._settings.storage) for query in queries]
         if view is None:
             selected = [] if within is None else within.tolist()
-            return [_best(self._scores(connection, query, selected), top_k) for query in prepared]
+            return [self._best(connection, query, selected, top_k, []) for query in prepared]
         candidates = first_candidates(view, queries, top_k, within)
         pairs = zip(prepared, candidates, strict=True)
         return [self._exact(connection, query, top_k, candidate) for query, candidate in pairs]
 
     def _exact(self, connection: sqlite3.Connection, query: StoredQuery, top_k: int, candidates: Candidates) -> Ranked:
-        ranked: Ranked = []
+        ranked = self._best(connection, query, candidates.sure, top_k, [])
         size = top_k + _FIRST_SCORED
-        threshold = -math.inf
+        threshold = _threshold(ranked, top_k)
         while batch := candidates.take(min(size, _MOST_SCORED), threshold):
-            ranked = _best([*ranked, *self._scores(connection, query, batch)], top_k)
-            threshold = ranked[-1][1] if len(ranked) == top_k else -math.inf
+            numbers, packed = self._packed(connection, batch)
+            scores = stored_maxsim(query, packed).tolist()
+            ranked = _best([*ranked, *zip(numbers, scores, strict=True)], top_k)
+            threshold = _threshold(ranked, top_k)
             size *= 2
         return ranked
 
-    def _scores(self, connection: sqlite3.Connection, query: StoredQuery, chosen: Sequence[int]) -> Ranked:
-        """Exact scores of the rows that exist and have embeddings."""
+    def _best(
+        self, connection: sqlite3.Connection, query: StoredQuery, chosen: Sequence[int], top_k: int, ranked: Ranked
+    ) -> Ranked:
+        """The best of what is ranked and of these rows, of which no bounds are known."""
+        for batch in batched(chosen, _MOST_SCORED):
+            numbers, packed = self._packed(connection, batch)
+            scores = stored_best(query, packed, top_k, _threshold(ranked, top_k)).tolist()
+            better = [pair for pair in zip(numbers, scores, strict=True) if pair[1] > -math.inf]
+            ranked = _best([*ranked, *better], top_k)
+        return ranked
+
+    def _packed(self, connection: sqlite3.Connection, chosen: Sequence[int]) -> tuple[list[int], list[PackedRows]]:
+        """Those of the rows that exist and have embeddings."""
         found = connection.execute(
             f"SELECT row, {embedding_rows.COLUMNS} FROM embeddings WHERE row IN {_LISTED} AND tokens > 0",
             (json.dumps(chosen),),
         ).fetchall()
-        packed = embedding_rows.read(found, self._settings, "collection")
-        scores = stored_maxsim(query, packed).tolist()
-        return [(values[0], score) for values, score in zip(found, scores, strict=True)]
+        return [values[0] for values in found], embedding_rows.read(found, self._settings, "collection")
 
     def text_search(
         self, connection: sqlite3.Connection, question: str, top_k: int, selection: Selection | None
@@ -132,6 +144,11 @@ class Searcher:
 def _few(connection: sqlite3.Connection, selected: int) -> bool:
     chunks: int = connection.execute("SELECT chunks FROM state").fetchone()[0]
     return selected <= max(_FEW, min(chunks // _FEW_OF_ALL, _MOST))
+
+
+def _threshold(ranked: Ranked, top_k: int) -> float:
+    """What a row must score to be among the best."""
+    return ranked[-1][1] if len(ranked) == top_k else -math.inf
 
 
 def _best(scored: Ranked, top_k: int) -> Ranked:

@@ -6,7 +6,7 @@ import errno
 import logging
 
 from late_rag.collections.database import Database
-from late_rag.collections.index_files import IndexFiles
+from late_rag.collections.index_files import SLOW_PATIENCE, IndexFiles
 from late_rag.errors import CollectionError, CollectionFullError
 
 logger = logging.getLogger(__name__)
@@ -29,10 +29,18 @@ class Upkeep:
         try:
             if chunks >= _BULK_CHUNKS:
                 self._database.checkpoint()
-            if self._files.due():
+            if self._files.due(SLOW_PATIENCE if self._files.slow else 1):
                 self._files.build()
         except Exception as error:  # noqa: BLE001  # the write is done, and the caller must learn what it gave
             logger.warning("the write is done, but the index could not be brought up to date: %s", error)
+
+    def after_load(self) -> None:
+        """At the end of many writes: what they left because it is slow."""
+        try:
+            if self._files.slow and self._files.due():
+                self._files.build()
+        except Exception as error:  # noqa: BLE001  # as above
+            logger.warning("the load is done, but the index could not be built: %s", error)
 
     def optimize(self) -> None:
         """See ``Collection.optimize``.

@@ -214,7 +214,7 @@ class Writer:
             )
         )
         query = f"SELECT {rows.DOCUMENT_COLUMNS} FROM documents WHERE id IN {_LISTED}"
-        whole = [rows.document_from(v) for v in self._execute(query, listed) if counts[v[0]] == meant[v[0]]]
+        whole = [rows.document_from(v) for v in self._execute(query, listed) if counts.get(v[0]) == meant[v[0]]]
         changed = [replace(document, metadata=change(document.metadata)) for document in whole]
         self._executemany(
             "UPDATE documents SET metadata = ?, checksum = ? WHERE id = ?",

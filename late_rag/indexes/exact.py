@@ -38,6 +38,7 @@ class ExactIndex:
     kind: ClassVar[str] = "exact"
     slow_build: ClassVar[bool] = False
     upper_bounds: ClassVar[bool] = True
+    recall: ClassVar[float] = 1.0
 
     def __init__(self) -> None:
         self._scan = PackedScan()

@@ -40,6 +40,7 @@ class Adding:
         """Adds group by group. Where an id comes again with other content, what came before is written first."""
         for _, groups in itertools.groupby(_Met().groups(self._counted(items)), key=itemgetter(0)):
             self._encode(group for _, group in groups)
+        self._collection.finish_load()
 
     def all_or_nothing(self, items: Iterable[Item]) -> None:
         """Adds everything in one commit, if no id is there already.
@@ -55,6 +56,7 @@ class Adding:
             more = f" and {len(known) - 1} more are" if len(known) > 1 else " is"
             raise ConflictError(f"{self._collection.location}: {known[0]!r}{more} there already; nothing was written")
         self._encode([listed])
+        self._collection.finish_load()
 
     def _counted(self, items: Iterable[Item]) -> Iterator[Item]:
         for number, item in enumerate(items, 1):

@@ -1,4 +1,4 @@
-"""For tests, ours and those of whoever adds an engine: contract suites and a quick encoder.
+"""For tests, ours and those of whoever adds an engine: contract suites, and doubles of what they are for.
 
 Subclass the suite of what you built, give its fixture, and pytest does the rest::
 
@@ -9,7 +9,8 @@ Subclass the suite of what you built, give its fixture, and pytest does the rest
         def encoder(self):
             return MyEncoder()
 
-:class:`HashEncoder` is an encoder without a model. The suites need pytest; they are imported when they are asked for.
+:class:`HashEncoder` is an encoder without a model, :class:`LossyIndex` an approximate index whose loss is known. The
+suites need pytest; they are imported when they are asked for.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ if TYPE_CHECKING:
     from late_rag.testing.doubles import HashEncoder
     from late_rag.testing.encoder import EncoderContract
     from late_rag.testing.index import IndexContract
+    from late_rag.testing.lossy import LossyIndex
 
 _HOMES = {
     "CollectionContract": "late_rag.testing.collection",
     "EncoderContract": "late_rag.testing.encoder",
     "HashEncoder": "late_rag.testing.doubles",
     "IndexContract": "late_rag.testing.index",
+    "LossyIndex": "late_rag.testing.lossy",
 }
 
-__all__ = ["CollectionContract", "EncoderContract", "HashEncoder", "IndexContract"]
+__all__ = ["CollectionContract", "EncoderContract", "HashEncoder", "IndexContract", "LossyIndex"]
 
 
 def __getattr__(name: str) -> Any:

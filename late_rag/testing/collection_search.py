@@ -1,4 +1,4 @@
-"""The searching half of the collection contract."""
+"""The searching half of the collection contract: what is exact of every engine, and what of those that say so."""
 
 from __future__ import annotations
 
@@ -15,27 +15,35 @@ from late_rag.errors import InputError
 from late_rag.protocols import Collection
 from late_rag.scoring import maxsim, similarity
 from late_rag.testing.collection_base import DIM, CollectionContractBase, chunk, everything, fill, identities, rows
+from late_rag.testing.index import LEAST_RECALL
 from late_rag.types import Chunk, Hit, Selection, TokenEmbeddings
 
 
 class SearchContract(CollectionContractBase):
     """What searches find."""
 
-    def test_search_is_exact_over_the_stored_rows(self, collection: Collection) -> None:
+    def test_promises_enough(self, collection: Collection) -> None:
+        promised = collection.capabilities
+        assert LEAST_RECALL <= promised.recall <= 1
+        assert promised.recall == 1 or not promised.exact
+
+    def test_search_finds_the_best_of_the_stored_rows(self, collection: Collection) -> None:
         fill(collection, 300, seed=3)
-        assert_exact(collection, rows(10, seed=4), 10)
-        assert_exact(collection, rows(2, seed=5), 300)
+        assert_best(collection, rows(20, seed=4), 10)
+        assert_best(collection, rows(2, seed=5), 300)
 
     def test_search_is_exact_among_near_duplicates(self, collection: Collection) -> None:
+        only_exact(collection)
         rng = np.random.default_rng(5)
         (original,) = rows(1, seed=6, shortest=30, longest=30)
         noisy = [original + rng.normal(0, 0.004, original.shape) for _ in range(300)]
         duplicates = [(n / np.linalg.norm(n, axis=1, keepdims=True)).astype(np.float32) for n in noisy]
         collection.add([chunk(f"n{number}") for number in range(300)], duplicates)
         fill(collection, 50, seed=7)
-        assert_exact(collection, [original, *rows(3, seed=8)], 10)
+        assert_best(collection, [original, *rows(3, seed=8)], 10)
 
     def test_identical_chunks_score_identically_and_come_by_age(self, collection: Collection) -> None:
+        only_exact(collection)
         (same,) = rows(1, seed=9)
         fill(collection, 50, seed=10)
         collection.add([chunk(f"i{number:03}") for number in range(300)], [same] * 300)
@@ -43,10 +51,10 @@ class SearchContract(CollectionContractBase):
         assert [hit.chunk.id for hit in hits] == [f"i{number:03}" for number in range(10)]
         assert len({hit.score for hit in hits}) == 1
 
-    def test_half_precision_is_exact_too(self) -> None:
+    def test_half_precision_finds_the_best_too(self) -> None:
         collection = self.create(replace(self.settings, storage="float16"))
         fill(collection, 150, seed=11)
-        assert_exact(collection, rows(5, seed=12), 10)
+        assert_best(collection, rows(20, seed=12), 10)
         collection.close()
 
     def test_score_and_similarity(self, collection: Collection) -> None:
@@ -60,7 +68,7 @@ class SearchContract(CollectionContractBase):
     def test_top_k_above_the_count_gives_all_there_are(self, collection: Collection) -> None:
         fill(collection, 120)
         hits = collection.search(rows(1), 10**12)[0]
-        assert len({hit.chunk.id for hit in hits}) == 120
+        assert collection.capabilities.recall * 120 <= len({hit.chunk.id for hit in hits}) <= 120
 
     @pytest.mark.parametrize("top_k", [0, -1, "5", 1.5, True, None])
     def test_top_k_must_be_a_count(self, collection: Collection, top_k: object) -> None:
@@ -105,9 +113,11 @@ class SearchContract(CollectionContractBase):
             (Selection(ids=()), set()),
             (Selection(filter="n > 10000"), set()),
         ):
-            assert {hit.chunk.id for hit in collection.search(query, 1000, selection)[0]} == expected
+            found = {hit.chunk.id for hit in collection.search(query, 1000, selection)[0]}
+            assert found <= expected
+            assert len(found) >= collection.capabilities.recall * len(expected)
             assert collection.count(selection) == len(expected)
-            assert_exact(collection, query, 5, selection)
+            assert_best(collection, rows(10, seed=15), 5, selection)
 
     def test_a_write_shows_in_the_next_search(self, collection: Collection) -> None:
         fill(collection, 40)
@@ -130,20 +140,29 @@ class SearchContract(CollectionContractBase):
         collection.update_metadata(Selection(ids=("c1",)), {"kind": "new"})
         assert [hit.chunk.id for hit in collection.search(rows(1), 5, selection)[0]] == ["c1"]
 
-    def test_optimize_changes_no_result(self, collection: Collection) -> None:
+    def test_optimize_changes_no_exact_result(self, collection: Collection) -> None:
         _, embeddings = fill(collection, 100)
         collection.delete(Selection(ids=tuple(f"c{n}" for n in range(0, 40, 2))))
         queries = [*embeddings[:3], *rows(3, seed=17)]
         before = collection.search(queries, 10)
         collection.optimize()
-        assert collection.search(queries, 10) == before
+        assert collection.search(queries, 10) == before or not collection.capabilities.exact
         collection.add([chunk("late")], [queries[-1]])
         collection.delete(Selection(ids=("c41",)))
         assert collection.search(queries[-1:], 1)[0][0].chunk.id == "late"
-        assert_exact(collection, queries, 10)
+        assert_best(collection, [*queries, *rows(14, seed=20)], 10)
         report = collection.verify()
         assert report.ok, report.problems
         assert report.checked["chunks"] == 80
+
+    def test_the_end_of_a_load_changes_no_exact_result(self, collection: Collection) -> None:
+        collection.finish_load()
+        _, embeddings = fill(collection, 100)
+        before = collection.search(embeddings[:3], 10)
+        collection.finish_load()
+        assert collection.search(embeddings[:3], 10) == before or not collection.capabilities.exact
+        facts = collection.info()
+        assert 0 <= facts.indexed <= facts.chunks == 100
 
     def test_iteration_is_complete_and_each_id_comes_once(self, collection: Collection) -> None:
         chunks, embeddings = fill(collection, 25)
@@ -228,18 +247,35 @@ class SearchContract(CollectionContractBase):
         assert longest < 5
 
 
-def assert_exact(
+def only_exact(collection: Collection) -> None:
+    """Leaves a test out for engines that do not say that they find all."""
+    if not collection.capabilities.exact:
+        pytest.skip("the engine finds most of the best, not all")
+
+
+def assert_best(
     collection: Collection, queries: list[TokenEmbeddings], top_k: int, selection: Selection | None = None
 ) -> None:
-    """The hits are those of MaxSim over the stored rows; where float32 cannot tell two apart, either may come first."""
+    """Each hit has its MaxSim over the stored rows and comes in that order, and the best are among them.
+
+    All of them where the engine is exact (where float32 cannot tell two apart, either may come first), else as many on
+    average as it promises.
+    """
     chunks = everything(collection) if selection is None else selected(collection, selection)
     stored = collection.embeddings(identities(chunks))
+    shares = []
     for query, hits in zip(queries, collection.search(queries, top_k, selection), strict=True):
         scores = dict(zip(stored, maxsim(query, list(stored.values())).tolist(), strict=True)) if stored else {}
         best = sorted(score for score in scores.values() if score > -np.inf)[::-1][:top_k]
-        assert [hit.score for hit in hits] == pytest.approx(best, abs=1e-4)
-        assert [scores[hit.chunk.id] for hit in hits] == pytest.approx(best, abs=1e-4)
-        assert len({hit.chunk.id for hit in hits}) == len(hits)
+        found = [hit.score for hit in hits]
+        assert [scores[hit.chunk.id] for hit in hits] == pytest.approx(found, abs=1e-4)
+        assert found == sorted(found, reverse=True)
+        assert len({hit.chunk.id for hit in hits}) == len(hits) <= top_k
+        if collection.capabilities.exact:
+            assert found == pytest.approx(best, abs=1e-4)
+        elif best:
+            shares.append(sum(score > best[-1] - 1e-4 for score in found) / len(best))
+    assert not shares or np.mean(shares) >= collection.capabilities.recall
 
 
 def selected(collection: Collection, selection: Selection) -> list[Chunk]:

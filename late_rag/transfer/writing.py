@@ -71,6 +71,7 @@ class RecordWriter:
                     self._take_chunk(record)
         self._flush()
         self._finish_sources()
+        self._collection.finish_load()
 
     def _take_document(self, record: DocumentRecord) -> None:
         if record.source is not None:

@@ -292,6 +292,16 @@ def test_forged_values_are_errors_of_ours(location: Path) -> None:
     forge_and_try(location, 60, seed=1)
 
 
+def test_an_owner_with_nul_which_no_list_of_ids_can_name_can_be_deleted(location: Path) -> None:
+    change(location, "UPDATE chunks SET document_id = ?", "a\0b")
+    sign(location)
+    with open_collection(location) as opened:  # type: ignore[attr-defined]
+        opened.update_metadata(Selection(), {"x": 1})
+        (first, _), *_ = next(opened.iterate())
+        assert opened.delete(Selection(ids=(first.id,))) == 1
+        assert opened.get([first.id]) == []
+
+
 @pytest.mark.slow
 def test_a_thousand_forged_values(location: Path) -> None:
     forge_and_try(location, 1000, seed=2)
