@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import re
@@ -11,14 +12,15 @@ import sys
 import threading
 import tomllib
 import zipfile
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from late_rag import Document, Retriever
+import late_rag
+from late_rag import Document, Retriever, adapters
 from late_rag.chunkers.auto import AutoChunker
 from late_rag.collections.local import LocalCollection
 from late_rag.encoders.onnx import OnnxEncoder
@@ -94,6 +96,7 @@ def request(number: int) -> tuple[str, str, str]:
     return tenant, f"what are the rules for {topic}?", f"{tenant}/{topic}"
 
 
+_NAMED = {"late_rag": late_rag.__all__, "late_rag.adapters": adapters.__all__}
 HEAVY = {"torch", "onnxruntime", "tokenizers", "late_rag_minilm"}
 MOST_LINES = 250
 
@@ -107,11 +110,25 @@ def loaded_by(code: str) -> set[str]:
 
 
 def check_module(module: Path, allowed: Iterable[str]) -> None:
-    """An adapter's module is small, and imports its framework's core, late_rag and the standard library only."""
+    """An adapter's module is small, and imports its framework's core, late_rag and the standard library only.
+
+    Of late_rag it imports what ``late_rag`` and ``late_rag.adapters`` name, and nothing of the modules below them.
+    """
     text = module.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= MOST_LINES
     imported = {match.split(".")[0] for match in re.findall(r"^\s*(?:from|import) ([\w.]+)", text, re.MULTILINE)}
     assert imported - set(sys.stdlib_module_names) <= {*allowed, "late_rag", "__future__"}
+    assert list(_beneath(ast.parse(text))) == []
+
+
+def _beneath(tree: ast.AST) -> Iterator[str]:
+    """What is imported of late_rag that its two public modules do not name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.partition(".")[0] == "late_rag")
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "late_rag":
+            named = _NAMED.get(node.module or "", ())
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if alias.name not in named)
 
 
 def project(folder: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from haystack_integrations.document_stores.late_rag.documents import (
     to_document,
     with_meta,
 )
-from late_rag.components.hits import HitFields
+from late_rag.adapters import HitFields
 from late_rag.errors import InputError
 from late_rag.types import Chunk, Hit, Media
 

@@ -17,7 +17,7 @@ from haystack.document_stores.types import DuplicatePolicy
 
 from haystack_integrations.document_stores.late_rag import LateInteractionDocumentStore
 from late_rag import Retriever
-from late_rag.components.hits import HitFields
+from late_rag.adapters import HitFields
 from late_rag.encoders.onnx import OnnxEncoder
 from late_rag.errors import (
     CollectionError,

@@ -23,7 +23,7 @@ from llama_index.core.schema import (
 )
 
 from late_rag import Chunk, Retriever
-from late_rag.components.hits import HitFields
+from late_rag.adapters import HitFields
 from late_rag.errors import InputError
 from late_rag.types import Hit, Media
 from llama_index.retrievers.late_rag.nodes import from_chunk, from_hit, to_chunk

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
 from langchain_core.documents import Document
 
-from late_rag.errors import LateRAGError
-from late_rag.retriever.inputs import check_query
+from late_rag import LateRAGError
+from late_rag.adapters import check_query
 
 if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever

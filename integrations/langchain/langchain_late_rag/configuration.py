@@ -6,7 +6,7 @@ from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from langchain_late_rag.filters import to_filter
-from late_rag.components.configuration import location_of
+from late_rag.adapters import location_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -15,14 +15,13 @@ from langchain_core.messages.content import (
     create_video_block,
 )
 
-from late_rag.components import hits
-from late_rag.components.inputs import listed
-from late_rag.errors import InputError
-from late_rag.metadata import check, encode
-from late_rag.types import Chunk, Document, Media, canonical_json, digest
+from late_rag import Chunk, Document, Media
+from late_rag.adapters import HitFields as CoreHitFields
+from late_rag.adapters import InputError, beside, canonical_json, check_metadata, digest, encode_metadata, known, listed
 
 if TYPE_CHECKING:
-    from late_rag.types import Hit, TokenMatch
+    from late_rag import Hit
+    from late_rag.adapters import TokenMatch
 
 CONTENT_BLOCKS = "content_blocks"
 """The key of the metadata under which a document has pictures and the like, as LangChain's content blocks."""
@@ -32,7 +31,7 @@ _CREATE = {"image": create_image_block, "audio": create_audio_block, "video": cr
 
 
 @dataclass(frozen=True)
-class HitFields(hits.HitFields):
+class HitFields(CoreHitFields):
     """Which keys of a found document's metadata carry what is known of the hit; None leaves it out.
 
     A key that the document has itself keeps the document's value, and what is known of the hit stands under the key
@@ -72,13 +71,13 @@ def to_document(document: LangChainDocument, id: str | None = None) -> Document:
     """
     media = media_of(document)
     metadata = {key: value for key, value in document.metadata.items() if not (media and key == CONTENT_BLOCKS)}
-    check(metadata)
+    check_metadata(metadata)
     identity = id or document.id or _identity(document.page_content, metadata, media)
     return Document(id=identity, text=document.page_content, metadata=metadata, media=media)
 
 
 def _identity(text: str, metadata: Mapping[str, Any], media: Iterable[Media]) -> str:
-    return digest(text, canonical_json(encode(metadata)), *(item.key for item in media))
+    return digest(text, canonical_json(encode_metadata(metadata)), *(item.key for item in media))
 
 
 def foreign_media(document: LangChainDocument) -> tuple[Media, ...]:
@@ -133,9 +132,9 @@ def from_hit(
         more[fields.media] = content_blocks(hit.chunk.media)
     if token_matches is not None:
         more["token_matches"] = [asdict(match) for match in token_matches]
-    metadata = {**hit.chunk.metadata, **hits.known(hit, fields)}
+    metadata = {**hit.chunk.metadata, **known(hit, fields)}
     return LangChainDocument(
-        id=hit.chunk.id, page_content=hit.chunk.text, metadata={**metadata, **hits.beside(metadata, more)}
+        id=hit.chunk.id, page_content=hit.chunk.text, metadata={**metadata, **beside(metadata, more)}
     )
 
 
@@ -151,7 +150,7 @@ def content_blocks(media: Iterable[Media]) -> list[dict[str, Any]]:
 
 def _block(media: Media) -> dict[str, Any]:
     if media.mime_type == _PDF and media.page is not None:
-        from late_rag.loaders import render
+        from late_rag.adapters import render
 
         mime_type, data = "image/png", render(media, scale=2)
     else:

@@ -16,9 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from late_rag.errors import FilterError
-from late_rag.filters import BUILT_IN, And, Condition, Filter, Not, Or, parse
-from late_rag.filters.tree import MAX_DEPTH
+from late_rag.adapters import BUILT_IN, FILTER_DEPTH, And, Condition, Filter, FilterError, Not, Or, parse
 
 FilterLike: TypeAlias = Filter | Mapping[str, Any] | str
 """A filter of the core, its text or its dict form, or a dict as LangChain's stores take it."""
@@ -37,7 +35,7 @@ def to_filter(value: FilterLike | None) -> Filter | None:
     """
     if value is None:
         return None
-    return _read(value, MAX_DEPTH) if isinstance(value, Mapping) else parse(value)
+    return _read(value, FILTER_DEPTH) if isinstance(value, Mapping) else parse(value)
 
 
 def _read(value: Any, depth: int) -> Filter:
@@ -46,7 +44,7 @@ def _read(value: Any, depth: int) -> Filter:
     if not isinstance(value, Mapping) or not value:
         raise FilterError(f"expected a filter as a dict with at least one key, got {value!r}")
     if depth <= 0:
-        raise FilterError(f"a filter may have {MAX_DEPTH} levels of and, or and not inside each other")
+        raise FilterError(f"a filter may have {FILTER_DEPTH} levels of and, or and not inside each other")
     if len(value) > 1 and "field" in value and value.keys() <= _CORE_KEYS:
         return parse(value)
     return _all([_entry(key, inner, depth - 1) for key, inner in value.items()])
@@ -103,7 +101,7 @@ def _negated(field: str, value: Any, depth: int) -> Filter:
     if not isinstance(value, Mapping) or not value:
         raise FilterError(f"{field} $not takes a dict of operators, got {value!r}")
     if depth <= 0:
-        raise FilterError(f"a filter may have {MAX_DEPTH} levels of and, or and not inside each other")
+        raise FilterError(f"a filter may have {FILTER_DEPTH} levels of and, or and not inside each other")
     return _all(list(_conditions(field, value, depth - 1)))
 
 

@@ -10,12 +10,12 @@ from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 
 from langchain_late_rag.documents import CONTENT_BLOCKS, content_blocks
-from late_rag.components.hits import beside
-from late_rag.loaders import load
+from late_rag import load
+from late_rag.adapters import beside
 
 if TYPE_CHECKING:
-    from late_rag.loaders import RecordFields
-    from late_rag.types import Document as CoreDocument
+    from late_rag import Document as CoreDocument
+    from late_rag.adapters import RecordFields
 
 
 class LateInteractionLoader(BaseLoader):

@@ -11,14 +11,11 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field, field_validator
 
 from langchain_late_rag.documents import check_documents, foreign_media
-from late_rag.asynchronous import in_thread
-from late_rag.components.configuration import check_collection
-from late_rag.reranker import shared_reranker
-from late_rag.retriever.inputs import check_threshold
-from late_rag.types import Chunk, digest
+from late_rag import Chunk
+from late_rag.adapters import check_collection, check_threshold, digest, in_thread, shared_reranker
 
 if TYPE_CHECKING:
-    from late_rag.retriever.progress import Report
+    from late_rag.adapters import Report
 
 
 class LateInteractionReranker(BaseDocumentCompressor):

@@ -17,19 +17,16 @@ from pydantic import ConfigDict, Field, field_validator
 from langchain_late_rag.batching import atraced, outcomes, results, traced
 from langchain_late_rag.configuration import filter_text, serialised
 from langchain_late_rag.documents import HitFields, check_documents, from_hit, to_document
-from late_rag.components.configuration import check_collection
-from late_rag.components.holder import check_owners
-from late_rag.components.inputs import listed
-from late_rag.filters import Filter
-from late_rag.retriever import Retriever, shared_retriever
+from late_rag import Retriever
+from late_rag.adapters import Filter, check_collection, check_owners, listed, shared_retriever
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from langchain_core.retrievers import LangSmithRetrieverParams
 
-    from late_rag.protocols import Collection
-    from late_rag.types import Hit
+    from late_rag import Hit
+    from late_rag.adapters import Collection
 
 
 class SearchArguments(TypedDict, total=False):

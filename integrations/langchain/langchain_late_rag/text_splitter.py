@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.documents import BaseDocumentTransformer, Document
 
 from langchain_late_rag.documents import check_documents
-from late_rag.chunkers import ChunkingOptions, load_chunker
-from late_rag.encoders import load_encoder
-from late_rag.types import Document as CoreDocument
+from late_rag import Document as CoreDocument
+from late_rag import load_encoder
+from late_rag.adapters import ChunkingOptions, load_chunker
 
 if TYPE_CHECKING:
-    from late_rag.types import Chunk
+    from late_rag import Chunk
 
 
 class LateInteractionTextSplitter(BaseDocumentTransformer):

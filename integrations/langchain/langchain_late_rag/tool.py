@@ -13,8 +13,7 @@ from pydantic import BaseModel, Field, create_model
 
 from langchain_late_rag.filters import to_filter
 from langchain_late_rag.retriever import LateInteractionRetriever
-from late_rag.components.tool import COUNT, NOTHING, QUERY, filter_description, narrowed
-from late_rag.errors import InputError
+from late_rag.adapters import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, InputError, filter_description, narrowed
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -51,7 +50,7 @@ def late_interaction_tool(
 
     def answer(documents: Sequence[Document]) -> tuple[str, list[Document]]:
         text = document_separator.join(format_document(document, prompt) for document in documents)
-        return text or NOTHING, list(documents)
+        return text or NOTHING_FOUND, list(documents)
 
     def search(
         query: str,
@@ -94,8 +93,8 @@ def _told(error: ValidationError | ValidationErrorV1) -> str:
 def _arguments(default: int, most: int, fields: Mapping[str, str]) -> type[BaseModel]:
     return create_model(
         "Search",
-        query=(str, Field(description=QUERY)),
-        k=(int, Field(default=min(default, most), ge=1, le=most, description=COUNT)),
+        query=(str, Field(description=TOOL_QUERY)),
+        k=(int, Field(default=min(default, most), ge=1, le=most, description=TOOL_COUNT)),
         filter=(str | None, Field(default=None, description=filter_description(fields))),
     )
 

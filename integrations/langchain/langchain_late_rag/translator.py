@@ -7,8 +7,7 @@ from typing import Any
 
 from langchain_core.structured_query import Comparator, Comparison, Operation, Operator, StructuredQuery, Visitor
 
-from late_rag.errors import FilterError
-from late_rag.filters import And, Condition, Filter, Not, Or
+from late_rag.adapters import And, Condition, Filter, FilterError, Not, Or
 
 _SAME: Mapping[Comparator, str] = {
     Comparator.EQ: "==",

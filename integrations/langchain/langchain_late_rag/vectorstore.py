@@ -12,13 +12,12 @@ from langchain_core.documents import Document
 from langchain_late_rag.documents import CONTENT_BLOCKS, HitFields, from_hit
 from langchain_late_rag.filters import to_filter
 from langchain_late_rag.writing import WritableStore
-from late_rag.errors import UnsupportedError
+from late_rag.adapters import UnsupportedError
 
 if TYPE_CHECKING:
     from langchain_late_rag.filters import FilterLike
-    from late_rag.protocols import Collection
-    from late_rag.retriever.holder import Mode
-    from late_rag.types import Hit
+    from late_rag import Hit
+    from late_rag.adapters import Collection, Mode
 
 AS_ADDED = HitFields(score=None, similarity=None, chunk_id=None, document_id=None, source=None, media=CONTENT_BLOCKS)
 """Nothing of the hit in the metadata, so that a document is found as it was added, but the context asked for."""

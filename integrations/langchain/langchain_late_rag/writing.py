@@ -12,19 +12,16 @@ from langchain_core.vectorstores import VectorStore
 
 from langchain_late_rag.documents import check_documents, to_document, with_media
 from langchain_late_rag.filters import to_filter
-from late_rag.closing import Closing
-from late_rag.components.holder import StoreHolder, check_owners
-from late_rag.components.inputs import listed
-from late_rag.errors import InputError
-from late_rag.types import Selection
+from late_rag import Selection
+from late_rag.adapters import Closing, InputError, StoreHolder, check_owners, listed
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
     from langchain_late_rag.filters import FilterLike
-    from late_rag import protocols
-    from late_rag.retriever.holder import Mode
-    from late_rag.types import Document as CoreDocument
+    from late_rag import Document as CoreDocument
+    from late_rag.adapters import Collection as OpenCollection
+    from late_rag.adapters import Mode
 
 Ids: TypeAlias = Sequence[str | None] | None
 """One for each document, or None for those that have none."""
@@ -35,7 +32,7 @@ class WritableStore(Closing, VectorStore):
 
     def __init__(
         self,
-        collection: str | Path | protocols.Collection | None = None,
+        collection: str | Path | OpenCollection | None = None,
         *,
         model: str | Path | None = None,
         mode: Mode = "write",

@@ -20,16 +20,13 @@ from haystack_integrations.document_stores.late_rag.inputs import check_names, c
 from haystack_integrations.document_stores.late_rag.loading import loading_options
 from haystack_integrations.document_stores.late_rag.metadata import Filters, MetadataQueries
 from haystack_integrations.document_stores.late_rag.writing import ON_CONFLICT, converted, naming_duplicates, to_write
-from late_rag.components.configuration import location_of
-from late_rag.components.hits import HitFields
-from late_rag.errors import CollectionError, InputError
-from late_rag.types import Selection
+from late_rag import Selection
+from late_rag.adapters import CollectionError, HitFields, InputError, location_of
 
 if TYPE_CHECKING:
-    from late_rag.protocols import Collection
-    from late_rag.retriever import Retriever
-    from late_rag.retriever.holder import Mode
-    from late_rag.types import Document as CoreDocument
+    from late_rag import Document as CoreDocument
+    from late_rag import Retriever
+    from late_rag.adapters import Collection, Mode
 
 
 class LateInteractionDocumentStore(MetadataQueries):
@@ -53,7 +50,7 @@ class LateInteractionDocumentStore(MetadataQueries):
         encoder_options: with what else the model is loaded, as JSON; see :func:`late_rag.load_encoder`.
         trust_model: whether to load or fetch whatever model the collection names; so do rankers over this store.
         fields: which keys of a found document's metadata carry what is known of the hit, as
-            :class:`late_rag.components.hits.HitFields` or its fields as a dict.
+            :class:`late_rag.adapters.HitFields` or its fields as a dict.
 
     Raises:
         InputError: ``mode="read"`` without a collection, or what is none.

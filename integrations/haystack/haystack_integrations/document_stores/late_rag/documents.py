@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from haystack.dataclasses import ByteStream, Document, SparseEmbedding
 
 from haystack_integrations.document_stores.late_rag.inputs import stored_meta
-from late_rag.components.hits import HitFields, known
-from late_rag.errors import InputError
-from late_rag.types import Chunk, Media
-from late_rag.types import Document as CoreDocument
+from late_rag import Chunk, Media
+from late_rag import Document as CoreDocument
+from late_rag.adapters import HitFields, InputError, known
 
 if TYPE_CHECKING:
-    from late_rag.types import Hit
+    from late_rag import Hit
 
 EXTRA = "haystack"
 """The key of a chunk's ``extra`` under which stands what the core has no field for."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 from haystack.document_stores.errors import DuplicateDocumentError
 from haystack.errors import FilterError as HaystackFilterError
 
-from late_rag import errors
+from late_rag.adapters import ConflictError, InputError
+from late_rag.adapters import FilterError as CoreFilterError
 
 
-class FilterError(errors.FilterError, HaystackFilterError):
+class FilterError(CoreFilterError, HaystackFilterError):
     """A filter that cannot be read, or that compares values which are in no order."""
 
 
-class DuplicateError(errors.ConflictError, DuplicateDocumentError):
+class DuplicateError(ConflictError, DuplicateDocumentError):
     """A document with this id is there already, or comes twice; nothing was written."""
 
 
-class StoreKindError(errors.InputError, TypeError):
+class StoreKindError(InputError, TypeError):
     """A component was given another kind of document store."""

@@ -26,11 +26,8 @@ from reprlib import repr as shown  # also of what is nested deep
 from typing import Any, TypeAlias
 
 from haystack_integrations.document_stores.late_rag.errors import FilterError
-from late_rag import errors
-from late_rag.filters import BUILT_IN, And, Condition, Filter, Not, Or
-from late_rag.filters.times import read_datetime
-from late_rag.filters.tree import MAX_DEPTH
-from late_rag.filters.values import is_number
+from late_rag.adapters import BUILT_IN, FILTER_DEPTH, And, Condition, Filter, Not, Or, is_number, read_datetime
+from late_rag.adapters import FilterError as CoreFilterError
 
 logger = logging.getLogger(__name__)
 
@@ -60,10 +57,10 @@ def to_filter(filters: Mapping[str, Any] | None) -> Filter | None:
     if filters is None or filters == {}:
         return None
     try:
-        return _read(filters, MAX_DEPTH)
+        return _read(filters, FILTER_DEPTH)
     except FilterError:
         raise
-    except errors.FilterError as error:
+    except CoreFilterError as error:
         raise FilterError(str(error)) from error
 
 
@@ -83,7 +80,7 @@ def _read(given: Any, depth: int) -> Filter:
     if not isinstance(given, Mapping):
         raise FilterError(f"expected a filter as a dict, got {given!r}")
     if depth <= 0:
-        raise FilterError(f"a filter may have {MAX_DEPTH} levels of AND, OR and NOT inside each other")
+        raise FilterError(f"a filter may have {FILTER_DEPTH} levels of AND, OR and NOT inside each other")
     return _condition(given) if "field" in given else _joined(given, depth)
 
 

@@ -9,9 +9,7 @@ from typing import Any, TypeVar
 
 from haystack.dataclasses import Document
 
-from late_rag.components.inputs import listed
-from late_rag.errors import InputError
-from late_rag.metadata import MAX_DEPTH, check
+from late_rag.adapters import METADATA_DEPTH, InputError, check_metadata, listed
 
 Made = TypeVar("Made")
 
@@ -68,7 +66,7 @@ def stored_meta(meta: Any, name: str) -> dict[str, Any]:
         InputError: a value that cannot be stored.
     """
     try:
-        check(listed := _listed(meta, MAX_DEPTH + 1))
+        check_metadata(listed := _listed(meta, METADATA_DEPTH + 1))
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
     return dict(listed)
@@ -92,4 +90,4 @@ def copied_meta(meta: dict[str, Any], name: str) -> dict[str, Any]:
     try:
         return copy.deepcopy(meta)
     except RecursionError:
-        raise InputError(f"{name}: its metadata are nested too deep; {MAX_DEPTH} levels can be stored") from None
+        raise InputError(f"{name}: its metadata are nested too deep; {METADATA_DEPTH} levels can be stored") from None

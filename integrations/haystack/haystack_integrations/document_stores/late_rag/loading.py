@@ -9,7 +9,7 @@ from haystack.utils import ComponentDevice, Secret
 from haystack.utils.auth import SecretType
 from haystack.utils.device import DeviceType
 
-from late_rag.errors import InputError
+from late_rag.adapters import InputError
 
 _DEVICES = {DeviceType.CPU: "cpu", DeviceType.GPU: "cuda"}
 

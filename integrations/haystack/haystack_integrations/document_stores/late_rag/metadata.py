@@ -11,17 +11,13 @@ from haystack_integrations.document_stores.late_rag.documents import OneChunk, e
 from haystack_integrations.document_stores.late_rag.filters import field_name, to_filter
 from haystack_integrations.document_stores.late_rag.inputs import check_names, stored_meta
 from haystack_integrations.document_stores.late_rag.loading import check_token
-from late_rag.components.holder import StoreHolder
-from late_rag.encoders import consenting
-from late_rag.errors import InputError
-from late_rag.retriever import Retriever
-from late_rag.types import Selection, batched
+from late_rag import Retriever, Selection
+from late_rag.adapters import InputError, StoreHolder, batched, consenting
 
 if TYPE_CHECKING:
     from haystack.utils import Secret
 
-    from late_rag.protocols import Collection
-    from late_rag.retriever.holder import Mode
+    from late_rag.adapters import Collection, Mode
 
 Filters = Mapping[str, Any] | None
 

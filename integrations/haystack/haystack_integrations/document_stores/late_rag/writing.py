@@ -12,13 +12,12 @@ from haystack.document_stores.types import DuplicatePolicy
 from haystack_integrations.document_stores.late_rag.documents import to_document
 from haystack_integrations.document_stores.late_rag.errors import DuplicateError
 from haystack_integrations.document_stores.late_rag.inputs import check_documents
-from late_rag.components.holder import check_owners
-from late_rag.errors import ConflictError, InputError
+from late_rag.adapters import ConflictError, InputError, check_owners
 
 if TYPE_CHECKING:
-    from late_rag.retriever import Retriever
-    from late_rag.types import Document as CoreDocument
-    from late_rag.types import OnConflict
+    from late_rag import Document as CoreDocument
+    from late_rag import Retriever
+    from late_rag.adapters import OnConflict
 
 ON_CONFLICT: Mapping[DuplicatePolicy, OnConflict] = {
     DuplicatePolicy.NONE: "fail",

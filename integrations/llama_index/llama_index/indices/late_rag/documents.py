@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index.core.schema import IndexNode
 
-from late_rag.components.holder import check_owners
-from late_rag.retriever import Retriever
-from late_rag.types import Chunk, Document, digest
+from late_rag import Chunk, Document, Retriever
+from late_rag.adapters import check_owners, digest
 from llama_index.retrievers.late_rag.nodes import to_chunk
 
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode
 
-    from late_rag.protocols import Collection
-    from late_rag.retriever.inputs import Addable
+    from late_rag.adapters import Addable, Collection
 
 HASH = "llama_index_hash"
 """The key of a document's ``extra`` under which its hash stands as LlamaIndex computes it."""

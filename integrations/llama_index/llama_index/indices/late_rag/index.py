@@ -9,10 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from late_rag.closing import Closing
-from late_rag.errors import UnsupportedError
-from late_rag.retriever import shared_retriever
-from late_rag.transfer import copy_collection
+from late_rag.adapters import Closing, UnsupportedError, copy_collection, shared_retriever
 from llama_index.indices.late_rag.writing import ELSEWHERE, WritableIndex
 from llama_index.retrievers.late_rag import LateInteractionRetriever
 

@@ -15,10 +15,8 @@ from llama_index.core.ingestion import arun_transformations, run_transformations
 from llama_index.core.settings import Settings
 from llama_index.core.storage.docstore.types import RefDocInfo
 
-from late_rag.components.holder import StoreHolder
-from late_rag.errors import InputError, UnsupportedError
-from late_rag.retriever.holder import Mode
-from late_rag.types import Selection
+from late_rag import Selection
+from late_rag.adapters import InputError, Mode, StoreHolder, UnsupportedError
 from llama_index.indices.late_rag.documents import Parsed, stored_hashes, without_objects
 from llama_index.retrievers.late_rag.nodes import check_nodes, from_chunk
 
@@ -26,9 +24,8 @@ if TYPE_CHECKING:
     from llama_index.core.callbacks import CallbackManager
     from llama_index.core.schema import BaseNode, Document, IndexNode, TransformComponent
 
-    from late_rag.protocols import Collection
-    from late_rag.retriever import Retriever
-    from late_rag.retriever.inputs import Addable
+    from late_rag import Retriever
+    from late_rag.adapters import Addable, Collection
 
 ELSEWHERE = (
     "a LateInteractionIndex keeps its nodes, documents and hashes in its collection alone: persist(folder) copies "

@@ -12,13 +12,12 @@ from llama_index.core.schema import BaseNode, Document, MetadataMode, Node, Text
 from llama_index.core.utils import get_tqdm_iterable
 from pydantic import ConfigDict, field_validator
 
-from late_rag.chunkers import ChunkingOptions, load_chunker
-from late_rag.chunkers.options import LEAST_TOKENS
-from late_rag.encoders import load_encoder
-from late_rag.types import Document as CoreDocument
+from late_rag import Document as CoreDocument
+from late_rag import load_encoder
+from late_rag.adapters import LEAST_TOKENS, ChunkingOptions, load_chunker
 
 if TYPE_CHECKING:
-    from late_rag.types import Chunk
+    from late_rag import Chunk
 
 _LABELS = 8
 """Tokens of the words that a node's own metadata have before their values: ``heading: `` and ``page: ``."""
@@ -116,7 +115,7 @@ class LateInteractionNodeParser(MetadataAwareTextSplitter):
 
     def _chunks(self, document: CoreDocument, front: str) -> list[Chunk]:
         """The chunks of a document, each with room for what stands in front of it."""
-        from late_rag.chunkers.tokens import TokenCounter
+        from late_rag.adapters import TokenCounter
 
         encoder = load_encoder(self.model)
         options = self._chunking().to_json()

@@ -12,18 +12,21 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from pydantic import ConfigDict, Field, field_serializer, field_validator
 
-from late_rag.asynchronous import in_thread
-from late_rag.components.configuration import check_collection, location_of
-from late_rag.components.hits import beside
-from late_rag.components.inputs import listed
-from late_rag.errors import InputError
-from late_rag.reranker import shared_reranker
-from late_rag.retriever.inputs import check_threshold
-from late_rag.retriever.progress import Report
+from late_rag.adapters import (
+    InputError,
+    Report,
+    beside,
+    check_collection,
+    check_threshold,
+    in_thread,
+    listed,
+    location_of,
+    shared_reranker,
+)
 from llama_index.retrievers.late_rag.nodes import candidate
 
 if TYPE_CHECKING:
-    from late_rag.reranker import Reranker
+    from late_rag import Reranker
 
 _dispatcher = instrument.get_dispatcher(__name__)  # type: ignore[attr-defined]  # imported there, and public
 

@@ -11,12 +11,12 @@ from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document, ImageDocument, MediaResource
 from pydantic import ConfigDict
 
-from late_rag.components.hits import beside
-from late_rag.loaders import RecordFields, load
+from late_rag import load
+from late_rag.adapters import RecordFields, beside
 
 if TYPE_CHECKING:
-    from late_rag.types import Document as CoreDocument
-    from late_rag.types import Media
+    from late_rag import Document as CoreDocument
+    from late_rag import Media
 
 _FOR_PROGRAMS = ("source", "mime_type")
 """Keys of the metadata that neither a language model nor an embedding sees."""

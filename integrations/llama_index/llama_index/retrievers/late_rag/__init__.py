@@ -9,7 +9,7 @@ A component holds configuration, never a model: it pickles and copies, and all c
 collection share one open collection and one model.
 """
 
-from late_rag.components.hits import HitFields
+from late_rag.adapters import HitFields
 from llama_index.retrievers.late_rag.retriever import LateInteractionRetriever
 from llama_index.retrievers.late_rag.tool import late_interaction_tool
 

@@ -20,9 +20,7 @@ from typing import Any, TypeAlias
 
 from llama_index.core.vector_stores.types import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
 
-from late_rag.errors import FilterError
-from late_rag.filters import BUILT_IN, And, Condition, Filter, Not, Or, parse
-from late_rag.filters.tree import MAX_DEPTH
+from late_rag.adapters import BUILT_IN, FILTER_DEPTH, And, Condition, Filter, FilterError, Not, Or, parse
 
 FilterLike: TypeAlias = MetadataFilters | MetadataFilter | Filter | Mapping[str, Any] | str
 """LlamaIndex's filters, or a filter of the core as :func:`late_rag.filters.parse` reads it."""
@@ -47,7 +45,7 @@ def to_filter(value: FilterLike | None) -> Filter | None:
     if value is None or (isinstance(value, MetadataFilters) and not value.filters):
         return None
     if isinstance(value, MetadataFilters | MetadataFilter):
-        return _read(value, MAX_DEPTH)
+        return _read(value, FILTER_DEPTH)
     return parse(value)
 
 
@@ -55,7 +53,7 @@ def _read(value: MetadataFilters | MetadataFilter, depth: int) -> Filter:
     if isinstance(value, MetadataFilter):
         return _OPERATORS[value.operator](_field(value.key), value.value)
     if depth <= 0:
-        raise FilterError(f"a filter may have {MAX_DEPTH} levels of and, or and not inside each other")
+        raise FilterError(f"a filter may have {FILTER_DEPTH} levels of and, or and not inside each other")
     if not value.filters:
         return _EVERYTHING
     filters = tuple(_read(inner, depth - 1) for inner in value.filters)

@@ -24,14 +24,11 @@ from llama_index.core.schema import (
     TextNode,
 )
 
-from late_rag.components.hits import HitFields, known
-from late_rag.components.inputs import listed
-from late_rag.errors import InputError
-from late_rag.metadata import same
-from late_rag.types import Chunk, Media
+from late_rag import Chunk, Media
+from late_rag.adapters import HitFields, InputError, known, listed, same
 
 if TYPE_CHECKING:
-    from late_rag.types import Hit
+    from late_rag import Hit
 
 EXTRA = "llama_index"
 """The key of a chunk's ``extra`` under which stands what makes it the very node again."""

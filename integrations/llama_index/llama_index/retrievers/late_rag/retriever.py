@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any, Self
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.constants import DEFAULT_SIMILARITY_TOP_K
 
-from late_rag.components.configuration import check_collection
-from late_rag.components.hits import HitFields
-from late_rag.components.holder import check_owners
-from late_rag.components.inputs import listed
-from late_rag.errors import UnsupportedError
-from late_rag.retriever import Retriever, SearchOptions, shared_retriever
-from late_rag.retriever.options import check
-from late_rag.types import Selection
+from late_rag import Retriever, Selection
+from late_rag.adapters import (
+    HitFields,
+    SearchOptions,
+    UnsupportedError,
+    check,
+    check_collection,
+    check_owners,
+    listed,
+    shared_retriever,
+)
 from llama_index.retrievers.late_rag.filters import to_filter
 from llama_index.retrievers.late_rag.nodes import check_nodes, from_hit, to_chunk
 
@@ -27,8 +30,8 @@ if TYPE_CHECKING:
     from llama_index.core.callbacks import CallbackManager
     from llama_index.core.schema import BaseNode, IndexNode, NodeWithScore, QueryBundle
 
-    from late_rag.protocols import Collection
-    from late_rag.types import Hit
+    from late_rag import Hit
+    from late_rag.adapters import Collection
     from llama_index.retrievers.late_rag.filters import FilterLike
 
 

@@ -10,8 +10,7 @@ from llama_index.core.schema import MetadataMode
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel, Field, create_model
 
-from late_rag.components.tool import COUNT, NOTHING, QUERY, filter_description, narrowed
-from late_rag.errors import InputError
+from late_rag.adapters import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, InputError, filter_description, narrowed
 from llama_index.retrievers.late_rag.filters import to_filter
 from llama_index.retrievers.late_rag.retriever import LateInteractionRetriever
 
@@ -71,7 +70,7 @@ def late_interaction_tool(
         return found
 
     def text(found: list[NodeWithScore]) -> str:
-        return separator.join(item.get_content(MetadataMode.LLM) for item in found) or NOTHING
+        return separator.join(item.get_content(MetadataMode.LLM) for item in found) or NOTHING_FOUND
 
     return FunctionTool.from_defaults(
         search,
@@ -97,7 +96,7 @@ def _count(top_k: object, most: int) -> int:
 def _arguments(default: int, most: int, fields: Mapping[str, str] | None) -> type[BaseModel]:
     return create_model(
         "Search",
-        query=(str, Field(description=QUERY)),
-        top_k=(int, Field(default=default, ge=1, le=most, description=COUNT)),
+        query=(str, Field(description=TOOL_QUERY)),
+        top_k=(int, Field(default=default, ge=1, le=most, description=TOOL_COUNT)),
         filter=(str | None, Field(default=None, description=filter_description(fields))),
     )

@@ -9,7 +9,7 @@ index.insert(Document(text="Travel is approved by the head of the department."))
 nodes = index.as_retriever(similarity_top_k=5).retrieve("who approves travel?")
 """
 
-from late_rag.components.hits import HitFields
+from late_rag.adapters import HitFields
 from llama_index.vector_stores.late_rag.placeholder import PlaceholderEmbedding
 from llama_index.vector_stores.late_rag.store import LateInteractionVectorStore
 

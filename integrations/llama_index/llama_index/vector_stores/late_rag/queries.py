@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryMode
 
-from late_rag.errors import InputError, UnsupportedError
-from late_rag.types import Selection
+from late_rag import Selection
+from late_rag.adapters import InputError, UnsupportedError
 from llama_index.retrievers.late_rag.filters import to_filter
 
 if TYPE_CHECKING:
-    from late_rag.retriever import Retriever
-    from late_rag.types import Hit
+    from late_rag import Hit, Retriever
 
 _DENSE = (VectorStoreQueryMode.DEFAULT, VectorStoreQueryMode.MMR, VectorStoreQueryMode.HYBRID)
 _TEXT = (VectorStoreQueryMode.SPARSE, VectorStoreQueryMode.TEXT_SEARCH)

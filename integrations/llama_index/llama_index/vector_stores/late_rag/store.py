@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.bridge.pydantic import Field, PrivateAttr, field_serializer
 from llama_index.core.vector_stores.types import BasePydanticVectorStore, VectorStoreQuery, VectorStoreQueryResult
 
-from late_rag.closing import Closing
-from late_rag.components.configuration import location_of
-from late_rag.components.hits import HitFields
-from late_rag.components.holder import StoreHolder, check_owners
-from late_rag.errors import CollectionError, InputError
-from late_rag.retriever.holder import Mode
-from late_rag.types import Selection
+from late_rag import Selection
+from late_rag.adapters import (
+    Closing,
+    CollectionError,
+    HitFields,
+    InputError,
+    Mode,
+    StoreHolder,
+    check_owners,
+    location_of,
+)
 from llama_index.retrievers.late_rag.filters import to_filter
 from llama_index.retrievers.late_rag.nodes import check_nodes, from_chunk, from_hit, to_chunk
 from llama_index.vector_stores.late_rag.queries import scored_hits
@@ -27,8 +31,8 @@ from llama_index.vector_stores.late_rag.queries import scored_hits
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode
 
-    from late_rag.protocols import Collection
-    from late_rag.types import Chunk
+    from late_rag import Chunk
+    from late_rag.adapters import Collection
     from llama_index.retrievers.late_rag.filters import FilterLike
 
 

@@ -17,12 +17,12 @@ from haystack import Document, component, default_from_dict, default_to_dict
 from haystack.dataclasses import ByteStream
 
 from haystack_integrations.document_stores.late_rag.inputs import copied_meta, made_of
-from late_rag.errors import InputError, LateRAGError, LoadError
-from late_rag.loaders import LoadOptions, RecordFields, load
+from late_rag import LateRAGError, load
+from late_rag.adapters import InputError, LoadError, LoadOptions, RecordFields
 
 if TYPE_CHECKING:
-    from late_rag.types import Document as CoreDocument
-    from late_rag.types import SourceFile
+    from late_rag import Document as CoreDocument
+    from late_rag import SourceFile
 
 _SUFFIXES = {
     "application/epub+zip": ".epub",

@@ -14,14 +14,13 @@ from haystack.utils import Secret
 
 from haystack_integrations.document_stores.late_rag.inputs import check_documents, copied_meta
 from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
-from late_rag.chunkers import ChunkingOptions, load_chunker
-from late_rag.encoders import load_encoder
-from late_rag.errors import InputError
-from late_rag.types import Document as CoreDocument
+from late_rag import Document as CoreDocument
+from late_rag import load_encoder
+from late_rag.adapters import ChunkingOptions, InputError, load_chunker
 
 if TYPE_CHECKING:
-    from late_rag.protocols import Chunker
-    from late_rag.types import Chunk
+    from late_rag import Chunk
+    from late_rag.adapters import Chunker
 
 logger = logging.getLogger(__name__)
 

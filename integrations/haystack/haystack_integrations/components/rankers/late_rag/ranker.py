@@ -16,12 +16,11 @@ from haystack_integrations.document_stores.late_rag.documents import is_unread, 
 from haystack_integrations.document_stores.late_rag.errors import StoreKindError
 from haystack_integrations.document_stores.late_rag.inputs import check_documents, check_names, check_separator
 from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
-from late_rag.reranker import shared_reranker
-from late_rag.retriever.inputs import check_query, check_threshold, check_top_k
+from late_rag.adapters import check_query, check_threshold, check_top_k, shared_reranker
 
 if TYPE_CHECKING:
-    from late_rag.reranker import Ranked, Reranker
-    from late_rag.types import Chunk
+    from late_rag import Chunk, Reranker
+    from late_rag.adapters import Ranked
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,7 @@ from haystack.document_stores.types import FilterPolicy, apply_filter_policy
 from haystack_integrations.document_stores.late_rag.document_store import LateInteractionDocumentStore
 from haystack_integrations.document_stores.late_rag.errors import StoreKindError
 from haystack_integrations.document_stores.late_rag.filters import to_filter
-from late_rag.errors import InputError
-from late_rag.filters.constant import constant
-from late_rag.retriever.options import check
+from late_rag.adapters import InputError, check, constant
 
 
 @component

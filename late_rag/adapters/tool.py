@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from late_rag.filters import Filter
 
-QUERY = "What to look for, as a question or in key words."
-COUNT = "How many passages to return."
-NOTHING = "Nothing was found."
+TOOL_QUERY = "What to look for, as a question or in key words."
+TOOL_COUNT = "How many passages to return."
+NOTHING_FOUND = "Nothing was found."
 
 _FILTER = (
     'Restricts the search by metadata, for example: year >= 2020 and topic in ["travel", "leave"]. Operators: == != > '

@@ -12,14 +12,22 @@ from pathlib import Path
 
 import pytest
 
-from late_rag import Chunk, Document, Hit, Retriever, load_encoder
-from late_rag.components.configuration import check_collection, location_of
-from late_rag.components.hits import HitFields, known
-from late_rag.components.holder import StoreHolder, check_owners
-from late_rag.components.tool import filter_description, narrowed
-from late_rag.errors import CollectionError, CollectionNotFoundError, CollectionReadOnlyError, ConflictError, InputError
-from late_rag.filters import F
-from late_rag.reranker import shared_reranker
+from late_rag import Chunk, Document, F, Hit, Retriever, load_encoder
+from late_rag.adapters import (
+    CollectionError,
+    ConflictError,
+    HitFields,
+    InputError,
+    StoreHolder,
+    check_collection,
+    check_owners,
+    filter_description,
+    known,
+    location_of,
+    narrowed,
+    shared_reranker,
+)
+from late_rag.errors import CollectionNotFoundError, CollectionReadOnlyError
 
 
 def test_a_collection_is_a_location_or_one_that_is_open(tmp_path: Path) -> None:

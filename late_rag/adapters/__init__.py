@@ -1,0 +1,183 @@
+"""What the packages for frameworks use of late_rag, beside the public names of :mod:`late_rag` itself, and all of it.
+
+A component holds where its collection is, and how to search it; never a model or a connection. So it pickles, copies
+and serialises, and ten of them share one model and one open collection:
+
+- a location, or a :class:`StoreHolder` for what is written to, becomes the process's shared retriever;
+- :class:`SearchConfig` has the options of a search, checked once;
+- filters of a framework become the tree of :class:`Condition`, :class:`And`, :class:`Or` and :class:`Not`;
+- what is known of a hit becomes metadata by :class:`HitFields`;
+- tools for agents tell a model the same of what they take.
+
+Names load on first use, so that a component loads no more than it needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from late_rag.adapters.configuration import check_collection, location_of
+    from late_rag.adapters.hits import HitFields, beside, known
+    from late_rag.adapters.holder import StoreHolder, check_owners
+    from late_rag.adapters.inputs import listed
+    from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, filter_description, narrowed
+    from late_rag.asynchronous import in_thread
+    from late_rag.chunkers import ChunkingOptions, load_chunker
+    from late_rag.chunkers.options import LEAST_TOKENS
+    from late_rag.chunkers.tokens import TokenCounter
+    from late_rag.closing import Closing
+    from late_rag.encoders import consenting
+    from late_rag.errors import (
+        CollectionError,
+        ConflictError,
+        FilterError,
+        InputError,
+        LoadError,
+        UnsupportedError,
+    )
+    from late_rag.filters import BUILT_IN, And, Condition, Filter, Not, Or, parse
+    from late_rag.filters.constant import constant
+    from late_rag.filters.times import read_datetime
+    from late_rag.filters.tree import MAX_DEPTH as FILTER_DEPTH
+    from late_rag.filters.values import is_number
+    from late_rag.loaders import LoadOptions, RecordFields, render
+    from late_rag.metadata import MAX_DEPTH as METADATA_DEPTH
+    from late_rag.metadata import check as check_metadata
+    from late_rag.metadata import encode as encode_metadata
+    from late_rag.metadata import same
+    from late_rag.protocols import Chunker, Collection
+    from late_rag.reranker import Ranked, shared_reranker
+    from late_rag.retriever import SearchOptions, shared_retriever
+    from late_rag.retriever.holder import Mode
+    from late_rag.retriever.inputs import Addable, check_query, check_threshold, check_top_k
+    from late_rag.retriever.options import check
+    from late_rag.retriever.progress import Report
+    from late_rag.transfer import copy_collection
+    from late_rag.types import OnConflict, TokenMatch, batched, canonical_json, digest
+
+_NAMES = {
+    "late_rag.adapters.configuration": ("check_collection", "location_of"),
+    "late_rag.adapters.hits": ("HitFields", "beside", "known"),
+    "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
+    "late_rag.adapters.inputs": ("listed",),
+    "late_rag.adapters.tool": ("NOTHING_FOUND", "TOOL_COUNT", "TOOL_QUERY", "filter_description", "narrowed"),
+    "late_rag.asynchronous": ("in_thread",),
+    "late_rag.chunkers": ("ChunkingOptions", "load_chunker"),
+    "late_rag.chunkers.options": ("LEAST_TOKENS",),
+    "late_rag.chunkers.tokens": ("TokenCounter",),
+    "late_rag.closing": ("Closing",),
+    "late_rag.encoders": ("consenting",),
+    "late_rag.errors": (
+        "CollectionError",
+        "ConflictError",
+        "FilterError",
+        "InputError",
+        "LoadError",
+        "UnsupportedError",
+    ),
+    "late_rag.filters": ("BUILT_IN", "And", "Condition", "Filter", "Not", "Or", "parse"),
+    "late_rag.filters.constant": ("constant",),
+    "late_rag.filters.times": ("read_datetime",),
+    "late_rag.filters.tree": ("FILTER_DEPTH",),
+    "late_rag.filters.values": ("is_number",),
+    "late_rag.loaders": ("LoadOptions", "RecordFields", "render"),
+    "late_rag.metadata": ("METADATA_DEPTH", "check_metadata", "encode_metadata", "same"),
+    "late_rag.protocols": ("Chunker", "Collection"),
+    "late_rag.reranker": ("Ranked", "shared_reranker"),
+    "late_rag.retriever": ("SearchOptions", "shared_retriever"),
+    "late_rag.retriever.holder": ("Mode",),
+    "late_rag.retriever.inputs": ("Addable", "check_query", "check_threshold", "check_top_k"),
+    "late_rag.retriever.options": ("check",),
+    "late_rag.retriever.progress": ("Report",),
+    "late_rag.transfer": ("copy_collection",),
+    "late_rag.types": ("OnConflict", "TokenMatch", "batched", "canonical_json", "digest"),
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+_RENAMED = {
+    "FILTER_DEPTH": "MAX_DEPTH",
+    "METADATA_DEPTH": "MAX_DEPTH",
+    "check_metadata": "check",
+    "encode_metadata": "encode",
+}
+"""What has a name at home that says too little here."""
+
+__all__ = [
+    "BUILT_IN",
+    "FILTER_DEPTH",
+    "LEAST_TOKENS",
+    "METADATA_DEPTH",
+    "NOTHING_FOUND",
+    "TOOL_COUNT",
+    "TOOL_QUERY",
+    "Addable",
+    "And",
+    "Chunker",
+    "ChunkingOptions",
+    "Closing",
+    "Collection",
+    "CollectionError",
+    "Condition",
+    "ConflictError",
+    "Filter",
+    "FilterError",
+    "HitFields",
+    "InputError",
+    "LoadError",
+    "LoadOptions",
+    "Mode",
+    "Not",
+    "OnConflict",
+    "Or",
+    "Ranked",
+    "RecordFields",
+    "Report",
+    "SearchOptions",
+    "StoreHolder",
+    "TokenCounter",
+    "TokenMatch",
+    "UnsupportedError",
+    "batched",
+    "beside",
+    "canonical_json",
+    "check",
+    "check_collection",
+    "check_metadata",
+    "check_owners",
+    "check_query",
+    "check_threshold",
+    "check_top_k",
+    "consenting",
+    "constant",
+    "copy_collection",
+    "digest",
+    "encode_metadata",
+    "filter_description",
+    "in_thread",
+    "is_number",
+    "known",
+    "listed",
+    "load_chunker",
+    "location_of",
+    "narrowed",
+    "parse",
+    "read_datetime",
+    "render",
+    "same",
+    "shared_reranker",
+    "shared_retriever",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'late_rag.adapters' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), _RENAMED.get(name, name))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))
