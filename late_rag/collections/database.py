@@ -11,18 +11,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
 from late_rag.collections import facets, schema_check, standing
-from late_rag.collections.waiting import BUSY, error_code, insist, use_wal
+from late_rag.collections.failures import busy, error_code, failures
+from late_rag.collections.waiting import insist, use_wal
 from late_rag.errors import (
     CollectionBusyError,
     CollectionDamagedError,
     CollectionError,
-    CollectionFullError,
     CollectionNotFoundError,
     CollectionReadOnlyError,
 )
@@ -30,9 +30,6 @@ from late_rag.forking import rests_before_forks, working
 
 Mode = Literal["write", "read"]
 
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
-_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_SHMSIZE}
-_DAMAGED_TEXTS = ("malformed", "Could not decode to UTF-8", "user-defined function raised exception")
 _WAL_BYTES_KEPT = 64 * 2**20
 _IDLE_KEPT = 16
 """Connections that wait for the next call; each holds up to three files open."""
@@ -334,7 +331,7 @@ class Database:
         """The one thread of this process that writes."""
         lock = self._writing
         if not lock.acquire(timeout=self.timeout):
-            raise CollectionBusyError(self._busy())
+            raise busy(self.path.parent, self.timeout)
         try:
             yield
         finally:
@@ -363,30 +360,9 @@ class Database:
         with self.connection() as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def _busy(self) -> str:
-        return f"{self.path.parent}: another writer has held the collection for {self.timeout:g} s; try again"
-
-    @contextmanager
-    def failures(self) -> Iterator[None]:
+    def failures(self) -> AbstractContextManager[None]:
         """Turns sqlite's errors into the library's, each with the location."""
-        place = self.path.parent
-        try:
-            yield
-        except UnicodeDecodeError as error:  # a message of SQLite's that quotes a damaged schema
-            raise CollectionDamagedError(f"{place}: the database is damaged ({error}); restore a copy") from error
-        except sqlite3.Error as error:
-            code = error_code(error)
-            if code & 0xFF in BUSY:
-                raise CollectionBusyError(self._busy()) from error
-            if code in _FULL or code & 0xFF == sqlite3.SQLITE_FULL:
-                raise CollectionFullError(f"{place}: no room left to write ({error}); nothing was lost") from error
-            if _is_damage(error, code):
-                raise CollectionDamagedError(
-                    f"{place}: the database is damaged ({error}); restore a copy, or index the files anew"
-                ) from error
-            if code & 0xFF == sqlite3.SQLITE_READONLY:
-                raise CollectionReadOnlyError(f"{place}: cannot be written ({error})") from error
-            raise CollectionError(f"{place}: {error}") from error
+        return failures(self.path.parent, self.timeout)
 
 
 def _check_files(path: Path) -> None:
@@ -405,9 +381,3 @@ def _check_files(path: Path) -> None:
         raise CollectionDamagedError(
             f"{journal}: late_rag leaves no such file, and it could have others removed; remove it"
         )
-
-
-def _is_damage(error: sqlite3.Error, code: int) -> bool:
-    """Also where a constraint does not hold, or a value cannot be read, that every write of ours has kept."""
-    told = isinstance(error, sqlite3.DatabaseError) and any(text in str(error) for text in _DAMAGED_TEXTS)
-    return told or code & 0xFF in _DAMAGED or isinstance(error, sqlite3.IntegrityError)

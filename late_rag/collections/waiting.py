@@ -5,12 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 
-BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-
-
-def error_code(error: sqlite3.Error) -> int:
-    """SQLite's extended code; 0 for an error of Python's module."""
-    return getattr(error, "sqlite_errorcode", None) or 0
+from late_rag.collections.failures import BUSY, error_code
 
 
 def use_wal(connection: sqlite3.Connection, timeout: float) -> None:
