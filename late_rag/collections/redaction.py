@@ -40,7 +40,8 @@ def parted(execute: Execute, gone: Sequence[tuple[int, str]]) -> list[int]:
     """Of rows that are about to go, each with its document, those of documents that keep others."""
     meant = Counter(owner for _, owner in gone)
     counted = f"SELECT document_id, count(*) FROM chunks WHERE document_id IN {_LISTED} GROUP BY document_id"
-    there = dict(execute(counted, (json.dumps(list(meant)),)))
+    named = [owner for owner in meant if isinstance(owner, str)]  # one that somebody forged may be bytes
+    there = dict(execute(counted, (json.dumps(named),)))
     return [row for row, owner in gone if there.get(owner, 0) > meant[owner]]
 
 
