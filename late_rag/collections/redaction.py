@@ -29,19 +29,19 @@ Execute = Callable[..., sqlite3.Cursor]
 
 
 def passages(execute: Execute, gone: Sequence[int]) -> list[Passage]:
-    """The passages of rows that are about to go."""
+    """The passages of rows that are about to go; without those of forged ids that are no text."""
     found: list[Passage] = []
+    query = f"SELECT {_PASSAGE} FROM chunks WHERE row IN {_LISTED} AND typeof(document_id) = 'text'"
     for batch in batched(gone, 10_000):
-        found += execute(f"SELECT {_PASSAGE} FROM chunks WHERE row IN {_LISTED}", (json.dumps(batch),)).fetchall()
+        found += execute(query, (json.dumps(batch),)).fetchall()
     return found
 
 
-def parted(execute: Execute, gone: Sequence[tuple[int, str]]) -> list[int]:
+def parted(execute: Execute, gone: Sequence[tuple[int, str | bytes]]) -> list[int]:
     """Of rows that are about to go, each with its document, those of documents that keep others."""
-    meant = Counter(owner for _, owner in gone)
+    meant = Counter(owner for _, owner in gone if isinstance(owner, str))  # a forged one may be bytes
     counted = f"SELECT document_id, count(*) FROM chunks WHERE document_id IN {_LISTED} GROUP BY document_id"
-    named = [owner for owner in meant if isinstance(owner, str)]  # one that somebody forged may be bytes
-    there = dict(execute(counted, (json.dumps(named),)))
+    there = dict(execute(counted, (json.dumps(list(meant)),)))
     return [row for row, owner in gone if there.get(owner, 0) > meant[owner]]
 
 
