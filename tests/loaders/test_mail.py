@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
+import tracemalloc
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -336,3 +338,22 @@ def test_any_mail_is_read_or_told(tmp_path_factory, lines):
         assert not lines or ":" not in lines[0]
     else:
         assert all(isinstance(item, Omission) or item[1].text.encode() for item in items)
+
+
+def test_a_line_of_a_mail_folder_without_an_end_is_not_held(tmp_path):
+    path = tmp_path / "a.mbox"
+    with path.open("wb") as file:
+        file.write(b"From x\nSubject: one\n\nwords\n\nFrom y\nSubject: two\n\n")
+        file.truncate(160 << 20)
+        file.seek(0, os.SEEK_END)
+        file.write(b"\n\nFrom z\nSubject: three\n\nlast words\n")
+    (file,) = load(path)
+    tracemalloc.start()
+    try:
+        texts = [document.text.strip() for document in file.documents]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert texts == ["words", "last words"]
+    assert [gap.what for gap in file.omissions] == ["mail 2: has more than 100 MB, which is the limit for a mail"]
+    assert peak < 130 << 20

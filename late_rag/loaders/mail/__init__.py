@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import io
 import mailbox
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,8 @@ MOST_NESTED = 20
 """Mails inside each other."""
 
 
+_BLOCK = 1 << 20
+
 _CUT_OFF = Omission("its end, which is cut off: parts that it begins are not ended")
 
 
@@ -59,7 +62,7 @@ class MailboxLoader:
             if file.read(5) != b"From ":
                 raise LoadError(f"{path}: is no mail folder (mbox): it does not begin with 'From '")
         keys = UniqueKeys(path)
-        folder = mailbox.mbox(path, create=False)
+        folder = _Folder(path)
         try:
             for number in folder.iterkeys():
                 with folder.get_file(number) as file:
@@ -67,6 +70,20 @@ class MailboxLoader:
                 yield from _mail_of_folder(data, int(number) + 1, keys, path, options)
         finally:
             folder.close()
+
+
+class _Folder(mailbox.mbox):
+    """A mail folder whose lines are read a block at a time: one without an end is not held in memory."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, create=False)
+        self.close()
+        self._file: io.BufferedReader = _Blocks(io.FileIO(path))
+
+
+class _Blocks(io.BufferedReader):
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return super().readline(_BLOCK if size is None or size < 0 else size)
 
 
 class WebArchiveLoader:
