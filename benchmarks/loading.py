@@ -68,10 +68,10 @@ def _page(size: int) -> str:
 
 
 def isolation() -> Iterator[Figure]:
-    """What it takes to read the demonstration's PDFs in another process, file by file as each is read fastest."""
+    """What it takes to read the demonstration's PDFs in another process that has started: each as read fastest."""
     paths = sorted(PDFS.rglob("*.pdf"))
     times: dict[tuple[Path, bool], float] = {}
-    for _ in range(30):
+    for _ in range(50):
         for path in paths:
             for isolated in (False, True):
                 took = seconds(lambda path=path, isolated=isolated: _read(path, isolated))  # type: ignore[misc]

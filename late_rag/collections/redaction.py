@@ -42,7 +42,7 @@ def parted(execute: Execute, gone: Sequence[tuple[int, str | bytes]]) -> list[in
     meant = Counter(owner for _, owner in gone if isinstance(owner, str))  # a forged one may be bytes
     counted = f"SELECT document_id, count(*) FROM chunks WHERE document_id IN {_LISTED} GROUP BY document_id"
     there = dict(execute(counted, (json.dumps(list(meant)),)))
-    return [row for row, owner in gone if there.get(owner, 0) > meant[owner]]
+    return [row for row, owner in gone if isinstance(owner, str) and there.get(owner, 0) > meant[owner]]
 
 
 def blot_out(execute: Execute, gone: Iterable[Passage]) -> None:

@@ -62,6 +62,9 @@ _SCRIPTS = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1255", "cp1256", "cp874",
 """Encodings that have the letters of one language or a few: text in UTF-16 has hardly any others."""
 
 
+LONGEST_LINE = 1 << 26
+"""Characters of a line that is a record, or a part of one."""
+
 UNDECODED = "\udcff"
 """Stands for what cannot be decoded, in text that is read with :data:`MARK`; no text that can be decoded has it."""
 
@@ -98,6 +101,20 @@ def open_text(path: Path, newline: str | None = None) -> Iterator[TextIO]:
     encoding = detect_encoding(path)
     with path.open(encoding=encoding, errors=MARK, newline=newline) as file:
         yield file
+
+
+def bounded_lines(file: IO[str]) -> Iterator[str | None]:
+    """The lines of a file with their ends; None in place of one of more than :data:`LONGEST_LINE` characters.
+
+    Such a one is passed over, in bounded memory.
+    """
+    while line := file.readline(LONGEST_LINE + 1):
+        if len(line) <= LONGEST_LINE:
+            yield line
+            continue
+        while line and not line.endswith(("\n", "\r")):
+            line = file.readline(_BLOCK)
+        yield None
 
 
 def read_text(path: Path) -> Decoded:

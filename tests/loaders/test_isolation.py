@@ -304,6 +304,19 @@ def test_a_worker_that_somebody_ended_meanwhile(odd):
     assert worker_of(odd("pid")) != before
 
 
+def test_a_file_does_not_pay_for_what_an_earlier_one_did_to_the_worker(odd, tmp_path):
+    before = worker_of(odd("spoils"))
+    file = odd("many")
+    assert worker_of(file) != before
+    assert file.error is None
+
+
+def test_a_file_that_breaks_a_used_worker_breaks_another(odd, caplog):
+    texts(odd("pid"))
+    assert problem(odd("crashes_first")) == "reading it ended the process that read it (signal 11, SIGSEGV)"
+    assert caplog.text.count("signal 11") == 1
+
+
 def test_a_file_that_goes_meanwhile(odd, tmp_path):
     file = odd("pid")
     (tmp_path / "pid.odd").unlink()

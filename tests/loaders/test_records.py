@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from late_rag.errors import InputError
-from late_rag.loaders import RecordFields, load
+from late_rag.loaders import RecordFields, decoding, load
 from late_rag.types import digest
 
 
@@ -213,3 +213,42 @@ def test_every_record_comes_out_in_order(tmp_path, texts):
     documents = list(file.documents)
     assert [document.text for document in documents] == texts
     assert len({document.id for document in documents}) == len(texts)
+
+
+def test_a_line_without_an_end_is_told_and_not_held(tmp_path, outcome_of, monkeypatch):
+    monkeypatch.setattr(decoding, "LONGEST_LINE", 1000)
+    path = tmp_path / "a.jsonl"
+    long = json.dumps({"text": "x" * 200_000})
+    path.write_text(f'{{"text": "one"}}\n{long}\n\n{{"text": "two"}}\n')
+    documents, lost, problem = outcome_of(path)
+    assert [document.text for document in documents] == ["one", "two"]
+    assert (lost, problem) == (["line 2: has more than 1,000 characters, which is the limit"], "")
+    path.write_text(f'{long}\n{{"text": "two"}}\n')
+    documents, lost, problem = outcome_of(path)
+    assert [document.text for document in documents] == ["two"]
+    assert (lost, problem) == (["line 1: has more than 1,000 characters, which is the limit"], "")
+    path.write_text(f"[{long}, {long}]")  # one text, which is read value by value
+    documents, lost, problem = outcome_of(path)
+    assert (len(documents), lost, problem) == (2, [], "")
+
+
+def test_a_line_as_long_as_may_be_is_read(tmp_path, outcome_of, monkeypatch):
+    line = json.dumps({"text": "x" * 50})
+    monkeypatch.setattr(decoding, "LONGEST_LINE", len(line) + 1)
+    (tmp_path / "a.jsonl").write_text(f"{line}\n{line[:-2]}y{line[-2:]}\n{line}\n")
+    documents, lost, _ = outcome_of(tmp_path / "a.jsonl")
+    assert len(documents) == 2
+    assert lost == [f"line 2: has more than {len(line) + 1} characters, which is the limit"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_row_without_an_end_is_told_and_not_held(tmp_path, outcome_of, monkeypatch, end):
+    monkeypatch.setattr(decoding, "LONGEST_LINE", 1000)
+    path = tmp_path / "a.csv"
+    rows = [*(f"{number},{'short ' * 100}" for number in range(500)), "7," + "x" * 200_000, "8,short"]
+    path.write_text(end.join(["id,text", *rows, ""]), newline="")
+    documents, _, problem = outcome_of(path)
+    assert len(documents) == 500
+    assert problem == f"{path}: line 502 has more than 1,000 characters; is it a table?"
+    path.write_text("x" * 200_000)
+    assert outcome_of(path)[2] == f"{path}: line 1 has more than 1,000 characters; is it a table?"

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from late_rag.errors import LoadError
+from late_rag.loaders import decoding
 from late_rag.loaders.csv.rows import Rows, Style
-from late_rag.loaders.decoding import open_text
+from late_rag.loaders.decoding import bounded_lines, open_text
 from late_rag.loaders.records import Record, documents, without_text
 from late_rag.loading import LoadOptions, RecordFields
 from late_rag.types import Document, Omission
@@ -37,7 +38,7 @@ class CsvLoader:
 
     def _read(self, path: Path, fields: RecordFields) -> Iterator[Record | Omission]:
         with open_text(path, newline="") as file:
-            rows = iter(_rows(file))
+            rows = iter(_rows(_lines(path, file)))
             header_line, cells = next(rows, (1, []))
             names, found = _header(cells), False
             for number, row in rows:
@@ -52,9 +53,16 @@ class CsvLoader:
                 raise LoadError(f"{path}: the header (line {header_line}) {without_text(names, fields)}")
 
 
-def _rows(file: IO[str]) -> Rows:
-    """The rows of an open file, in the dialect that its first ones show."""
-    sample = _sample(file)
+def _lines(path: Path, file: IO[str]) -> Iterator[str]:
+    for number, line in enumerate(bounded_lines(file), start=1):
+        if line is None:
+            raise LoadError(f"{path}: line {number} has more than {decoding.LONGEST_LINE:,} characters; is it a table?")
+        yield line
+
+
+def _rows(lines: Iterator[str]) -> Rows:
+    """The rows of a table, in the dialect that its first ones show."""
+    sample = _sample(lines)
     separator = _SEPARATOR_LINE.fullmatch(sample[0]) if sample else None
     begin = 1 if separator else 0
     complete = sample[begin:-1] if len(sample) > begin + 1 else sample[begin:]
@@ -65,17 +73,17 @@ def _rows(file: IO[str]) -> Rows:
         if first.style != Style():
             break
     style = Style(first.style.skip_space or _is_spaced(header), first.style.backslash)
-    return Rows(chain(sample[begin:], file), delimiter, style, lines_before=begin)
+    return Rows(chain(sample[begin:], lines), delimiter, style, lines_before=begin)
 
 
-def _sample(file: IO[str]) -> list[str]:
-    lines, length = list[str](), 0
-    for line in file:
-        lines.append(line)
+def _sample(lines: Iterator[str]) -> list[str]:
+    sample, length = list[str](), 0
+    for line in lines:
+        sample.append(line)
         length += len(line)
         if length > _SAMPLE_CHARACTERS:
             break
-    return lines
+    return sample
 
 
 def _delimiter(lines: list[str]) -> str:

@@ -14,7 +14,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,75 +48,79 @@ def read_isolated(
     Raises:
         LoadError: what the loader raises; it takes more memory or time than the limits; it ends the worker.
     """
-    reading = _Reading(path, limits)
-    worker = _workers.begin(messages.request(loader, path, options, limits, reading.seconds), path)
-    clean = False
-    try:
-        yield from reading.items(worker)
-        clean = True
-    finally:
-        if clean and not reading.retired:
-            _workers.put_back(worker)
-        else:
-            worker.end()
-    if reading.error is not None:
-        raise reading.error
+    reading = _Reading(loader, path, options, limits)
+    worker = _workers.take()
+    if worker is None or not (yield from reading.items(worker, used=True)):
+        yield from reading.items(_started(path), used=False)
 
 
 class _Reading:
     """One file: what a worker says about it, and for how long it is waited for."""
 
-    def __init__(self, path: Path, limits: Isolation) -> None:
+    def __init__(self, loader: Loader, path: Path, options: LoadOptions, limits: Isolation) -> None:
         try:
             size = path.stat().st_size
         except OSError as error:
             raise LoadError(f"{path}: {error.strerror or error}") from error
-        self.path = path
-        self.seconds = limits.seconds_for(size)
-        self.error: LoadError | None = None
-        self.retired = False
+        self._path = path
         self._limits = limits
+        self._seconds = limits.seconds_for(size)
+        self._request = messages.request(loader, path, options, limits, self._seconds)
 
-    def items(self, worker: WorkerProcess) -> Iterator[tuple[str, Document] | Omission]:
-        """Documents and omissions until the file has ended; its error is in ``error`` then."""
-        left = self.seconds
-        while True:
-            started = time.monotonic()
-            message = self._next(worker, left)
-            left -= time.monotonic() - started
-            match message:
-                case ["document" | "omission", *_]:
-                    yield self._item(message)
-                case ["log", str(name), int(level), str(text)]:
-                    _logger(name).log(level, "%s", text)
-                case ["end", bool(retired)]:
-                    self.retired = retired
-                    return
-                case ["error", bool(no_text), str(text), bool(retired)]:
-                    self.error, self.retired = (NoTextError if no_text else LoadError)(text), retired
-                    return
-                case _:
-                    raise self._nonsense()
+    def items(self, worker: WorkerProcess, *, used: bool) -> Generator[tuple[str, Document] | Omission, None, bool]:
+        """Documents and omissions; whether the file was read.
+
+        It was not if a worker that is ``used`` ended before anything came: it may have waited for too long, or an
+        earlier file may have damaged it. Another one tells.
+        """
+        left, begun, clean = self._seconds, False, False
+        try:
+            worker.ask(self._request)
+            while True:
+                started = time.monotonic()
+                message = self._next(worker, left)
+                left -= time.monotonic() - started
+                match message:
+                    case ["document" | "omission", *_]:
+                        begun = True
+                        yield self._item(message)
+                    case ["log", str(name), int(level), str(text)]:
+                        _logger(name).log(level, "%s", text)
+                    case ["end", bool(spent)]:
+                        clean = not spent
+                        return True
+                    case ["error", bool(no_text), str(text), bool(spent)]:
+                        clean = not spent
+                        raise (NoTextError if no_text else LoadError)(text)
+                    case None:
+                        ending = worker.end()
+                        if used and not begun and ending.is_sudden:
+                            return False
+                        raise LoadError(f"{self._path}: reading it {ending.reason(self._limits, self._seconds)}")
+                    case _:
+                        raise self._nonsense()
+        finally:
+            if clean:
+                _workers.put_back(worker)
+            else:
+                worker.end()
 
     def _next(self, worker: WorkerProcess, seconds: float) -> Any:
         try:
-            message = worker.receive(seconds)
+            return worker.receive(seconds)
         except ValueError as error:
             raise self._nonsense() from error
         except ForkedError as error:
-            raise LoadError(f"{self.path}: it was being read when this process was forked") from error
-        if message is None:
-            raise LoadError(f"{self.path}: reading it {worker.end().reason(self._limits, self.seconds)}")
-        return message
+            raise LoadError(f"{self._path}: it was being read when this process was forked") from error
 
     def _item(self, message: Any) -> tuple[str, Document] | Omission:
         try:
-            return messages.decode_item(message, self.path)
+            return messages.decode_item(message, self._path)
         except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
             raise self._nonsense() from error
 
     def _nonsense(self) -> LoadError:
-        return LoadError(f"{self.path}: the process that read it answered what it never should; is the file hostile?")
+        return LoadError(f"{self._path}: the process that read it answered what it never should; is the file hostile?")
 
 
 def _logger(name: str) -> logging.Logger:
@@ -128,33 +132,17 @@ class _Workers:
     """Those that wait for a file. One that reads belongs to whoever reads: a thread, or one of several iterators."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._idle: list[WorkerProcess] = []
+        self.start_anew()
 
     def start_anew(self) -> None:
         """A child of a fork starts its own."""
         self._lock = threading.Lock()
-        self._idle = []
+        self._idle: list[WorkerProcess] = []
 
-    def begin(self, request: Any, path: Path) -> WorkerProcess:
-        """A worker that has begun to read a file."""
-        while True:
-            with self._lock:
-                worker = self._idle.pop() if self._idle else None
-            if worker is None:
-                break
-            if worker.begin(request):  # else it went because it had waited for too long
-                return worker
-            worker.end()
-        try:
-            worker = WorkerProcess()
-        except OSError as error:
-            raise _not_started(path, error.strerror or str(error)) from error
-        except InputError as error:
-            raise _not_started(path, str(error)) from error
-        if not worker.begin(request):
-            raise _not_started(path, worker.end().code_in_words())
-        return worker
+    def take(self) -> WorkerProcess | None:
+        """The one that read last, if one waits."""
+        with self._lock:
+            return self._idle.pop() if self._idle else None
 
     def put_back(self, worker: WorkerProcess) -> None:
         """Keeps it for the next file."""
@@ -170,6 +158,18 @@ class _Workers:
             idle, self._idle = self._idle, []
         for worker in idle:
             worker.end()
+
+
+def _started(path: Path) -> WorkerProcess:
+    try:
+        worker = WorkerProcess()
+    except OSError as error:
+        raise _not_started(path, error.strerror or str(error)) from error
+    except InputError as error:
+        raise _not_started(path, str(error)) from error
+    if not worker.is_ready():
+        raise _not_started(path, worker.end().code_in_words())
+    return worker
 
 
 def _not_started(path: Path, why: str) -> LoadError:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -49,6 +49,11 @@ class Ending:
 
     code: int
     late: bool
+
+    @property
+    def is_sudden(self) -> bool:
+        """Whether no limit ended it."""
+        return not self.late and self.code != OUT_OF_MEMORY
 
     def reason(self, limits: Isolation, seconds: float) -> str:
         """What reading a file did, such as "took more than 60 s"."""
@@ -106,13 +111,17 @@ class WorkerProcess:
         self._close()
         self._process.returncode = 0  # it is no child of this process
 
-    def begin(self, request: Any) -> bool:
-        """Sends a request; whether the worker has begun with it."""
+    def is_ready(self) -> bool:
+        """Whether it has started; waits for that."""
         try:
-            messages.send(self._process.stdin, messages.pack(request))
-            return bool(self.receive(_START_SECONDS) == ["begun"])
-        except (OSError, ValueError):
+            return bool(self.receive(_START_SECONDS) == ["ready"])
+        except ValueError:
             return False
+
+    def ask(self, request: Any) -> None:
+        """Sends a request; where the worker is gone, the answers are at their end."""
+        with suppress(OSError):
+            messages.send(self._process.stdin, messages.pack(request))
 
     def receive(self, seconds: float) -> Any:
         """The next answer, or None if there is none: the worker has ended, or is ended after this time.

@@ -65,9 +65,9 @@ def _serve(asked: io.FileIO, answers: io.FileIO) -> None:
     out = _Answers(answers)
     log = logging.getLogger("late_rag")
     log.addHandler(_Telling(out))
+    out.put(["ready"])
+    out.flush()
     while (request := _next(asked)) is not None:
-        out.put(["begun"])
-        out.flush()
         log.setLevel(request["level"])
         limit.set(request["memory"], request["seconds"])
         ending = _read(request, out)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from late_rag.errors import LoadError
-from late_rag.loaders.decoding import open_text
+from late_rag.loaders import decoding
+from late_rag.loaders.decoding import bounded_lines, open_text
 from late_rag.loaders.json.conversations import with_conversation
 from late_rag.loaders.json.values import NotJsonError, Value, Values, parse
 from late_rag.loaders.records import Record, documents
@@ -57,8 +58,10 @@ class JsonLinesLoader:
 
 def _lines(path: Path, fields: RecordFields) -> Iterator[Record | Omission]:
     with open_text(path) as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip(_BLANK):
+        for number, line in enumerate(bounded_lines(file), start=1):
+            if line is None:
+                yield Omission(f"line {number}: has more than {decoding.LONGEST_LINE:,} characters, which is the limit")
+            elif line.strip(_BLANK):
                 yield from _records([_line_value(number, line)], fields)
 
 
@@ -72,13 +75,16 @@ def _line_value(number: int, line: str) -> Value:
 def _is_one_text(path: Path) -> bool:
     """Whether the lines are no records of their own but parts of one text, or there is only one line."""
     with open_text(path) as file:
-        first, second = (*islice((line.strip(_BLANK) for line in file if line.strip(_BLANK)), 2), "", "")[:2]
-    if not first or not second:
-        return bool(first)
+        lines = (line if line is None else line.strip(_BLANK) for line in bounded_lines(file))
+        first, second = (*islice((line for line in lines if line != ""), 2), "", "")[:2]
+    if "" in (first, second):
+        return first != ""
+    if first is None:
+        return False
     try:
         parse(first)
     except NotJsonError:
-        return first[0] == "[" or (first[-1] in "{[," and second[0] != "{")
+        return first[0] == "[" or (first[-1] in "{[," and second is not None and second[0] != "{")
     return False
 
 
