@@ -57,7 +57,8 @@ def test_a_text_keeps_its_form(odt: Callable[..., str]) -> None:
     <text:list text:style-name="L1"><text:list-item><text:p>one</text:p><text:list><text:list-item><text:p>in</text:p>
     </text:list-item></text:list></text:list-item><text:list-item><text:p>two</text:p></text:list-item></text:list>
     <text:p># 1 &lt;b&gt;</text:p>"""
-    styles = """<style:style style:name="P1" style:family="paragraph" style:parent-style-name="Title"/><text:list-style style:name="L1">
+    styles = """<style:style style:name="P1" style:family="paragraph" style:parent-style-name="Title"/>
+    <text:list-style style:name="L1">
     <text:list-level-style-number text:level="1" style:num-format="1"/></text:list-style>"""
     expected = "# Pumps\n\n## Parts\n\nA bold word and\na line\n\n1. one\n   - in\n2. two\n\n\\# 1 <b>\n"
     assert odt(body, styles).replace("1. in", "- in") == expected
