@@ -57,7 +57,8 @@ def test_a_text_keeps_its_form(odt: Callable[..., str]) -> None:
     <text:list text:style-name="L1"><text:list-item><text:p>one</text:p><text:list><text:list-item><text:p>in</text:p>
     </text:list-item></text:list></text:list-item><text:list-item><text:p>two</text:p></text:list-item></text:list>
     <text:p># 1 &lt;b&gt;</text:p>"""
-    styles = """<style:style style:name="P1" style:parent-style-name="Title"/><text:list-style style:name="L1">
+    styles = """<style:style style:name="P1" style:family="paragraph" style:parent-style-name="Title"/>
+    <text:list-style style:name="L1">
     <text:list-level-style-number text:level="1" style:num-format="1"/></text:list-style>"""
     expected = "# Pumps\n\n## Parts\n\nA bold word and\na line\n\n1. one\n   - in\n2. two\n\n\\# 1 <b>\n"
     assert odt(body, styles).replace("1. in", "- in") == expected
@@ -68,6 +69,25 @@ def test_powers_are_marked(odt: Callable[..., str], position: str, text: str) ->
     properties = f'<style:text-properties style:text-position="{position}"/>'
     styles = f'<style:style style:name="T1" style:family="text">{properties}</style:style>'
     assert odt('<text:p>10<text:span text:style-name="T1">6</text:span> units</text:p>', styles) == f"{text} units\n"
+
+
+@pytest.mark.parametrize(("position", "text"), [("", "10^6 units\n"), ("0% 100%", "106 units\n")])
+def test_powers_are_marked_whose_style_builds_on_another(odt: Callable[..., str], position: str, text: str) -> None:
+    def style(name: str, parent: str, position: str) -> str:
+        properties = f'<style:text-properties style:text-position="{position}"/>' if position else ""
+        named = f'style:name="{name}" style:parent-style-name="{parent}" style:family="text"'
+        return f"<style:style {named}>{properties}</style:style>"
+
+    common = style("Power", "Round", "super 58%") + style("Round", "Power", "")
+    styles = f"<office:document-styles {SPACES}><office:styles>{common}</office:styles></office:document-styles>"
+    body = '<text:p>10<text:span text:style-name="T1">6</text:span> units</text:p>'
+    assert odt(body, style("T1", "Round", position), **{"styles.xml": styles}) == text
+
+
+def test_styles_that_build_on_each_other_in_a_circle_end(odt: Callable[..., str]) -> None:
+    style = '<style:style style:name="{}" style:family="paragraph" style:parent-style-name="{}"/>'.format
+    assert odt('<text:p text:style-name="A">x</text:p>', style("A", "B") + style("B", "A")) == "x\n"
+    assert odt('<text:p text:style-name="A">x</text:p>', style("A", "B") + style("B", "Title")) == "# x\n"
 
 
 def test_tables_keep_their_columns(odt: Callable[..., str]) -> None:

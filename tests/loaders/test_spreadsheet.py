@@ -247,6 +247,17 @@ def test_old_files_are_read_and_cells_far_out_too(one_document: Callable[..., Do
     assert omissions == []
 
 
+def test_charts_of_old_files_are_told(tmp_path: Path) -> None:
+    data = bytearray((CASES / "dates.xls").read_bytes())
+    name = data.index(b"\x06\x00Secret")  # in front of it stand what kind of sheet it is, and whether it is hidden
+    assert data[name - 2 : name] == b"\x01\x00"
+    data[name - 1] = 2
+    (tmp_path / "a.xls").write_bytes(data)
+    found, omissions = documents(tmp_path / "a.xls")
+    assert [document.metadata["sheet"] for document in found] == ["Pumps"]
+    assert omissions == [Omission("sheet 'Secret', which is a chart, a dialog or macros", lost=False)]
+
+
 def test_a_new_file_under_an_old_name_is_read(
     make_xlsx: Callable[..., Path], one_document: Callable[..., Document]
 ) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from late_rag.loaders import load
-from late_rag.loaders.xml import XmlLoader
+from late_rag.loaders.xml import XmlLoader, lines
 from late_rag.loading import LoadOptions
 
 BOOK = """
@@ -195,3 +195,14 @@ def test_every_letter_comes_once_and_in_order(tmp_path_factory, trees):
     *omissions, (_, document) = XmlLoader()(path, LoadOptions())
     assert omissions == []
     assert "".join(document.text.split()) == "".join(letters(("root", trees)).split())
+
+
+def test_elements_beyond_the_limit_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "MOST_ELEMENTS", 3)
+    path = tmp_path / "a.xml"
+    path.write_text("<r><a>one</a><a>two</a><a>three</a></r>")
+    (file,) = load(path)
+    assert [document.text for document in file.documents] == ["one\ntwo"]
+    assert [gap.what for gap in file.omissions] == [
+        "it has more than 3 elements, which is the limit; what follows is not read"
+    ]

@@ -10,7 +10,7 @@ from typing import ClassVar
 from late_rag.errors import LoadError
 from late_rag.loaders.archive import Archive, open_archive
 from late_rag.loaders.html import html_to_markdown
-from late_rag.loaders.odf.content import Content
+from late_rag.loaders.odf.content import Content, Styles
 from late_rag.loaders.properties import properties
 from late_rag.loading import LoadOptions, unless_included
 from late_rag.types import Document, Omission
@@ -28,12 +28,12 @@ class OdtLoader:
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
         with open_archive(path, "a text document (.odt)") as archive:
             check_manifest(archive)
-            content = _read(archive, "content.xml", options)
-            margins = _margins(archive, options)
+            margins = _styles(archive, options)
+            content = _read(archive, "content.xml", options, margins.styles)
             formulas, omissions = _objects(archive, content)
             named = properties(archive, "meta.xml")
         html = "".join(content.pages)
-        if margins is not None and any(margins.pages):
+        if any(margins.pages):
             if "headers" in options.include:
                 html = "".join(margins.pages) + html
             else:
@@ -54,7 +54,7 @@ class OdpLoader:
     def __call__(self, path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
         with open_archive(path, "a presentation (.odp)") as archive:
             check_manifest(archive)
-            content = _read(archive, "content.xml", options)
+            content = _read(archive, "content.xml", options, _styles(archive, options).styles)
             formulas, omissions = _objects(archive, content)
             named = properties(archive, "meta.xml")
         yield from (*archive.omissions, *omissions, *_left_out(content))
@@ -85,21 +85,19 @@ def check_manifest(archive: Archive) -> None:
         raise LoadError(f"{archive.path}: is protected by a password; save it without one")
 
 
-def _read(archive: Archive, part: str, options: LoadOptions, *, margins: bool = False) -> Content:
-    content = Content(options, margins=margins)
+def _read(archive: Archive, part: str, options: LoadOptions, styles: Styles | None = None) -> Content:
+    content = Content(options, styles)
     archive.parse(part, content)
     return content
 
 
-def _margins(archive: Archive, options: LoadOptions) -> Content | None:
-    """Headers and footers; None, and an omission of the archive, where they cannot be read."""
-    if "styles.xml" not in archive.names:
-        return None
+def _styles(archive: Archive, options: LoadOptions) -> Content:
+    """Styles, headers and footers; none, and an omission of the archive, where they cannot be read."""
     try:
-        return _read(archive, "styles.xml", options, margins=True)
+        return _read(archive, "styles.xml", options) if "styles.xml" in archive.names else Content(options)
     except LoadError as error:
         archive.omit(error)
-        return None
+        return Content(options)
 
 
 def _objects(archive: Archive, content: Content) -> tuple[dict[str, str], list[Omission]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import escape
 from typing import Any
 from xml.sax.handler import ContentHandler
@@ -39,6 +39,8 @@ _PLAIN = {
     "table:table-row": "tr",
     "svg:desc": "p",
 }
+_TITLES = ("Title", "Titel")
+_DEEPEST_STYLE = 20
 _MOST_COPIES = 10_000
 _LONGEST_COPIED = 1_000
 _WIDEST = 100
@@ -47,29 +49,57 @@ _WIDEST = 100
 Leave = Callable[[], None]
 
 
+class Styles:
+    """What styles say that changes the HTML: by family and name, whether they raise text, and what they build on."""
+
+    def __init__(self) -> None:
+        self.parents: dict[tuple[str, str], str] = {}
+        self.raised: dict[tuple[str, str], bool] = {}
+        self.hidden: set[str] = set()
+        self.numbered: set[str] = set()
+
+    def is_title(self, name: str) -> bool:
+        """Whether a paragraph of this style is the title of its document."""
+        return any(style in _TITLES for style in self._line("paragraph", name))
+
+    def is_raised(self, name: str) -> bool:
+        """Whether words of this style stand above the line."""
+        line = (self.raised.get(("text", style)) for style in self._line("text", name))
+        return next((raised for raised in line if raised is not None), False)
+
+    def _line(self, family: str, name: str) -> Iterator[str]:
+        """A style and those that it builds on, as far as programs nest them."""
+        for _ in range(_DEEPEST_STYLE):
+            yield name
+            name = self.parents.get((family, name), "")
+            if not name:
+                return
+
+
 class Content(ContentHandler):
     """Handles the events of a parser, and gathers HTML.
 
     Args:
         options: what is read.
-        margins: whether headers and footers of the styles are read, and not the body.
+        styles: what the styles of the file were found to say, which those of the body may build on; none are the
+            styles themselves, whose headers and footers are read.
     """
 
     MARK = "\ue0fe"
     """Around the name of an object in the HTML, to be replaced by its formula."""
 
-    def __init__(self, options: LoadOptions, *, margins: bool = False) -> None:
+    def __init__(self, options: LoadOptions, styles: Styles | None = None) -> None:
         super().__init__()
         self.pages: list[str] = []
         self.objects: dict[str, None] = {}
         self.left_out: Counter[str] = Counter()
         self._options = options
-        self._roots = ("style:header", "style:footer") if margins else ("office:body",)
+        self._roots = ("style:header", "style:footer") if styles is None else ("office:body",)
+        self.styles = Styles() if styles is None else styles
         self._pieces: list[str] = []
         self._open: list[Leave | None] = []
         self._read = self._unread = self._paragraphs = self._inline = self._copies = 0
-        self._style = ""
-        self._titles, self._hidden, self._numbered, self._raised = {"Title"}, set[str](), set[str](), set[str]()
+        self._style: tuple[str, str] = ("", "")
         self._enter: dict[str, Callable[[Any], Leave | None]] = {
             **dict.fromkeys(_PARAGRAPHS, self._paragraph),
             **{name: self._as(tag) for name, tag in _PLAIN.items()},
@@ -137,17 +167,16 @@ class Content(ContentHandler):
     def _define(self, name: str, attrs: Any) -> None:
         """Styles that say what is a title, hidden, numbered or raised above the line."""
         if name in ("style:style", "text:list-style"):
-            self._style = attrs.get("style:name", "")
-            if attrs.get("style:parent-style-name") in ("Title", "Titel"):
-                self._titles.add(self._style)
+            self._style = (attrs.get("style:family", ""), attrs.get("style:name", ""))
+            self.styles.parents[self._style] = attrs.get("style:parent-style-name", "")
         elif name == "style:drawing-page-properties" and attrs.get("presentation:visibility") == "hidden":
-            self._hidden.add(self._style)
-        elif name == "style:text-properties" and _is_raised(attrs.get("style:text-position", "")):
-            self._raised.add(self._style)
+            self.styles.hidden.add(self._style[1])
+        elif name == "style:text-properties" and attrs.get("style:text-position"):
+            self.styles.raised[self._style] = _is_raised(attrs["style:text-position"])
         elif (
             name == "text:list-level-style-number" and attrs.get("text:level") == "1" and attrs.get("style:num-format")
         ):
-            self._numbered.add(self._style)
+            self.styles.numbered.add(self._style[1])
 
     def _end_page(self) -> None:
         self.pages.append("".join(self._pieces))
@@ -155,7 +184,7 @@ class Content(ContentHandler):
 
     def _page(self, attrs: Any) -> Leave | None:
         self._end_page()
-        if attrs.get("draw:style-name") in self._hidden and "hidden" not in self._options.include:
+        if attrs.get("draw:style-name") in self.styles.hidden and "hidden" not in self._options.include:
             self.left_out[unless_included("hidden slide", "hidden")] += 1
             return self._pass_over()
         return None
@@ -178,7 +207,7 @@ class Content(ContentHandler):
             return self._inside(" ", " ", paragraph=True)
         if self._paragraphs:  # in a box or a note that stands in a paragraph
             return self._inside("<div>", "</div>", paragraph=True)
-        tag = "h1" if attrs.get("text:style-name") in self._titles else "p"
+        tag = "h1" if self.styles.is_title(attrs.get("text:style-name", "")) else "p"
         return self._inside(f"<{tag}>", f"</{tag}>", paragraph=True)
 
     def _heading(self, attrs: Any) -> Leave:
@@ -186,11 +215,11 @@ class Content(ContentHandler):
         return self._inside(f"<h{level}>", f"</h{level}>", paragraph=True)
 
     def _list(self, attrs: Any) -> Leave:
-        tag = "ol" if attrs.get("text:style-name") in self._numbered else "ul"
+        tag = "ol" if attrs.get("text:style-name") in self.styles.numbered else "ul"
         return self._inside(f"<{tag}>", f"</{tag}>")
 
     def _span(self, attrs: Any) -> Leave | None:
-        return self._inside("<sup>", "</sup>") if attrs.get("text:style-name") in self._raised else None
+        return self._inside("<sup>", "</sup>") if self.styles.is_raised(attrs.get("text:style-name", "")) else None
 
     def _line_end(self, _: Any) -> None:
         self._pieces.append("<br>")

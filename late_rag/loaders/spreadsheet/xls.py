@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,21 @@ from late_rag.types import Document, Omission
 MIME_TYPE = "application/vnd.ms-excel"
 LARGEST = 256 << 20
 
+_OTHER_SHEET = re.compile(r"Ignoring non-worksheet data named (.{1,200}) \(type 0x0[12] = ")
+_MOST_TOLD = 1000
+
+
+class _Told(io.TextIOBase):
+    """Takes what the library logs, for it says nowhere else which sheets are charts or macros."""
+
+    def __init__(self) -> None:
+        self.sheets: list[str] = []
+
+    def write(self, text: str) -> int:
+        if len(self.sheets) < _MOST_TOLD:
+            self.sheets += _OTHER_SHEET.findall(text)
+        return len(text)
+
 
 def xls_sheets(path: Path, options: LoadOptions) -> Iterator[tuple[str, Document] | Omission]:
     """A document a sheet, under its name.
@@ -29,7 +45,8 @@ def xls_sheets(path: Path, options: LoadOptions) -> Iterator[tuple[str, Document
         raise LoadError(f"{path}: is not an Excel file, but {kind}")
     if path.stat().st_size > LARGEST:
         raise LoadError(f"{path}: has {path.stat().st_size:,} bytes; the limit is {LARGEST:,}")
-    book, has_comments = _open(path), False
+    (book, others), has_comments = _open(path), False
+    yield from (Omission(f"sheet {name}, which is a chart, a dialog or macros", lost=False) for name in others)
     for number, name in enumerate(book.sheet_names()):
         try:
             yield _sheet(book, number, name, options)
@@ -41,15 +58,18 @@ def xls_sheets(path: Path, options: LoadOptions) -> Iterator[tuple[str, Document
         yield UNREAD
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path) -> tuple[Any, list[str]]:
+    """The workbook, and the names of its sheets that are no tables."""
     with needs_extra("xlrd, which reads XLS,", "office"):
         import xlrd
+    told = _Told()
     try:
-        return xlrd.open_workbook(str(path), logfile=io.StringIO(), on_demand=True, ragged_rows=True)
+        book = xlrd.open_workbook(str(path), logfile=told, verbosity=1, on_demand=True, ragged_rows=True)
     except Exception as error:  # a damaged file raises whatever its records meet
         if "encrypted" in str(error):
             raise LoadError(f"{path}: is protected by a password; save it without one") from error
         raise LoadError(f"{path}: is a damaged Excel file ({type(error).__name__}: {error})") from error
+    return book, told.sheets
 
 
 def _sheet(book: Any, number: int, name: str, options: LoadOptions) -> tuple[str, Document] | Omission:

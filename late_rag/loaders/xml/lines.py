@@ -15,6 +15,9 @@ from html.entities import html5
 DEEPEST = 10_000
 """Elements inside each other."""
 
+MOST_ELEMENTS = 4_000_000
+"""Of a file, each of which takes 250 bytes while it is read."""
+
 _MOST_MISSING = 100
 _LETTER = re.compile(r"[^\W\d_]")
 _WORD = re.compile(r"[^\W\d_]{2}")
@@ -91,7 +94,7 @@ class Lines:
     def __init__(self, room: int) -> None:
         self.title: str | None = None
         self.missing: list[str] = []
-        self._room = room
+        self._room, self._elements = room, 0
         self._parts: list[str] = []
         self._open: list[_Open] = []
         self._feed = False
@@ -116,6 +119,9 @@ class Lines:
         local = name.rpartition(":")[2].lower()
         if len(self._open) >= DEEPEST:
             raise RefusedError(f"more than {DEEPEST:,} elements stand inside each other")
+        self._elements += 1
+        if self._elements > MOST_ELEMENTS:
+            raise RefusedError(f"it has more than {MOST_ELEMENTS:,} elements, which is the limit")
         if not self._open:
             self._feed = local in _FEEDS
         self._parts.append("\n")
