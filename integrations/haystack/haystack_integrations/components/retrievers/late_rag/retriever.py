@@ -122,10 +122,11 @@ class LateInteractionRetriever:
             InputError: an empty query, or an impossible ``top_k``.
             FilterError: filters that cannot be read.
         """
-        to_filter(filters)
-        chosen = apply_filter_policy(self.filter_policy, self.filters, filters)
-        wanted = to_filter(_both(self.required_filters, chosen))
-        return {"documents": self.document_store.find(query, self._config(top_k, wanted))}
+        restriction = to_filter(filters)
+        chosen = _both(self.required_filters, apply_filter_policy(self.filter_policy, self.filters, filters))
+        if chosen is not filters:
+            restriction = to_filter(chosen)
+        return {"documents": self.document_store.find(query, self._config(top_k, restriction))}
 
     @component.output_types(documents=list[Document])
     async def run_async(
