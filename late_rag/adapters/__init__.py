@@ -49,10 +49,10 @@ if TYPE_CHECKING:
     from late_rag.metadata import same
     from late_rag.protocols import Chunker, Collection
     from late_rag.reranker import Ranked, shared_reranker
-    from late_rag.retriever import SearchOptions, shared_retriever
+    from late_rag.retriever import shared_retriever
     from late_rag.retriever.holder import Mode
     from late_rag.retriever.inputs import Addable, check_query, check_threshold, check_top_k
-    from late_rag.retriever.options import check
+    from late_rag.retriever.options import SHAPE, SearchConfig, Shape
     from late_rag.retriever.progress import Report
     from late_rag.transfer import copy_collection
     from late_rag.types import OnConflict, TokenMatch, batched, canonical_json, digest
@@ -86,10 +86,10 @@ _NAMES = {
     "late_rag.metadata": ("METADATA_DEPTH", "check_metadata", "encode_metadata", "same"),
     "late_rag.protocols": ("Chunker", "Collection"),
     "late_rag.reranker": ("Ranked", "shared_reranker"),
-    "late_rag.retriever": ("SearchOptions", "shared_retriever"),
+    "late_rag.retriever": ("shared_retriever",),
     "late_rag.retriever.holder": ("Mode",),
     "late_rag.retriever.inputs": ("Addable", "check_query", "check_threshold", "check_top_k"),
-    "late_rag.retriever.options": ("check",),
+    "late_rag.retriever.options": ("SHAPE", "SearchConfig", "Shape"),
     "late_rag.retriever.progress": ("Report",),
     "late_rag.transfer": ("copy_collection",),
     "late_rag.types": ("OnConflict", "TokenMatch", "batched", "canonical_json", "digest"),
@@ -109,6 +109,7 @@ __all__ = [
     "LEAST_TOKENS",
     "METADATA_DEPTH",
     "NOTHING_FOUND",
+    "SHAPE",
     "TOOL_COUNT",
     "TOOL_QUERY",
     "Addable",
@@ -133,7 +134,8 @@ __all__ = [
     "Ranked",
     "RecordFields",
     "Report",
-    "SearchOptions",
+    "SearchConfig",
+    "Shape",
     "StoreHolder",
     "TokenCounter",
     "TokenMatch",
@@ -141,7 +143,6 @@ __all__ = [
     "batched",
     "beside",
     "canonical_json",
-    "check",
     "check_collection",
     "check_metadata",
     "check_owners",

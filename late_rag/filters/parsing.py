@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from late_rag.errors import FilterError, InputError
@@ -12,6 +13,9 @@ from late_rag.filters.tree import MAX_DEPTH, And, Condition, Filter, Not, Or
 from late_rag.metadata import decode
 
 _KEYS = ("field", "op", "value")
+
+_LONGEST_KEPT = 1000
+"""The characters of a text whose tree is kept for the next time: a component reads its own at every search."""
 
 
 def parse(value: Filter | Mapping[str, Any] | str) -> Filter:
@@ -27,10 +31,15 @@ def parse(value: Filter | Mapping[str, Any] | str) -> Filter:
     if isinstance(value, Filter):
         return value
     if isinstance(value, str):
-        return read(value)
+        return _kept(value) if len(value) <= _LONGEST_KEPT else read(value)
     if isinstance(value, Mapping):
         return _from_dict(value, MAX_DEPTH)
     raise FilterError(f"a filter is a text, a dict, or made with F(…), not {shown(value)}")
+
+
+@lru_cache(maxsize=128)
+def _kept(text: str) -> Filter:
+    return read(text)
 
 
 def _from_dict(data: Any, depth: int) -> Filter:

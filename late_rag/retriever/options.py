@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict
 
 from late_rag.errors import InputError
 from late_rag.retriever import inputs
 from late_rag.types import Selection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from late_rag.filters import Filter
+    from late_rag.retriever.retriever import Retriever
+    from late_rag.types import Hit
 
 FilterLike: TypeAlias = "Filter | Mapping[str, Any] | str | None"
 GroupBy: TypeAlias = Literal["document"] | None
@@ -23,14 +27,8 @@ _LEAST_FETCHED = 20
 _FETCHED = 4
 
 
-class SearchOptions(TypedDict, total=False):
-    """What shapes the hits of a search; each has a default."""
-
-    filter: FilterLike
-    """Restricts to chunks whose metadata match; short for ``Selection(filter=…)``, and added to ``selection``."""
-
-    selection: Selection | None
-    """Restricts to chunks, documents, or what a filter matches."""
+class Shape(TypedDict, total=False):
+    """What shapes the hits of a search, whichever chunks it is restricted to; each has a default."""
 
     threshold: float | None
     """The least ``similarity`` of a hit."""
@@ -51,76 +49,122 @@ class SearchOptions(TypedDict, total=False):
     """From how many hits diverse ones are picked; four times ``top_k``, and at least 20, where it is not said."""
 
 
-@dataclass(frozen=True)
-class Checked:
-    """Search options that can be followed."""
+class SearchOptions(Shape, total=False):
+    """What a search may be asked for besides how many hits there are to be; each has a default."""
 
-    top_k: int
+    filter: FilterLike
+    """Restricts to chunks whose metadata match; short for ``Selection(filter=…)``, and added to ``selection``."""
+
     selection: Selection | None
-    threshold: float | None
-    group_by: GroupBy
-    mode: Mode
-    expand: Expand
-    lambda_mult: float | None
-    fetch_k: int
-
-    @property
-    def wanted(self) -> int:
-        """How many hits are ranked before diverse ones are picked."""
-        return self.top_k if self.lambda_mult is None else self.fetch_k
+    """Restricts to chunks, documents, or what a filter matches."""
 
 
-def check(top_k: object, options: SearchOptions) -> Checked:
-    """Checks what can be checked without a model.
+SHAPE = tuple(Shape.__annotations__)
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """The options of a search, which are checked when it is made; that needs no model.
 
     Raises:
         InputError: a value that cannot be; the message names the option.
         FilterError: a filter that cannot be read.
-        TypeError: an option that does not exist.
     """
-    for name in options:
-        if name not in SearchOptions.__annotations__:
-            raise TypeError(f"unknown search option {name!r}; there are: {', '.join(SearchOptions.__annotations__)}")
-    count = inputs.check_top_k(top_k)
-    group_by, mode = options.get("group_by"), options.get("mode", "maxsim")
-    if group_by not in (None, "document"):
-        raise InputError(f'group_by must be "document" or None, not {inputs.shown(group_by)}')
-    if mode not in ("maxsim", "hybrid"):
-        raise InputError(f'mode must be "maxsim" or "hybrid", not {inputs.shown(mode)}')
-    lambda_mult = _check_lambda(options.get("lambda_mult"))
-    return Checked(
-        top_k=count,
-        selection=inputs.combined(options.get("selection"), options.get("filter")),
-        threshold=inputs.check_threshold(options.get("threshold")),
-        group_by=group_by,
-        mode=mode,
-        expand=_check_expand(options.get("expand")),
-        lambda_mult=lambda_mult,
-        fetch_k=_check_fetch_k(options.get("fetch_k"), count, diverse=lambda_mult is not None),
-    )
+
+    top_k: int = 10
+    filter: FilterLike = None
+    selection: Selection | None = None
+    threshold: float | None = None
+    group_by: GroupBy = None
+    mode: Mode = "maxsim"
+    expand: Expand = None
+    lambda_mult: float | None = None
+    fetch_k: int | None = None
+
+    meant: Selection | None = field(init=False, repr=False, compare=False)
+    """What ``selection`` and ``filter`` restrict to together."""
+
+    def __post_init__(self) -> None:
+        if self.group_by not in (None, "document"):
+            raise InputError(f'group_by must be "document" or None, not {inputs.shown(self.group_by)}')
+        if self.mode not in ("maxsim", "hybrid"):
+            raise InputError(f'mode must be "maxsim" or "hybrid", not {inputs.shown(self.mode)}')
+        for name, check in _CHECKS.items():
+            if (value := getattr(self, name)) is not None or name == "top_k":
+                object.__setattr__(self, name, check(value))
+        if self.fetch_k is not None and self.lambda_mult is None:
+            raise InputError("fetch_k is how many hits diverse ones are picked from; give lambda_mult as well")
+        restricts = self.selection is not None or self.filter is not None
+        object.__setattr__(self, "meant", inputs.combined(self.selection, self.filter) if restricts else None)
+
+    @classmethod
+    def asked(cls, **options: Any) -> Self:
+        """The options as a caller gives them.
+
+        Raises:
+            TypeError: an option that does not exist.
+        """
+        for name in options:
+            if name not in _OPTIONS:
+                raise TypeError(f"unknown search option {name!r}; there are: {', '.join(_OPTIONS[1:])}")
+        return cls(**options)
+
+    @classmethod
+    def of(cls, component: object, **asked: Any) -> Self:
+        """The options of a component that has what shapes its hits as attributes of the same names.
+
+        Args:
+            component: holds configuration, which is checked now.
+            asked: the other options, and what holds for one search in place of the component's.
+
+        Raises:
+            TypeError: an option that does not exist.
+        """
+        return cls.asked(**{name: getattr(component, name) for name in SHAPE if name not in asked}, **asked)
+
+    @property
+    def wanted(self) -> int:
+        """How many hits are ranked before diverse ones are picked."""
+        if self.lambda_mult is None:
+            return self.top_k
+        return max(_FETCHED * self.top_k, _LEAST_FETCHED) if self.fetch_k is None else max(self.fetch_k, self.top_k)
+
+    def search(self, retriever: Retriever, query: str) -> list[Hit]:
+        """What :meth:`Retriever.search` finds with these options."""
+        return retriever._search([inputs.check_query(query)], self)[0]  # noqa: SLF001 - of this package
+
+    def search_batch(self, retriever: Retriever, queries: Iterable[str]) -> list[list[Hit]]:
+        """What :meth:`Retriever.search_batch` finds with these options."""
+        return retriever._search(inputs.check_queries(queries), self)  # noqa: SLF001 - of this package
+
+
+_OPTIONS = tuple(option.name for option in fields(SearchConfig) if option.init)
 
 
 def _check_expand(expand: object) -> Expand:
-    if expand is None or expand == "document":
-        return cast("Expand", expand)
+    if expand == "document":
+        return "document"
     if isinstance(expand, bool) or not isinstance(expand, Integral) or expand < 0:
         raise InputError(f'expand must be "document" or a number of chunks, not {inputs.shown(expand)}')
     return int(expand)
 
 
-def _check_lambda(value: object) -> float | None:
-    if value is None:
-        return None
+def _check_lambda(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
         raise InputError(f"lambda_mult must be a number from 0 to 1, not {inputs.shown(value)}")
     return float(value)
 
 
-def _check_fetch_k(value: object, top_k: int, *, diverse: bool) -> int:
-    if value is None:
-        return max(_FETCHED * top_k, _LEAST_FETCHED)
-    if not diverse:
-        raise InputError("fetch_k is how many hits diverse ones are picked from; give lambda_mult as well")
+def _check_fetch_k(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise InputError(f"fetch_k must be a whole number of at least 1, not {inputs.shown(value)}")
-    return max(int(value), top_k)
+    return int(value)
+
+
+_CHECKS: Mapping[str, Callable[[object], object]] = {
+    "top_k": inputs.check_top_k,
+    "threshold": inputs.check_threshold,
+    "expand": _check_expand,
+    "lambda_mult": _check_lambda,
+    "fetch_k": _check_fetch_k,
+}

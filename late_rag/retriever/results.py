@@ -11,7 +11,7 @@ from late_rag.retriever.hybrid import hybrid_search
 
 if TYPE_CHECKING:
     from late_rag.protocols import Collection
-    from late_rag.retriever.options import Checked
+    from late_rag.retriever.options import SearchConfig
     from late_rag.types import Hit, TokenEmbeddings
 
 Ask: TypeAlias = Callable[[Sequence[int], int], "list[list[Hit]]"]
@@ -19,31 +19,31 @@ Ask: TypeAlias = Callable[[Sequence[int], int], "list[list[Hit]]"]
 
 
 def find(
-    collection: Collection, queries: Sequence[str], embeddings: Sequence[TokenEmbeddings], options: Checked
+    collection: Collection, queries: Sequence[str], embeddings: Sequence[TokenEmbeddings], config: SearchConfig
 ) -> list[list[Hit]]:
     """For each query its hits as they are asked for."""
 
     def ask(numbers: Sequence[int], count: int) -> list[list[Hit]]:
-        if options.mode == "hybrid":
+        if config.mode == "hybrid":
             asked = [(queries[number], embeddings[number]) for number in numbers]
-            return hybrid_search(collection, asked, count, options.selection, options.threshold)
-        found = collection.search([embeddings[number] for number in numbers], count, options.selection)
-        return [above(hits, options.threshold) for hits in found]
+            return hybrid_search(collection, asked, count, config.meant, config.threshold)
+        found = collection.search([embeddings[number] for number in numbers], count, config.meant)
+        return [above(hits, config.threshold) for hits in found]
 
     numbers = range(len(queries))
-    if options.group_by == "document":
-        lists = best_of_documents(ask, numbers, options.wanted)
+    if config.group_by == "document":
+        lists = best_of_documents(ask, numbers, config.wanted)
     else:
-        lists = ask(numbers, options.wanted)
-    if options.lambda_mult is not None:
-        lists = [_picked(collection, hits, options) for hits in lists]
-    return lists if options.expand is None else with_context(collection, lists, options.expand, options.selection)
+        lists = ask(numbers, config.wanted)
+    if config.lambda_mult is not None:
+        lists = [_picked(collection, hits, config) for hits in lists]
+    return lists if config.expand is None else with_context(collection, lists, config.expand, config.meant)
 
 
-def _picked(collection: Collection, hits: list[Hit], options: Checked) -> list[Hit]:
+def _picked(collection: Collection, hits: list[Hit], config: SearchConfig) -> list[Hit]:
     rows = collection.embeddings([hit.chunk.id for hit in hits])
     there = [hit for hit in hits if hit.chunk.id in rows]  # one may have been deleted since
-    return diverse(there, rows, options.top_k, options.lambda_mult or 0.0)
+    return diverse(there, rows, config.top_k, config.lambda_mult or 0.0)
 
 
 def above(hits: Iterable[Hit], threshold: float | None) -> list[Hit]:

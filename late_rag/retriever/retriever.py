@@ -11,7 +11,7 @@ from late_rag.retriever import inputs
 from late_rag.retriever.adding import Adding
 from late_rag.retriever.holder import CollectionHolder
 from late_rag.retriever.metadata import MetadataUpdate
-from late_rag.retriever.options import check
+from late_rag.retriever.options import SearchConfig
 from late_rag.retriever.progress import Meter
 from late_rag.retriever.results import find
 from late_rag.retriever.syncing import Syncing
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from late_rag.loaders import Isolation, RecordFields
     from late_rag.retriever.inputs import Addable
-    from late_rag.retriever.options import Checked, FilterLike, SearchOptions
+    from late_rag.retriever.options import FilterLike, SearchOptions
     from late_rag.retriever.progress import Report
     from late_rag.retriever.syncing import Paths, SyncResult
     from late_rag.types import AddResult, Metadata, OnConflict, TokenMatch
@@ -131,18 +131,18 @@ class Retriever(CollectionHolder):
             ModelMismatchError: the model is not the one that the collection was made by.
             UnsupportedError: ``mode="hybrid"`` where the collection has no full text.
         """
-        return self._search([inputs.check_query(query)], check(top_k, options))[0]
+        return SearchConfig.asked(top_k=top_k, **options).search(self, query)
 
     def search_batch(
         self, queries: Iterable[str], top_k: int = 10, **options: Unpack[SearchOptions]
     ) -> list[list[Hit]]:
         """For each query what :meth:`search` returns, encoded and searched together."""
-        return self._search(inputs.check_queries(queries), check(top_k, options))
+        return SearchConfig.asked(top_k=top_k, **options).search_batch(self, queries)
 
-    def _search(self, queries: list[str], options: Checked) -> list[list[Hit]]:
+    def _search(self, queries: list[str], config: SearchConfig) -> list[list[Hit]]:
         if not queries:
             return []
-        return find(self.collection, queries, self._stages.checked_encoder().encode_queries(queries), options)
+        return find(self.collection, queries, self._stages.checked_encoder().encode_queries(queries), config)
 
     def explain(self, query: str, hit: Hit | Chunk) -> list[TokenMatch]:
         """For each token of the query the token of the hit that it matched: what the score is made of.

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from late_rag.collections import location_key, shared_collection
+from late_rag.collections import shared_collection
 from late_rag.encoders import consenting, load_encoder
 from late_rag.errors import CollectionExistsError, CollectionNotFoundError
 from late_rag.registry import shared
@@ -52,23 +52,30 @@ def shared_retriever(
     if not isinstance(collection, str | Path):
         return Retriever(collection, model, chunker, mode, encoder_options=options)
 
-    def opened() -> Retriever:
-        try:
-            found = shared_collection(collection, mode)
-        except CollectionNotFoundError:
-            if create is None or mode == "read":
-                raise
-            logger.info("%s: there is no collection; one is made", collection)
-            with contextlib.suppress(CollectionExistsError):  # another process was quicker
-                made_by = load_encoder("minilm" if model is None else model, **options)
-                Retriever.create(collection, made_by, **create).close()
-            found = shared_collection(collection, mode)
-        return Retriever(found, model, chunker, mode, encoder_options=options)
+    found = _opened(collection, mode, model, create, options)
+    key = ("retriever", found.location, mode, str(model), chunker, canonical_json(options))
+    return shared.get(
+        key,
+        lambda: Retriever(found, model, chunker, mode, encoder_options=options),
+        lambda retriever: retriever.collection is found,
+    )
 
-    def current(retriever: Retriever) -> bool:
-        held = retriever.collection
-        return not held.closed and held is shared_collection(collection, mode)
 
-    written = canonical_json([dict(create or {}), options])
-    key = ("retriever", location_key(collection), mode, str(model), chunker, written)
-    return shared.get(key, opened, current)
+def _opened(
+    location: str | Path,
+    mode: Mode,
+    model: str | Path | None,
+    create: Mapping[str, Any] | None,
+    encoder_options: Mapping[str, Any],
+) -> Collection:
+    """The process's one open collection, which is made where there is none and ``create`` says how."""
+    try:
+        return shared_collection(location, mode)
+    except CollectionNotFoundError:
+        if create is None or mode == "read":
+            raise
+    logger.info("%s: there is no collection; one is made", location)
+    with contextlib.suppress(CollectionExistsError):  # another thread or process was quicker
+        made_by = load_encoder("minilm" if model is None else model, **encoder_options)
+        Retriever.create(location, made_by, **create).close()
+    return shared_collection(location, mode)

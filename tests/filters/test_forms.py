@@ -200,3 +200,14 @@ def test_repr_and_text_are_short_and_readable() -> None:
     built = (F("year") >= 2020) & (F("topic").in_(["a", 'b"']) | ~F("x y").exists())
     assert str(built) == 'year >= 2020 and (topic in ["a", "b\\""] or not `x y` exists)'
     assert repr(Condition("a", "==", True)) == "parse('a == true')"
+
+
+def test_a_text_is_read_once_unless_it_is_long():
+    assert parse("number == 41") is parse("number == 41")
+    assert parse("number == 41") != parse("number == 42")
+    text = "number in [" + ", ".join(map(str, range(300))) + "]"
+    assert parse(text) is not parse(text)
+    assert parse(text) == parse(text)
+    for _ in range(2):
+        with pytest.raises(FilterError, match="expected a value"):
+            parse("number ==")

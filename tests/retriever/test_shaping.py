@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -291,6 +293,19 @@ def test_whoever_asks_for_a_collection_shares_its_retriever(tmp_path: Path):
     again = shared_retriever(location)
     assert again is not reading
     assert again.collection.count() == 1
+
+
+def test_threads_that_make_a_collection_at_once_share_one_retriever(tmp_path: Path):
+    from late_rag.retriever import shared_retriever
+
+    start = threading.Barrier(4)
+
+    def ask(_: int) -> Retriever:
+        start.wait(10)
+        return shared_retriever(tmp_path / "new.rag", "write", create={})
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(ask, range(4)))) == 1
 
 
 def test_readers_take_the_collection_that_is_opened_for_writing_later(tmp_path: Path):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
@@ -17,8 +17,18 @@ from pydantic import ConfigDict, Field, field_validator
 from langchain_late_rag.batching import atraced, outcomes, results, traced
 from langchain_late_rag.configuration import filter_text, serialised
 from langchain_late_rag.documents import HitFields, check_documents, from_hit, to_document
+from langchain_late_rag.filters import FilterLike, to_filter
 from late_rag import Retriever
-from late_rag.adapters import Filter, check_collection, check_owners, listed, shared_retriever
+from late_rag.adapters import (
+    SHAPE,
+    Filter,
+    SearchConfig,
+    Shape,
+    check_collection,
+    check_owners,
+    listed,
+    shared_retriever,
+)
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -29,20 +39,14 @@ if TYPE_CHECKING:
     from late_rag.adapters import Collection
 
 
-class SearchArguments(TypedDict, total=False):
+class SearchArguments(Shape, total=False):
     """What a call of the retriever may say otherwise than its constructor; see there for each."""
 
     k: int
-    filter: Filter | dict[str, Any] | str | None
-    threshold: float | None
-    mode: Literal["maxsim", "hybrid"]
-    expand: int | Literal["document"] | None
-    group_by: Literal["document"] | None
-    lambda_mult: float | None
-    fetch_k: int | None
+    filter: FilterLike | None
 
 
-_ARGUMENTS = tuple(SearchArguments.__annotations__)
+_ARGUMENTS = ("k", "filter", *SHAPE)
 
 
 class LateInteractionRetriever(BaseRetriever):
@@ -212,10 +216,10 @@ class LateInteractionRetriever(BaseRetriever):
     def _search(self, queries: Sequence[str], **asked: Unpack[SearchArguments]) -> list[list[Document]]:
         if unknown := sorted(asked.keys() - _ARGUMENTS):
             raise TypeError(f"unknown argument {', '.join(unknown)}; a call may have: {', '.join(_ARGUMENTS)}")
-        options: dict[str, Any] = {name: getattr(self, name) for name in _ARGUMENTS} | asked
-        options["filter"] = filter_text(options["filter"])
+        top_k, restriction = asked.pop("k", self.k), asked.pop("filter", self.filter)
+        config = SearchConfig.of(self, top_k=top_k, filter=to_filter(restriction), **asked)
         retriever = shared_retriever(self.collection, model=self.model, trust_model=self.trust_model)
-        lists = retriever.search_batch(queries, options.pop("k"), **options)
+        lists = config.search_batch(retriever, queries)
         return [
             [self._document(retriever, query, hit) for hit in hits] for query, hits in zip(queries, lists, strict=True)
         ]

@@ -12,7 +12,7 @@ from langchain_core.documents import Document
 from langchain_late_rag.documents import CONTENT_BLOCKS, HitFields, from_hit
 from langchain_late_rag.filters import to_filter
 from langchain_late_rag.writing import WritableStore
-from late_rag.adapters import UnsupportedError
+from late_rag.adapters import SearchConfig, UnsupportedError
 
 if TYPE_CHECKING:
     from langchain_late_rag.filters import FilterLike
@@ -165,8 +165,8 @@ class LateInteractionVectorStore(WritableStore):
         raise UnsupportedError(_BY_VECTOR)
 
     def _hits(self, query: str, k: int, filter: FilterLike | None, options: Mapping[str, Any]) -> list[Hit]:  # noqa: A002
-        restriction = to_filter(filter)
-        return self._holder.retriever().search(query, k, filter=restriction, **options)
+        config = SearchConfig.asked(top_k=k, filter=to_filter(filter), **options)
+        return config.search(self._holder.retriever(), query)
 
     def _found(self, hit: Hit) -> Document:
         return from_hit(hit, self._fields)

@@ -21,7 +21,7 @@ from haystack_integrations.document_stores.late_rag.loading import loading_optio
 from haystack_integrations.document_stores.late_rag.metadata import Filters, MetadataQueries
 from haystack_integrations.document_stores.late_rag.writing import ON_CONFLICT, converted, naming_duplicates, to_write
 from late_rag import Selection
-from late_rag.adapters import CollectionError, HitFields, InputError, location_of
+from late_rag.adapters import CollectionError, HitFields, InputError, SearchConfig, location_of
 
 if TYPE_CHECKING:
     from late_rag import Document as CoreDocument
@@ -150,8 +150,11 @@ class LateInteractionDocumentStore(MetadataQueries):
             InputError: an empty query, or an argument that cannot be.
             FilterError: a filter that cannot be read.
         """
-        hits = self.retriever().search(query, top_k, filter=to_filter(filters), **options)
-        return [from_hit(hit, self._fields) for hit in hits]
+        return self.find(query, SearchConfig.asked(top_k=top_k, filter=to_filter(filters), **options))
+
+    def find(self, query: str, config: SearchConfig) -> list[Document]:
+        """What :meth:`search` finds with options that are checked already."""
+        return [from_hit(hit, self._fields) for hit in config.search(self.retriever(), query)]
 
     def write_documents(self, documents: list[Document], policy: DuplicatePolicy = DuplicatePolicy.NONE) -> int:
         """Encodes and stores documents; how many were written.

@@ -12,9 +12,8 @@ from llama_index.core.constants import DEFAULT_SIMILARITY_TOP_K
 from late_rag import Retriever, Selection
 from late_rag.adapters import (
     HitFields,
-    SearchOptions,
+    SearchConfig,
     UnsupportedError,
-    check,
     check_collection,
     check_owners,
     listed,
@@ -104,7 +103,7 @@ class LateInteractionRetriever(BaseRetriever):
         self.lambda_mult = lambda_mult
         self.fetch_k = fetch_k
         self.fields = HitFields() if fields is None else fields
-        check(similarity_top_k, self._options())
+        self._config()
 
     @classmethod
     def from_nodes(
@@ -148,23 +147,19 @@ class LateInteractionRetriever(BaseRetriever):
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         retriever = shared_retriever(self.collection, model=self.model, trust_model=self.trust_model)
-        lists = retriever.search_batch(_queries(query_bundle), self.similarity_top_k, **self._options())
+        lists = self._config().search_batch(retriever, _queries(query_bundle))
         return [from_hit(hit, self.fields) for hit in self._together(lists)]
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self._retrieve, query_bundle)
 
-    def _options(self) -> SearchOptions:
-        return {
-            "filter": to_filter(self.filters),
-            "selection": Selection(_listed(self.node_ids, "node_ids"), _listed(self.doc_ids, "doc_ids")),
-            "threshold": self.threshold,
-            "mode": self.mode,
-            "group_by": self.group_by,
-            "expand": self.expand,
-            "lambda_mult": self.lambda_mult,
-            "fetch_k": self.fetch_k,
-        }
+    def _config(self) -> SearchConfig:
+        return SearchConfig.of(
+            self,
+            top_k=self.similarity_top_k,
+            filter=to_filter(self.filters),
+            selection=Selection(_listed(self.node_ids, "node_ids"), _listed(self.doc_ids, "doc_ids")),
+        )
 
     def _together(self, lists: Sequence[list[Hit]]) -> list[Hit]:
         """What several texts of one query found, each passage once: at its best place, the more similar first."""

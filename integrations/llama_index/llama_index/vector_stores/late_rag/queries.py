@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryMode
 
 from late_rag import Selection
-from late_rag.adapters import InputError, UnsupportedError
+from late_rag.adapters import InputError, SearchConfig, UnsupportedError
 from llama_index.retrievers.late_rag.filters import to_filter
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def scored_hits(retriever: Retriever, query: VectorStoreQuery, options: Mapping[
         names = ", ".join(known.value for known in (*_DENSE, *_TEXT))
         raise UnsupportedError(f"there is no mode {mode.value!r} of late interaction; there are {names}")
     top_k, more = _shaped(query, mode, options)
-    hits = retriever.search(query.query_str, top_k, selection=_selection(query), **more)
+    hits = SearchConfig.asked(top_k=top_k, selection=_selection(query), **more).search(retriever, query.query_str)
     return [(hit, hit.similarity) for hit in hits]
 
 

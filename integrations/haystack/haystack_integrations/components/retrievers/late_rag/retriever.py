@@ -12,7 +12,7 @@ from haystack.document_stores.types import FilterPolicy, apply_filter_policy
 from haystack_integrations.document_stores.late_rag.document_store import LateInteractionDocumentStore
 from haystack_integrations.document_stores.late_rag.errors import StoreKindError
 from haystack_integrations.document_stores.late_rag.filters import to_filter
-from late_rag.adapters import InputError, check, constant
+from late_rag.adapters import Filter, InputError, SearchConfig, constant
 
 
 @component
@@ -78,7 +78,7 @@ class LateInteractionRetriever:
         self.fetch_k = fetch_k
         self._warm = False
         to_filter(filters)
-        check(top_k, self._options())  # type: ignore[arg-type]  # it says what cannot be
+        self._config(top_k)
 
     def warm_up(self) -> None:
         """Opens the collection and loads its model, once; the first ``run`` does so too.
@@ -122,11 +122,11 @@ class LateInteractionRetriever:
             InputError: an empty query, or an impossible ``top_k``.
             FilterError: filters that cannot be read.
         """
-        to_filter(filters)
-        chosen = apply_filter_policy(self.filter_policy, self.filters, filters)
-        count = self.top_k if top_k is None else top_k
-        found = self.document_store.search(query, count, _both(self.required_filters, chosen), **self._options())
-        return {"documents": found}
+        restriction = to_filter(filters)
+        chosen = _both(self.required_filters, apply_filter_policy(self.filter_policy, self.filters, filters))
+        if chosen is not filters:
+            restriction = to_filter(chosen)
+        return {"documents": self.document_store.find(query, self._config(top_k, restriction))}
 
     @component.output_types(documents=list[Document])
     async def run_async(
@@ -141,16 +141,9 @@ class LateInteractionRetriever:
         """
         return await asyncio.to_thread(self.run, query, filters, top_k)
 
-    def _options(self) -> dict[str, Any]:
-        """The core's search options."""
-        return {
-            "threshold": self.score_threshold,
-            "mode": self.mode,
-            "expand": self.expand,
-            "group_by": self.group_by,
-            "lambda_mult": self.lambda_mult,
-            "fetch_k": self.fetch_k,
-        }
+    def _config(self, top_k: int | None, restriction: Filter | None = None) -> SearchConfig:
+        count = self.top_k if top_k is None else top_k
+        return SearchConfig.of(self, top_k=count, filter=restriction, threshold=self.score_threshold)
 
     def to_dict(self) -> dict[str, Any]:
         """The component as a pipeline's YAML has it.
