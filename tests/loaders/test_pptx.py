@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pptx
 import pytest
 
 from late_rag.loaders import load
 from late_rag.types import Document, Omission
 
-pptx = pytest.importorskip("pptx")
 EMPTY, TITLE_ONLY, CONTENT = 6, 5, 1
 
 

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +25,6 @@ from late_rag.loaders.spreadsheet.table import sheet_table
 from late_rag.types import Document, Omission
 from tests.loaders.office_files import record
 
-xlsxwriter = pytest.importorskip("xlsxwriter")
 CASES = Path(__file__).parents[1] / "cases" / "xls"
 
 
