@@ -22,8 +22,12 @@ class Backend:
     extra: str | None = None
 
 
+LARGEST_FILE = 2 << 30
+"""Bytes of a file of any format that says nothing else: most have limits of their own, which say more."""
+
+
 @dataclass(frozen=True, slots=True)
-class Optional:
+class OptionalLibrary:
     """A module that a format can be read without, the extra that brings it, and what it is for."""
 
     library: str
@@ -37,14 +41,14 @@ class Format(Backend):
 
     What is ``isolated`` is read in a process of its own, unless the caller trusts the files: its parsers are in C, or
     can be made to take all memory or hours by a small file. A file of more than ``largest`` bytes is not read, not
-    even for its hash.
+    even for its hash; records are read one by one, and have no such limit (None).
     """
 
     title: str = ""
     libraries: tuple[str, ...] = ()
-    optional: tuple[Optional, ...] = ()
+    optional: tuple[OptionalLibrary, ...] = ()
     isolated: bool = False
-    largest: int | None = None
+    largest: int | None = LARGEST_FILE
 
 
 ENCODERS: Mapping[str, Backend] = {
@@ -78,10 +82,9 @@ COLLECTIONS: Mapping[str, Backend] = {
 
 _LARGEST_TEXT = 256 << 20
 _LARGEST_MARKUP = 64 << 20  # of which parsers make some ten times as much
-_LARGEST_FILE = 2 << 30  # of what has limits of its own, which say more; records are read one by one and need none
 
-_MAIN_CONTENT = Optional("trafilatura", "web", "main content of web pages")
-_DRAWING = Optional("PIL", "images", "pictures and pages that are drawn")
+_MAIN_CONTENT = OptionalLibrary("trafilatura", "web", "main content of web pages")
+_DRAWING = OptionalLibrary("PIL", "images", "pictures and pages that are drawn")
 
 _TEXT = Format("late_rag.loaders.text", "TextLoader", title="plain text", largest=_LARGEST_TEXT)
 _MARKDOWN = Format(
@@ -102,7 +105,6 @@ _PDF = Format(
     libraries=("pypdfium2", "spellchecker"),
     optional=(_DRAWING,),
     isolated=True,
-    largest=_LARGEST_FILE,
 )
 _DOCX = Format(
     "late_rag.loaders.docx",
@@ -111,18 +113,16 @@ _DOCX = Format(
     title="Word documents",
     libraries=("mammoth",),
     isolated=True,
-    largest=_LARGEST_FILE,
 )
-_CSV = Format("late_rag.loaders.csv", "CsvLoader", title="tables of records")
-_JSON = Format("late_rag.loaders.json", "JsonLoader", title="JSON records")
-_JSON_LINES = Format("late_rag.loaders.json", "JsonLinesLoader", title="JSON lines")
+_CSV = Format("late_rag.loaders.csv", "CsvLoader", title="tables of records", largest=None)
+_JSON = Format("late_rag.loaders.json", "JsonLoader", title="JSON records", largest=None)
+_JSON_LINES = Format("late_rag.loaders.json", "JsonLinesLoader", title="JSON lines", largest=None)
 _PPTX = Format(
     "late_rag.loaders.pptx",
     "PptxLoader",
     title="PowerPoint files",
     libraries=("defusedxml",),
     isolated=True,
-    largest=_LARGEST_FILE,
 )
 _SPREADSHEET = Format(
     "late_rag.loaders.spreadsheet",
@@ -131,7 +131,6 @@ _SPREADSHEET = Format(
     title="spreadsheets",
     libraries=("python_calamine", "xlrd"),
     isolated=True,
-    largest=_LARGEST_FILE,
 )
 _ODT = Format(
     "late_rag.loaders.odf",
@@ -139,7 +138,6 @@ _ODT = Format(
     title="OpenDocument texts",
     libraries=("defusedxml",),
     isolated=True,
-    largest=_LARGEST_FILE,
 )
 _ODP = Format(
     "late_rag.loaders.odf",
@@ -147,7 +145,6 @@ _ODP = Format(
     title="OpenDocument presentations",
     libraries=("defusedxml",),
     isolated=True,
-    largest=_LARGEST_FILE,
 )
 _RTF = Format(
     "late_rag.loaders.rtf", "RtfLoader", title="Rich Text Format", libraries=("striprtf",), largest=_LARGEST_TEXT
@@ -158,18 +155,16 @@ _EPUB = Format(
     title="e-books",
     libraries=("defusedxml", "selectolax"),
     isolated=True,
-    largest=_LARGEST_FILE,
 )
-_IMAGE = Format("late_rag.loaders.image", "ImageLoader", title="pictures", optional=(_DRAWING,), largest=_LARGEST_FILE)
-_MAIL = Format("late_rag.loaders.mail", "MailLoader", title="e-mail", largest=_LARGEST_FILE)
-_MAILBOX = Format("late_rag.loaders.mail", "MailboxLoader", title="mail folders")
+_IMAGE = Format("late_rag.loaders.image", "ImageLoader", title="pictures", optional=(_DRAWING,))
+_MAIL = Format("late_rag.loaders.mail", "MailLoader", title="e-mail")
+_MAILBOX = Format("late_rag.loaders.mail", "MailboxLoader", title="mail folders", largest=None)
 _WEB_ARCHIVE = Format(
     "late_rag.loaders.mail",
     "WebArchiveLoader",
     title="saved web pages",
     libraries=_HTML.libraries,
     optional=_HTML.optional,
-    largest=_LARGEST_FILE,
 )
 _XML = Format("late_rag.loaders.xml", "XmlLoader", title="XML", libraries=("defusedxml",), largest=_LARGEST_MARKUP)
 _NOTEBOOK = Format("late_rag.loaders.notebook", "NotebookLoader", title="Jupyter notebooks", largest=_LARGEST_MARKUP)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from late_rag.backends import LOADERS, Format, Optional
+from late_rag.backends import LOADERS, Format, OptionalLibrary
 from late_rag.cli.command import subcommand
 from late_rag.cli.options import JsonOption
 from late_rag.cli.output import write, write_json
@@ -18,7 +18,7 @@ class Row:
     libraries: tuple[str, ...]
     extra: str | None
     missing: tuple[str, ...]
-    optional: tuple[Optional, ...]
+    optional: tuple[OptionalLibrary, ...]
 
 
 @subcommand(examples=("late-rag formats", "late-rag formats --json"))
@@ -81,7 +81,7 @@ def _cells(row: Row) -> tuple[str, str, str]:
     return row.title, library, " ".join(row.extensions)
 
 
-def _optional_cells(option: Optional) -> tuple[str, str, str]:
+def _optional_cells(option: OptionalLibrary) -> tuple[str, str, str]:
     installed = _is_installed(option.library)
     library = option.library if installed else _how_to_get((option.library,), option.extra)
     return option.purpose, library, "(optional)"
