@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from late_rag.metadata import MAX_DEPTH
 from late_rag.types import Document, Metadata
 
 ALWAYS_CARRIED = 16_384
@@ -12,9 +13,6 @@ ALWAYS_CARRIED = 16_384
 
 MOST_COPIED = 4 * 2**20
 """Characters of all copies of a document's metadata beyond which each has :data:`ALWAYS_CARRIED` at most."""
-
-_DEEPEST = 100
-"""Levels of metadata; deeper ones are refused where they are stored."""
 
 _SHORT_CHUNK = 200  # characters: by which the number of chunks is estimated
 
@@ -36,7 +34,7 @@ def _cost(value: Any, name: int, level: int = 0) -> int:
     """Characters that a value takes, with the names of those inside of it: each is stored with its whole name."""
     if isinstance(value, str):
         return len(value)
-    if level > _DEEPEST:
+    if level > MAX_DEPTH:  # which is refused where it is stored
         return 0
     if isinstance(value, Mapping):
         names = ((name + 1 + len(key), item) for key, item in value.items())

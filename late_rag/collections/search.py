@@ -87,13 +87,13 @@ class Searcher:
         prepared = [stored_query(query, self._settings.storage) for query in queries]
         if view is None:
             selected = [] if within is None else within.tolist()
-            return [self._best(connection, query, selected, top_k, []) for query in prepared]
+            return [self._best(connection, query, selected, top_k) for query in prepared]
         candidates = first_candidates(view, queries, top_k, within)
         pairs = zip(prepared, candidates, strict=True)
         return [self._exact(connection, query, top_k, candidate) for query, candidate in pairs]
 
     def _exact(self, connection: sqlite3.Connection, query: StoredQuery, top_k: int, candidates: Candidates) -> Ranked:
-        ranked = self._best(connection, query, candidates.sure, top_k, [])
+        ranked = self._best(connection, query, candidates.sure, top_k)
         size = top_k + _FIRST_SCORED
         threshold = _threshold(ranked, top_k)
         while batch := candidates.take(min(size, _MOST_SCORED), threshold):
@@ -104,10 +104,9 @@ class Searcher:
             size *= 2
         return ranked
 
-    def _best(
-        self, connection: sqlite3.Connection, query: StoredQuery, chosen: Sequence[int], top_k: int, ranked: Ranked
-    ) -> Ranked:
-        """The best of what is ranked and of these rows, of which no bounds are known."""
+    def _best(self, connection: sqlite3.Connection, query: StoredQuery, chosen: Sequence[int], top_k: int) -> Ranked:
+        """The best of rows of which no bounds are known."""
+        ranked: Ranked = []
         for batch in batched(chosen, _MOST_SCORED):
             numbers, packed = self._packed(connection, batch)
             scores = stored_best(query, packed, top_k, _threshold(ranked, top_k)).tolist()
