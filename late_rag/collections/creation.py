@@ -54,10 +54,19 @@ def _is_free(folder: Path) -> bool:
 
 
 def _check_free(path: Path) -> None:
+    """Whether a database may be put there: SQLite would take the log of another for its own.
+
+    Raises:
+        FileExistsError: there is one.
+        OSError: files of a former one are left.
+    """
     if os.path.lexists(path):
         if path.is_symlink() or not path.is_file() or path.stat().st_size:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         path.unlink()  # nothing was ever written to it
+    for left in (path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm", "journal")):
+        if os.path.lexists(left) and not os.path.lexists(path):  # else somebody was quicker, and writes already
+            raise OSError(f"{left.name} is left there of a database that is gone; remove it")
 
 
 def _make(path: Path, settings: CollectionSettings, tokenizer: str) -> None:

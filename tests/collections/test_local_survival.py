@@ -75,6 +75,18 @@ def test_a_creator_killed_before_its_commit_leaves_no_collection(tmp_path: Path)
     create_collection(tmp_path / "c.rag", SETTINGS).close()
 
 
+@pytest.mark.parametrize("kind", ["wal", "shm", "journal"])
+def test_no_collection_is_made_beside_the_log_of_a_former_one(tmp_path: Path, kind: str) -> None:
+    left = tmp_path / "c.rag" / f"collection.sqlite-{kind}"
+    left.parent.mkdir()
+    left.write_bytes(b"what was written last")
+    with pytest.raises(CollectionError, match=f"collection.sqlite-{kind} is left there of a database that is gone"):
+        create_collection(left.parent, SETTINGS)
+    assert [path.name for path in left.parent.iterdir()] == [left.name]
+    left.unlink()
+    create_collection(left.parent, SETTINGS).close()
+
+
 def test_a_temporary_collection_goes_when_it_is_closed() -> None:
     collection = create_collection(None, SETTINGS)
     folder = Path(collection.location)
