@@ -10,7 +10,9 @@ import pytest
 
 from late_rag.collections.local import LocalCollection
 from late_rag.protocols import CollectionSettings
-from late_rag.testing.collection_base import DIM, fill
+from late_rag.testing.collection_base import DIM, chunk, fill, source
+from late_rag.testing.collection_base import rows as embeddings
+from late_rag.types import Document
 
 
 @pytest.fixture
@@ -21,6 +23,21 @@ def collection(tmp_path: Path) -> Iterator[LocalCollection]:
     fill(collection, 30)
     yield collection
     collection.close()
+
+
+@pytest.fixture
+def location(collection: LocalCollection) -> Path:
+    """A closed collection with all that one can hold: documents, a file, what is staged, every type of metadata."""
+    collection.clear()
+    chunks = [chunk(f"m{n}", tenant="a" if n % 2 else "b", number=n, flag=True, day="2020-01-31") for n in range(12)]
+    collection.add(chunks, embeddings(12, seed=1), [Document("doc-m0", "its text", {"a": 1})])
+    collection.add([chunks[0]], embeddings(1))
+    collection.replace(
+        source("file.txt"), [Document("f", "all of it")], [chunk("f0", document="f")], embeddings(1, seed=2)
+    )
+    collection.stage(source("large.txt"), [chunk("s0")], embeddings(1, seed=3))
+    collection.close()
+    return Path(collection.location)
 
 
 @pytest.fixture

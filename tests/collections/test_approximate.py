@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from late_rag import backends
-from late_rag.collections import candidates, create_collection, index_files, open_collection, search
+from late_rag.collections import candidates, index_files, search
 from late_rag.collections.local import LocalCollection
 from late_rag.protocols import Capabilities, Collection, CollectionSettings
 from late_rag.scoring import maxsim
@@ -17,6 +17,7 @@ from late_rag.testing import CollectionContract, LossyIndex
 from late_rag.testing.collection_base import DIM, chunk, fill, rows
 from late_rag.testing.collection_search import assert_best
 from late_rag.types import Selection, TokenEmbeddings
+from tests.collections.folders import InFolders
 
 SETTINGS = CollectionSettings(model="test", model_id="test-1", dim=DIM, index="lossy")
 
@@ -54,20 +55,8 @@ def registered(monkeypatch: pytest.MonkeyPatch, kind: type[LossyIndex]) -> None:
     monkeypatch.setitem(backends.INDEXES, "lossy", backends.Backend(kind.__module__, kind.__name__))
 
 
-class TestLossyLocalCollection(CollectionContract):
+class TestLossyLocalCollection(InFolders, CollectionContract):
     settings = SETTINGS
-
-    @pytest.fixture(autouse=True)
-    def _folder(self, tmp_path: Path) -> None:
-        self.folder = tmp_path
-        self.count = 0
-
-    def create(self, settings: CollectionSettings) -> Collection:
-        self.count += 1
-        return create_collection(self.folder / f"collection-{self.count}.rag", settings)
-
-    def reopen(self, collection: Collection) -> Collection:
-        return open_collection(collection.location)
 
 
 @pytest.fixture

@@ -8,21 +8,18 @@ import sqlite3
 import struct
 import subprocess
 import sys
-import textwrap
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from late_rag.collections import create_collection, embedding_rows, open_collection, rows
-from late_rag.collections.local import LocalCollection
 from late_rag.errors import CollectionDamagedError, LateRAGError
 from late_rag.protocols import CollectionSettings
-from late_rag.testing.collection_base import DIM, chunk, source
+from late_rag.testing.collection_base import DIM, chunk
 from late_rag.testing.collection_base import rows as embeddings
-from late_rag.types import Document, Selection
-from tests.collections.damages import damaged
+from late_rag.types import Selection
+from tests.collections.attacks import try_everything
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT"
 
@@ -132,20 +129,6 @@ COLUMNS = {
 }
 
 
-@pytest.fixture
-def location(collection: LocalCollection) -> Path:
-    collection.clear()
-    chunks = [chunk(f"m{n}", tenant="a" if n % 2 else "b", number=n, flag=True, day="2020-01-31") for n in range(12)]
-    collection.add(chunks, embeddings(12, seed=1), [Document("doc-m0", "its text", {"a": 1})])
-    collection.add([chunks[0]], embeddings(1))
-    collection.replace(
-        source("file.txt"), [Document("f", "all of it")], [chunk("f0", document="f")], embeddings(1, seed=2)
-    )
-    collection.stage(source("large.txt"), [chunk("s0")], embeddings(1, seed=3))
-    collection.close()
-    return Path(collection.location)
-
-
 def change(location: Path, script: str, *values: object) -> None:
     connection = sqlite3.connect(location / "collection.sqlite", isolation_level=None)
     connection.execute("PRAGMA ignore_check_constraints = 1")
@@ -154,56 +137,6 @@ def change(location: Path, script: str, *values: object) -> None:
     else:
         connection.executescript(script)
     connection.close()
-
-
-def reads(opened: LocalCollection) -> list[Callable[[], object]]:
-    everything = Selection(filter="tenant == 'a' and number > 3 or day < '2021-01-01' or flag == true")
-    return [
-        lambda: [[(h.chunk, h.score) for h in hits] for hits in opened.search(embeddings(2, seed=5), 50)],
-        lambda: [hit.source for hit in opened.search(embeddings(1, seed=5), 50)[0]],
-        lambda: [[h.chunk.id for h in hits] for hits in opened.search(embeddings(1, seed=5), 50, everything)],
-        lambda: [h.chunk for h in opened.text_search(["text of m3"], 50)[0]],
-        lambda: [(c, None if e is None else e.tolist()) for b in opened.iterate(with_embeddings=True) for c, e in b],
-        lambda: list(opened.iterate_documents()),
-        lambda: {k: v.tolist() for k, v in opened.embeddings(["m1", "f0"]).items()},
-        lambda: (opened.get(["m1"]), opened.get_documents(["f"]), opened.document_hashes(), opened.sources()),
-        lambda: (opened.count(), opened.count(everything), opened.fields(), opened.info().chunks),
-        lambda: [opened.field_values(name) for name in ("tenant", "number", "day", "$source", "$text")],
-        lambda: [opened.field_range(name) for name in ("tenant", "number", "day")],
-        lambda: opened.count_distinct(["tenant", "flag"]),
-        lambda: opened.field_values("day", search="20", order="count"),
-    ]
-
-
-def writes(opened: LocalCollection) -> list[Callable[[], object]]:
-    return [
-        lambda: opened.staged(source("large.txt")),
-        lambda: opened.update_metadata(Selection(filter="number > 3"), {"new": 1}),
-        lambda: opened.add([chunk("m1"), chunk("new")], embeddings(2)),
-        lambda: opened.replace(source("large.txt"), [Document("l", "x")], [chunk("l0", document="l")], embeddings(1)),
-        lambda: opened.delete(Selection(filter="tenant == 'b'")),
-        lambda: opened.search(embeddings(1), 5),
-        lambda: opened.optimize(),
-        lambda: opened.repair(),
-    ]
-
-
-def attempt(work: Callable[[], object]) -> object:
-    """What work gives; an error of ours stands for itself, any other is the test's failure."""
-    try:
-        return work()
-    except LateRAGError as error:
-        return error
-
-
-def try_everything(location: Path) -> None:
-    opened = attempt(lambda: open_collection(location))
-    if isinstance(opened, LocalCollection):
-        try:
-            for work in (*reads(opened), lambda: opened.verify(), *writes(opened)):
-                attempt(work)
-        finally:
-            opened.close()
 
 
 @pytest.mark.parametrize("what", SCHEMAS)
@@ -358,103 +291,3 @@ def test_creating_and_opening_at_once_still_works(tmp_path: Path) -> None:
         for process in running:
             _, errors = process.communicate(timeout=60)
             assert process.returncode == 0, errors
-
-
-def damage_and_read(location: Path, times: int, seed: int) -> dict[str, int]:
-    """Random damage of the database: each read is right, an error of ours, or verify sees the damage."""
-    with open_collection(location, "read") as opened:  # type: ignore[attr-defined]
-        expected = [work() for work in reads(opened)]
-    rng = random.Random(seed)
-    pristine = location.with_name("pristine")
-    shutil.copytree(location, pristine)
-    told = {"right": 0, "error": 0, "seen by verify": 0}
-    for number in range(times):
-        what = f"damage {number}: {damaged(location / 'collection.sqlite', rng)}"
-        try:
-            told[outcome(location, expected)] += 1
-        except Exception as error:  # noqa: BLE001
-            pytest.fail(f"{what}: {error!r}")
-        shutil.rmtree(location)
-        shutil.copytree(pristine, location)
-    return told
-
-
-def outcome(location: Path, expected: list[object]) -> str:
-    opened = attempt(lambda: open_collection(location))
-    if not isinstance(opened, LocalCollection):
-        return "error"
-    try:
-        found = [attempt(work) for work in reads(opened)]
-        wrong = [
-            n
-            for n, (was, now) in enumerate(zip(expected, found, strict=True))
-            if not isinstance(now, LateRAGError) and now != was
-        ]
-        report = attempt(lambda: opened.verify())
-    finally:
-        opened.close()
-    if wrong:
-        assert 0 not in wrong, "a search gave a wrong hit"
-        assert isinstance(report, LateRAGError) or not report.ok, f"wrong: {wrong}"  # type: ignore[attr-defined]
-        return "seen by verify"
-    return "error" if any(isinstance(answer, LateRAGError) for answer in found) else "right"
-
-
-def test_random_damage_of_the_database_is_never_a_wrong_hit(location: Path) -> None:
-    damage_and_read(location, 60, seed=3)
-
-
-@pytest.mark.slow
-def test_a_thousand_random_damages_of_the_database(location: Path) -> None:
-    told = damage_and_read(location, 1000, seed=4)
-    assert told["right"] + told["error"] > 900, told
-
-
-COMMITS = 12
-
-
-@pytest.fixture
-def killed(tmp_path: Path) -> Path:
-    """A collection whose writer was killed after 12 commits of a chunk each, all of them in the log."""
-    script = """
-        import os, signal, sys
-        from late_rag.collections import create_collection
-        from late_rag.protocols import CollectionSettings
-        from late_rag.testing.collection_base import DIM, chunk, rows
-        opened = create_collection(sys.argv[1], CollectionSettings("test", "test-1", DIM))
-        for number in range(int(sys.argv[2])):
-            opened.add([chunk(f"c{number}", number=number)], rows(1, seed=number))
-        os.kill(os.getpid(), signal.SIGKILL)
-        """
-    location = tmp_path / "killed.rag"
-    subprocess.run([sys.executable, "-c", textwrap.dedent(script), location, str(COMMITS)], timeout=60, check=False)
-    assert (location / "collection.sqlite-wal").stat().st_size
-    return location
-
-
-def damage_the_log(location: Path, times: int, seed: int) -> None:
-    """What is left after damage of the log is the collection as of one of the commits, whole, or an error of ours."""
-    rng = random.Random(seed)
-    pristine = location.with_name("pristine")
-    shutil.copytree(location, pristine)
-    for number in range(times):
-        path = location / ("collection.sqlite-shm" if number % 4 == 3 else "collection.sqlite-wal")
-        what = f"damage {number}: {path.name}: {damaged(path, rng)}"
-        opened = attempt(lambda: open_collection(location))
-        if isinstance(opened, LocalCollection):
-            with opened:
-                count = opened.count()
-                found = [hit.chunk.id for n in range(count) for hit in opened.search(embeddings(1, seed=n), 1)[0]]
-                assert found == [f"c{n}" for n in range(count)], what
-                assert opened.verify().ok, what
-        shutil.rmtree(location)
-        shutil.copytree(pristine, location)
-
-
-def test_a_damaged_log_leaves_the_state_of_a_commit(killed: Path) -> None:
-    damage_the_log(killed, 20, seed=6)
-
-
-@pytest.mark.slow
-def test_three_hundred_damages_of_the_log(killed: Path) -> None:
-    damage_the_log(killed, 300, seed=7)

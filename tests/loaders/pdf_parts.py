@@ -108,3 +108,25 @@ def deep_tree(depth: int) -> bytes:
     )
     page = f"<< /Type /Page /Parent {depth + 1} 0 R /MediaBox [0 0 600 800] >>"
     return written(["<< /Type /Catalog /Pages 2 0 R >>", *nodes, page])
+
+
+def deflated(content: str) -> str:
+    return zlib.compress(content.encode("latin-1")).decode("latin-1")
+
+
+def lzw(content: str, early: int = 1) -> str:
+    """The content as LZW, by the encoder of ISO 32000-1, 7.4.4.2."""
+    table = {bytes((byte,)): byte for byte in range(256)}
+    codes, taken = f"{256:09b}", b""
+    for byte in content.encode("latin-1"):
+        width, following = (len(table) + 1 + early).bit_length(), taken + bytes((byte,))
+        if following in table:
+            taken = following
+            continue
+        codes += f"{table[taken]:0{width}b}"
+        table[following] = len(table) + 2
+        taken = bytes((byte,))
+    width = (len(table) + 1 + early).bit_length()
+    codes += (f"{table[taken]:0{width}b}" if taken else "") + f"{257:0{width}b}"
+    codes += "0" * (-len(codes) % 8)
+    return int(codes, 2).to_bytes(len(codes) // 8, "big").decode("latin-1")

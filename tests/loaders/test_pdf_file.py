@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-import zlib
 
 import pytest
 
@@ -11,7 +10,7 @@ from late_rag.loaders import load
 from late_rag.loaders.pdf.blank import damaged_pages
 from late_rag.loaders.pdf.file import open_pdf
 from late_rag.loaders.pdf.lzw import lzw_decoded
-from tests.loaders.pdf_parts import FONT, at, mapped, pdf, written
+from tests.loaders.pdf_parts import FONT, at, deflated, lzw, mapped, pdf, written
 
 LINE = at(72, 700, "The lighthouse keeper")
 
@@ -95,28 +94,6 @@ def compressed(content: str, *, filters: str = "/FlateDecode") -> bytes:
         f"<< /Length {length} /Filter [{filters}] >>\nstream\n{content}\nendstream",
     ]
     return written(objects)
-
-
-def deflated(content: str) -> str:
-    return zlib.compress(content.encode("latin-1")).decode("latin-1")
-
-
-def lzw(content: str, early: int = 1) -> str:
-    """The content as LZW, by the encoder of ISO 32000-1, 7.4.4.2."""
-    table = {bytes((byte,)): byte for byte in range(256)}
-    codes, taken = f"{256:09b}", b""
-    for byte in content.encode("latin-1"):
-        width, following = (len(table) + 1 + early).bit_length(), taken + bytes((byte,))
-        if following in table:
-            taken = following
-            continue
-        codes += f"{table[taken]:0{width}b}"
-        table[following] = len(table) + 2
-        taken = bytes((byte,))
-    width = (len(table) + 1 + early).bit_length()
-    codes += (f"{table[taken]:0{width}b}" if taken else "") + f"{257:0{width}b}"
-    codes += "0" * (-len(codes) % 8)
-    return int(codes, 2).to_bytes(len(codes) // 8, "big").decode("latin-1")
 
 
 LONG = "".join(at(72, 700, f"keeper {number}") for number in range(60))
