@@ -46,7 +46,7 @@ format: .venv/.ready
 docs: .venv/.ready
 	.venv/bin/python -m pytest tests/docs
 
-bench: .venv/.ready
+bench: .venv/.ready .venv-core/.ready
 	.venv/bin/python -m benchmarks
 
 bench-torch: .venv-pylate/.ready
