@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ DATA_MISSING = "test collections not found: set LATE_RAG_DATA to the folder that
 def data_path() -> Path:
     """Where the BEIR collections are."""
     return Path(os.environ.get("LATE_RAG_DATA") or REPOSITORY.parent / "shared" / "data")
+
+
+def pytest_configure() -> None:
+    """What is started in the background of a shell ignores Ctrl-C, and so would all that tests start."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -243,7 +243,6 @@ def test_on_a_terminal_delete_asks(run, environment, collection, answer, code, r
     ours, theirs = pty.openpty()
 
     def foreground() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 
     command = [*PROGRAM, "delete", "--all", "-c", str(collection)]

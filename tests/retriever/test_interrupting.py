@@ -42,7 +42,6 @@ def test_interrupted_at_random_moments(tmp_path, times):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
