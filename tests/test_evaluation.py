@@ -108,9 +108,21 @@ def test_chunks_are_fetched_until_there_are_enough_documents() -> None:
         asked.append(top_k)
         return chunks[:top_k]
 
-    assert _document_ranking(search) == ["a", *(f"d{number}" for number in range(DEPTH - 1))]
+    assert _document_ranking(search, 301) == ["a", *(f"d{number}" for number in range(DEPTH - 1))]
     assert asked == [100, 200, 400]
-    assert _document_ranking(lambda top_k: hits(["a", "b", "a"])[:top_k]) == ["a", "b"]
+    assert _document_ranking(lambda top_k: hits(["a", "b", "a"])[:top_k], 3) == ["a", "b"]
+
+
+def test_no_more_is_asked_for_than_documents_there_are() -> None:
+    chunks = hits([f"d{number % 98}" for number in range(10_000)])
+    asked: list[int] = []
+
+    def search(top_k: int) -> list[Hit]:
+        asked.append(top_k)
+        return chunks[:top_k]
+
+    assert len(_document_ranking(search, 98)) == 98
+    assert asked == [100]
 
 
 def test_the_exact_top_is_that_of_all_embeddings_at_once() -> None:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from late_rag.evaluation.report import Ranked
 from late_rag.measures import mean_measures
-from late_rag.types import Hit, Progress
+from late_rag.types import Hit, Progress, Report
 
 if TYPE_CHECKING:
     from late_rag.evaluation.beir import BeirCollection
     from late_rag.protocols import Collection
     from late_rag.types import TokenEmbeddings
 
-Report: TypeAlias = Callable[[Progress], object]
 Search: TypeAlias = Callable[[int], list[Hit]]
 """One query's hits for a ``top_k``."""
 
@@ -75,7 +74,7 @@ def _ranked(
     """Quality and speed of one way to search, and the first ten chunks of each query."""
     rankings: dict[str, list[str]] = {}
     for done, (identity, search) in enumerate(searches.items(), 1):
-        rankings[identity] = _document_ranking(search)
+        rankings[identity] = _document_ranking(search, data.document_count)
         report(Progress(stage, done, len(searches), "queries"))
     for search in list(searches.values())[:_WARM_UP]:
         search(_TOP)
@@ -84,13 +83,13 @@ def _ranked(
     return Ranked(measures, statistics.median(milliseconds), _percentile(milliseconds, 95)), top
 
 
-def _document_ranking(search: Search) -> list[str]:
-    """The first DEPTH documents by their best chunks; twice as many chunks each time until there are so many."""
-    top_k = DEPTH
+def _document_ranking(search: Search, documents_there: int) -> list[str]:
+    """The first DEPTH documents by their best chunks, or all there are; twice as many chunks each time until then."""
+    top_k, wanted = DEPTH, min(DEPTH, documents_there)
     while True:
         hits = search(top_k)
         documents = list(dict.fromkeys(hit.chunk.document_id for hit in hits))
-        if len(documents) >= DEPTH or len(hits) < top_k:
+        if len(documents) >= wanted or len(hits) < top_k:
             return documents[:DEPTH]
         top_k *= 2
 
