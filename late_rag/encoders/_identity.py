@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,13 +67,9 @@ def _cache_file() -> Path:
     folder = os.environ.get(CACHE_VARIABLE)
     if folder:
         return Path(folder) / "model_ids.json"
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "late_rag" / "model_ids.json"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("late_rag", appauthor=False, opinion=False) / "model_ids.json"
 
 
 def _read(cache: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from late_rag.encoders import load_encoder
+from late_rag.encoders import _identity, load_encoder
 from late_rag.encoders.onnx import OnnxEncoder
 from late_rag.errors import InputError, MissingExtraError, ModelError
 from late_rag.types import Chunk
@@ -215,3 +215,12 @@ def test_a_hostile_folder_is_a_model_error(minilm: Path) -> None:
         (minilm / "model_int8.onnx").write_bytes(content)
         with pytest.raises(ModelError):
             use(minilm)
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the cache folder has another name there")
+def test_ids_are_kept_where_the_user_keeps_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LATE_RAG_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert _identity._cache_file() == tmp_path / "late_rag" / "model_ids.json"
+    monkeypatch.setenv("LATE_RAG_CACHE", str(tmp_path / "other"))
+    assert _identity._cache_file() == tmp_path / "other" / "model_ids.json"
