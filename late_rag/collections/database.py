@@ -1,4 +1,4 @@
-"""The SQLite database of a local collection: how it is opened, locked, committed, and how its failures are told.
+"""The SQLite database of a local collection: how it is opened, locked and committed.
 
 Everything the collection is worth rests on SQLite's own guarantees: the write-ahead log with ``synchronous=FULL`` is
 the commit, its snapshot a reader's view, its lock orders the writers of all processes.
@@ -11,28 +11,23 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Literal
 from urllib.parse import quote
 
 from late_rag.collections import facets, schema_check, standing
-from late_rag.collections.waiting import BUSY, error_code, insist, use_wal
+from late_rag.collections.failures import failures
+from late_rag.collections.waiting import error_code, insist, use_wal
 from late_rag.errors import (
     CollectionBusyError,
     CollectionDamagedError,
     CollectionError,
-    CollectionFullError,
     CollectionNotFoundError,
     CollectionReadOnlyError,
 )
 from late_rag.forking import rests_before_forks, working
+from late_rag.types import Mode
 
-Mode = Literal["write", "read"]
-
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
-_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_SHMSIZE}
-_DAMAGED_TEXTS = ("malformed", "Could not decode to UTF-8", "user-defined function raised exception")
 _WAL_BYTES_KEPT = 64 * 2**20
 _IDLE_KEPT = 16
 """Connections that wait for the next call; each holds up to three files open."""
@@ -43,11 +38,10 @@ _LOOKS = 5
 class Database:
     """Connections to one database file: each is used by one call at a time, none across a fork."""
 
-    def __init__(self, path: Path, mode: Mode, language: str | None = None, timeout: float = 60.0) -> None:
+    def __init__(self, path: Path, mode: Mode, timeout: float = 60.0) -> None:
         self.path = path
         self.mode = mode
         self.timeout = timeout
-        self._language = language
         self._immutable = False
         self.closed = False
         self._idle: list[sqlite3.Connection] = []
@@ -366,27 +360,9 @@ class Database:
     def _busy(self) -> str:
         return f"{self.path.parent}: another writer has held the collection for {self.timeout:g} s; try again"
 
-    @contextmanager
-    def failures(self) -> Iterator[None]:
+    def failures(self) -> AbstractContextManager[None]:
         """Turns sqlite's errors into the library's, each with the location."""
-        place = self.path.parent
-        try:
-            yield
-        except UnicodeDecodeError as error:  # a message of SQLite's that quotes a damaged schema
-            raise CollectionDamagedError(f"{place}: the database is damaged ({error}); restore a copy") from error
-        except sqlite3.Error as error:
-            code = error_code(error)
-            if code & 0xFF in BUSY:
-                raise CollectionBusyError(self._busy()) from error
-            if code in _FULL or code & 0xFF == sqlite3.SQLITE_FULL:
-                raise CollectionFullError(f"{place}: no room left to write ({error}); nothing was lost") from error
-            if _is_damage(error, code):
-                raise CollectionDamagedError(
-                    f"{place}: the database is damaged ({error}); restore a copy, or index the files anew"
-                ) from error
-            if code & 0xFF == sqlite3.SQLITE_READONLY:
-                raise CollectionReadOnlyError(f"{place}: cannot be written ({error})") from error
-            raise CollectionError(f"{place}: {error}") from error
+        return failures(self.path.parent, self._busy())
 
 
 def _check_files(path: Path) -> None:
@@ -405,9 +381,3 @@ def _check_files(path: Path) -> None:
         raise CollectionDamagedError(
             f"{journal}: late_rag leaves no such file, and it could have others removed; remove it"
         )
-
-
-def _is_damage(error: sqlite3.Error, code: int) -> bool:
-    """Also where a constraint does not hold, or a value cannot be read, that every write of ours has kept."""
-    told = isinstance(error, sqlite3.DatabaseError) and any(text in str(error) for text in _DAMAGED_TEXTS)
-    return told or code & 0xFF in _DAMAGED or isinstance(error, sqlite3.IntegrityError)

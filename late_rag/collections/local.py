@@ -47,6 +47,7 @@ from late_rag.types import (
     FieldValue,
     Hit,
     Metadata,
+    Mode,
     OnConflict,
     Selection,
     Source,
@@ -59,7 +60,7 @@ T = TypeVar("T")
 class LocalCollection(Closing):
     """A collection in a folder; see :class:`late_rag.protocols.Collection`. Safe for threads, processes and forks."""
 
-    def __init__(self, folder: Path, mode: Literal["write", "read"], *, timeout: float = 60.0) -> None:
+    def __init__(self, folder: Path, mode: Mode, *, timeout: float = 60.0) -> None:
         self._folder = folder.resolve()
         self._database = Database(self._folder / creation.FILE, mode, timeout=timeout)
         with self._database.connection() as connection:
@@ -82,12 +83,12 @@ class LocalCollection(Closing):
         return collection
 
     @classmethod
-    def open(cls, location: str | Path, mode: Literal["write", "read"] = "write") -> LocalCollection:
+    def open(cls, location: str | Path, mode: Mode = "write") -> LocalCollection:
         """Opens a collection that exists; see :func:`late_rag.collections.open_collection`."""
         return cls(Path(location), mode)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._remove is not None:
+        if self.temporary:
             raise CollectionError(
                 "a temporary collection lives in this process only; copy it to a location to share or pickle it"
             )
@@ -108,6 +109,10 @@ class LocalCollection(Closing):
     def closed(self) -> bool:
         """Whether ``close`` was called, or the folder that was opened has been removed or replaced."""
         return self._database.closed or self._database.gone
+
+    @property
+    def temporary(self) -> bool:
+        return self._remove is not None
 
     def close(self) -> None:
         """Ends the use of the collection; a temporary one is removed. Idempotent."""

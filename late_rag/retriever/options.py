@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FilterLike: TypeAlias = "Filter | Mapping[str, Any] | str | None"
 GroupBy: TypeAlias = Literal["document"] | None
-Mode: TypeAlias = Literal["maxsim", "hybrid"]
+SearchMode: TypeAlias = Literal["maxsim", "hybrid"]
 Expand: TypeAlias = int | Literal["document"] | None
 
 _LEAST_FETCHED = 20
@@ -38,7 +38,7 @@ class SearchOptions(TypedDict, total=False):
     group_by: GroupBy
     """"document" gives the best chunk of each of the ``top_k`` best documents."""
 
-    mode: Mode
+    mode: SearchMode
     """"maxsim" orders by MaxSim; "hybrid" by the sum of reciprocal ranks in that order and in that of BM25."""
 
     expand: Expand
@@ -59,7 +59,7 @@ class Checked:
     selection: Selection | None
     threshold: float | None
     group_by: GroupBy
-    mode: Mode
+    mode: SearchMode
     expand: Expand
     lambda_mult: float | None
     fetch_k: int

@@ -1,0 +1,49 @@
+"""How failures of SQLite are told."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from late_rag.collections.waiting import BUSY, error_code
+from late_rag.errors import (
+    CollectionBusyError,
+    CollectionDamagedError,
+    CollectionError,
+    CollectionFullError,
+    CollectionReadOnlyError,
+)
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_SHMSIZE}
+_DAMAGED_TEXTS = ("malformed", "Could not decode to UTF-8", "user-defined function raised exception")
+
+
+@contextmanager
+def failures(place: Path, busy: str) -> Iterator[None]:
+    """Turns sqlite's errors into the library's, each with the place; ``busy`` is said where others hold the lock."""
+    try:
+        yield
+    except UnicodeDecodeError as error:  # a message of SQLite's that quotes a damaged schema
+        raise CollectionDamagedError(f"{place}: the database is damaged ({error}); restore a copy") from error
+    except sqlite3.Error as error:
+        code = error_code(error)
+        if code & 0xFF in BUSY:
+            raise CollectionBusyError(busy) from error
+        if code in _FULL or code & 0xFF == sqlite3.SQLITE_FULL:
+            raise CollectionFullError(f"{place}: no room left to write ({error}); nothing was lost") from error
+        if _is_damage(error, code):
+            raise CollectionDamagedError(
+                f"{place}: the database is damaged ({error}); restore a copy, or index the files anew"
+            ) from error
+        if code & 0xFF == sqlite3.SQLITE_READONLY:
+            raise CollectionReadOnlyError(f"{place}: cannot be written ({error})") from error
+        raise CollectionError(f"{place}: {error}") from error
+
+
+def _is_damage(error: sqlite3.Error, code: int) -> bool:
+    """Also where a constraint does not hold, or a value cannot be read, that every write of ours has kept."""
+    told = isinstance(error, sqlite3.DatabaseError) and any(text in str(error) for text in _DAMAGED_TEXTS)
+    return told or code & 0xFF in _DAMAGED or isinstance(error, sqlite3.IntegrityError)
