@@ -15,6 +15,7 @@ from datetime import date, datetime, timezone, tzinfo
 from typing import Any, TypeAlias, cast
 
 from late_rag.errors import InputError
+from late_rag.texts import check_encodable
 from late_rag.types import canonical_json
 
 MAX_DEPTH = 100
@@ -131,15 +132,8 @@ def _check_depth(place: _Place, depth: int) -> None:
 
 
 def _check_text(text: str, place: _Place) -> None:
-    if text.isascii():
-        return
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"{_path(place).encode(errors='replace').decode()}: a lone surrogate at character {error.start + 1}, which "
-            "no UTF-8 text can hold; decode its bytes properly first"
-        ) from None
+    if not text.isascii():
+        check_encodable(text, _path(place))
 
 
 def _check_datetime(value: datetime, place: _Place) -> None:

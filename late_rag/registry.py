@@ -45,11 +45,5 @@ class Registry:
         """The thing under ``key``, if this process has built one."""
         return self._things.get(key)
 
-    def discard(self, thing: object) -> None:
-        """Forgets a thing, so that the next who asks builds another."""
-        with self._lock:
-            for key in [key for key, value in self._things.items() if value is thing]:
-                del self._things[key]
-
 
 shared = Registry()

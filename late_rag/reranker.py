@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from late_rag.protocols import Collection, Encoder
-    from late_rag.retriever.progress import Report
-    from late_rag.types import TokenEmbeddings
+    from late_rag.types import Report, TokenEmbeddings
 
 Candidate: TypeAlias = str | Chunk | Hit
 

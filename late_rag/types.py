@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,9 @@ Metadata: TypeAlias = Mapping[str, Any]
 """Values are str, bool, int (64 bits), float, None, date, datetime, and lists and dicts of these; returned as given."""
 
 OnConflict: TypeAlias = Literal["replace", "skip", "fail"]
+
+Mode: TypeAlias = Literal["write", "read"]
+"""How a collection is opened."""
 
 
 def digest(*parts: str | bytes) -> str:
@@ -353,6 +356,11 @@ class Progress:
     total: int | None
     unit: str
     current: str | None = None
+
+
+Report: TypeAlias = Callable[[Progress], object]
+"""Called about twenty times a second while work goes on; whatever it raises (by convention
+:class:`~late_rag.errors.CancelledError`) stops the work cleanly: what was committed stays."""
 
 
 def canonical_json(value: Any) -> str:

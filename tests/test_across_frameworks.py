@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from late_rag import Hit, Retriever
+from late_rag import Hit, Retriever, backends
+from late_rag.testing import LossyIndex
 
 TOP_K = 40
 QUESTIONS = ("who approves travel?", "how long is leave?", "where are bicycles left?")
@@ -181,3 +182,28 @@ def test_a_run_of_the_command_line_leaves_what_the_frameworks_wrote(location: st
     command_line("index", str(Path(__file__).parent / "docs" / "handbook"), "-c", location)
     with Retriever.open(location, mode="read") as retriever:
         assert [expected(hit) for hit in retriever.search(QUESTIONS[0], TOP_K)] == before
+
+
+@pytest.fixture(params=["memory", "lossy"])
+def other_engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A collection of another engine, or with an index that is not exact, with a passage of each framework."""
+    row = backends.Backend("late_rag.testing", "MemoryCollection")
+    monkeypatch.setitem(backends.COLLECTIONS, "memory", row)
+    monkeypatch.setitem(backends.INDEXES, "lossy", backends.Backend("late_rag.testing", "LossyIndex"))
+    monkeypatch.setattr(LossyIndex, "loss", 0.0)
+    made, index = ("memory://across", "auto") if request.param == "memory" else (str(tmp_path / "c.rag"), "lossy")
+    with Retriever.create(made, index=index) as retriever:
+        retriever.sync(Path(__file__).parent / "docs" / "handbook")
+    for write in WRITERS.values():
+        write(made)
+    with Retriever.open(made) as retriever:
+        retriever.collection.optimize()
+    return made
+
+
+def test_whatever_the_engine(other_engine: str) -> None:
+    with Retriever.open(other_engine) as retriever:
+        hits = retriever.search(QUESTIONS[0], TOP_K)
+    assert WRITERS.keys() <= {hit.chunk.id for hit in hits}
+    for reader in READERS.keys() - {"the command line"}:
+        assert READERS[reader](other_engine, QUESTIONS[0]) == [expected(hit) for hit in hits]

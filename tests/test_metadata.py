@@ -38,7 +38,7 @@ CYCLE["a"].append(CYCLE)
         (np.float32(1), r"a float32 cannot be stored .*\.item\(\)"),
         (np.zeros(2), r"a ndarray cannot be stored .*\.tolist\(\)"),
         (2**63, "the integer 9223372036854775808 does not fit into 64 bits"),
-        ("a\ud800", "k: a lone surrogate at character 2"),
+        ("a\ud800", "k has a lone surrogate .U.D800. at character 1"),
         ({1: 2}, "k: the key 1 is an int, keys must be str"),
         ({"\udc00": 2}, "a lone surrogate"),
         ([{"x": [1, {2}]}], r"k\[0\].x\[1\]: a set cannot be stored"),

@@ -60,8 +60,6 @@ def test_what_is_no_longer_alive_is_built_anew() -> None:
     registry = Registry()
     assert registry.get("key", lambda: 1) == 1
     assert registry.get("key", lambda: 2, alive=lambda thing: thing == 2) == 2
-    registry.discard(2)
-    assert registry.get("key", lambda: 3) == 3
 
 
 def test_one_encoder_and_one_collection_for_all_spellings(tmp_path: Path) -> None:

@@ -50,12 +50,10 @@ if TYPE_CHECKING:
     from late_rag.protocols import Chunker, Collection
     from late_rag.reranker import Ranked, shared_reranker
     from late_rag.retriever import shared_retriever
-    from late_rag.retriever.holder import Mode
     from late_rag.retriever.inputs import Addable, check_query, check_threshold, check_top_k
     from late_rag.retriever.options import SHAPE, SearchConfig, Shape
-    from late_rag.retriever.progress import Report
     from late_rag.transfer import copy_collection
-    from late_rag.types import OnConflict, TokenMatch, batched, canonical_json, digest
+    from late_rag.types import Mode, OnConflict, Report, TokenMatch, batched, canonical_json, digest
 
 _NAMES = {
     "late_rag.adapters.configuration": ("check_collection", "location_of"),
@@ -87,12 +85,10 @@ _NAMES = {
     "late_rag.protocols": ("Chunker", "Collection"),
     "late_rag.reranker": ("Ranked", "shared_reranker"),
     "late_rag.retriever": ("shared_retriever",),
-    "late_rag.retriever.holder": ("Mode",),
     "late_rag.retriever.inputs": ("Addable", "check_query", "check_threshold", "check_top_k"),
     "late_rag.retriever.options": ("SHAPE", "SearchConfig", "Shape"),
-    "late_rag.retriever.progress": ("Report",),
     "late_rag.transfer": ("copy_collection",),
-    "late_rag.types": ("OnConflict", "TokenMatch", "batched", "canonical_json", "digest"),
+    "late_rag.types": ("Mode", "OnConflict", "Report", "TokenMatch", "batched", "canonical_json", "digest"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 _RENAMED = {

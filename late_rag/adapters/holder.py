@@ -17,8 +17,7 @@ from late_rag.types import Document
 
 if TYPE_CHECKING:
     from late_rag.protocols import Collection
-    from late_rag.retriever.holder import Mode
-    from late_rag.types import Chunk
+    from late_rag.types import Chunk, Mode
 
 
 class StoreHolder:

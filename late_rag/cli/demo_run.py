@@ -16,10 +16,9 @@ from late_rag.measures import Grades, mrr, ndcg
 from late_rag.types import Chunk, Progress
 
 if TYPE_CHECKING:
-    from late_rag.cli.progress import Report
     from late_rag.protocols import Collection, Encoder
     from late_rag.retriever import Retriever
-    from late_rag.types import TokenEmbeddings
+    from late_rag.types import Report, TokenEmbeddings
 
 DEPTH = 10
 """How many hits of each question count."""

@@ -2,20 +2,18 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from late_rag.cli.output import interactive, note, single_line
 from late_rag.cli.stopping import stoppable
-from late_rag.types import Progress
+from late_rag.types import Progress, Report
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
-
-Report = Callable[[Progress], None]
 
 SECONDS_BETWEEN_LINES = 5.0
 

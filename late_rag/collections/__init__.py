@@ -6,18 +6,17 @@ A location is a folder, or a URL whose scheme picks the engine (:data:`late_rag.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from late_rag.backends import COLLECTIONS, resolve
 from late_rag.errors import InputError
 from late_rag.registry import shared
+from late_rag.types import Mode
 
 if TYPE_CHECKING:
     from late_rag.protocols import Collection, CollectionSettings
 
 __all__ = ["create_collection", "location_key", "open_collection", "shared_collection"]
-
-Mode = Literal["write", "read"]
 
 
 def create_collection(location: str | Path | None, settings: CollectionSettings) -> Collection:

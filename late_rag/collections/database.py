@@ -1,4 +1,4 @@
-"""The SQLite database of a local collection: how it is opened, locked, committed, and how its failures are told.
+"""The SQLite database of a local collection: how it is opened, locked and committed.
 
 Everything the collection is worth rests on SQLite's own guarantees: the write-ahead log with ``synchronous=FULL`` is
 the commit, its snapshot a reader's view, its lock orders the writers of all processes.
@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Literal
 from urllib.parse import quote
 
 from late_rag.collections import facets, schema_check, standing
@@ -27,8 +26,7 @@ from late_rag.errors import (
     CollectionReadOnlyError,
 )
 from late_rag.forking import rests_before_forks, working
-
-Mode = Literal["write", "read"]
+from late_rag.types import Mode
 
 _WAL_BYTES_KEPT = 64 * 2**20
 _IDLE_KEPT = 16
@@ -40,11 +38,10 @@ _LOOKS = 5
 class Database:
     """Connections to one database file: each is used by one call at a time, none across a fork."""
 
-    def __init__(self, path: Path, mode: Mode, language: str | None = None, timeout: float = 60.0) -> None:
+    def __init__(self, path: Path, mode: Mode, timeout: float = 60.0) -> None:
         self.path = path
         self.mode = mode
         self.timeout = timeout
-        self._language = language
         self._immutable = False
         self.closed = False
         self._idle: list[sqlite3.Connection] = []

@@ -22,11 +22,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from late_rag import metadata as metadata_json
 from late_rag.asynchronous import twin
-from late_rag.chunkers.encoded import encoded_keys, possible_keys
 from late_rag.closing import Closing
-from late_rag.collections import creation, rows, schema, schema_check, shared_collection
+from late_rag.collections import checks, creation, rows, schema, schema_check, shared_collection
+from late_rag.collections.checks import Packed
 from late_rag.collections.database import Database
 from late_rag.collections.field_values import FieldReader, Order, check_names, check_page
 from late_rag.collections.index_files import IndexFiles
@@ -36,10 +35,9 @@ from late_rag.collections.search import Searcher
 from late_rag.collections.upkeep import Upkeep
 from late_rag.collections.verification import verify
 from late_rag.collections.view import ViewKeeper
-from late_rag.collections.writer import Packed, Writer
+from late_rag.collections.writer import Writer
 from late_rag.errors import CollectionError, InputError
 from late_rag.protocols import Capabilities, CollectionInfo, CollectionSettings, RepairReport, VerifyReport
-from late_rag.scoring.packing import check, pack
 from late_rag.types import (
     AddResult,
     Chunk,
@@ -47,6 +45,7 @@ from late_rag.types import (
     FieldValue,
     Hit,
     Metadata,
+    Mode,
     OnConflict,
     Selection,
     Source,
@@ -59,7 +58,7 @@ T = TypeVar("T")
 class LocalCollection(Closing):
     """A collection in a folder; see :class:`late_rag.protocols.Collection`. Safe for threads, processes and forks."""
 
-    def __init__(self, folder: Path, mode: Literal["write", "read"], *, timeout: float = 60.0) -> None:
+    def __init__(self, folder: Path, mode: Mode, *, timeout: float = 60.0) -> None:
         self._folder = folder.resolve()
         self._database = Database(self._folder / creation.FILE, mode, timeout=timeout)
         with self._database.connection() as connection:
@@ -82,12 +81,12 @@ class LocalCollection(Closing):
         return collection
 
     @classmethod
-    def open(cls, location: str | Path, mode: Literal["write", "read"] = "write") -> LocalCollection:
+    def open(cls, location: str | Path, mode: Mode = "write") -> LocalCollection:
         """Opens a collection that exists; see :func:`late_rag.collections.open_collection`."""
         return cls(Path(location), mode)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._remove is not None:
+        if self.temporary:
             raise CollectionError(
                 "a temporary collection lives in this process only; copy it to a location to share or pickle it"
             )
@@ -108,6 +107,10 @@ class LocalCollection(Closing):
     def closed(self) -> bool:
         """Whether ``close`` was called, or the folder that was opened has been removed or replaced."""
         return self._database.closed or self._database.gone
+
+    @property
+    def temporary(self) -> bool:
+        return self._remove is not None
 
     def close(self) -> None:
         """Ends the use of the collection; a temporary one is removed. Idempotent."""
@@ -147,9 +150,8 @@ class LocalCollection(Closing):
         documents: Sequence[Document] = (),
         on_conflict: OnConflict = "replace",
     ) -> AddResult:
-        if on_conflict not in ("replace", "skip", "fail"):
-            raise InputError(f"on_conflict must be 'replace', 'skip' or 'fail', not {on_conflict!r}")
-        items, documents = self._packed(chunks, embeddings), _checked(documents)
+        checks.check_on_conflict(on_conflict)
+        items, documents = self._packed(chunks, embeddings), checks.checked_documents(documents)
         return self._write(len(items), lambda writer: writer.add(items, documents, on_conflict))
 
     def replace(
@@ -159,8 +161,8 @@ class LocalCollection(Closing):
         chunks: Sequence[Chunk],
         embeddings: Sequence[TokenEmbeddings],
     ) -> AddResult:
-        items, documents = self._packed(chunks, embeddings), _checked(documents)
-        return self._write(len(items), lambda writer: writer.replace(_known(source), documents, items))
+        items, documents = self._packed(chunks, embeddings), checks.checked_documents(documents)
+        return self._write(len(items), lambda writer: writer.replace(checks.checked_source(source), documents, items))
 
     def put_records(
         self,
@@ -169,16 +171,18 @@ class LocalCollection(Closing):
         chunks: Sequence[Chunk],
         embeddings: Sequence[TokenEmbeddings],
     ) -> AddResult:
-        items, documents = self._packed(chunks, embeddings), _checked(documents)
-        return self._write(len(items), lambda writer: writer.put_records(_known(source), documents, items))
+        items, documents = self._packed(chunks, embeddings), checks.checked_documents(documents)
+        return self._write(
+            len(items), lambda writer: writer.put_records(checks.checked_source(source), documents, items)
+        )
 
     def finish_records(self, source: Source, document_ids: Iterable[str]) -> int:
-        return self._write(0, lambda writer: writer.finish_records(_known(source), document_ids))
+        return self._write(0, lambda writer: writer.finish_records(checks.checked_source(source), document_ids))
 
     def stage(self, source: Source, chunks: Sequence[Chunk], embeddings: Sequence[TokenEmbeddings]) -> None:
         items = self._packed(chunks, embeddings)
         with self._database.writing() as connection:
-            Writer(connection, self.location, self.settings).stage(_known(source), items)
+            Writer(connection, self.location, self.settings).stage(checks.checked_source(source), items)
 
     def staged(self, source: Source) -> dict[str, str]:
         return self._write(0, lambda writer: writer.staged(source))
@@ -197,25 +201,7 @@ class LocalCollection(Closing):
     def update_metadata(
         self, selection: Selection, changes: Metadata, mode: Literal["merge", "replace"] = "merge"
     ) -> int:
-        if mode not in ("merge", "replace"):
-            raise InputError(f"mode must be 'merge' or 'replace', not {mode!r}")
-        metadata_json.check(changes)
-        possible = possible_keys(self.settings)
-
-        def change(metadata: Metadata) -> Metadata:
-            return {**metadata, **changes} if mode == "merge" else dict(changes)
-
-        def change_chunk(chunk: Chunk) -> Metadata:
-            before, after = chunk.metadata, change(chunk.metadata)
-            differing = {key for key in possible if before.get(key) != after.get(key)}
-            touched = sorted(differing & encoded_keys(chunk, self.settings)) if differing else ()
-            if touched:
-                raise InputError(
-                    f"metadata {touched[0]!r} is part of what is encoded of chunk {chunk.id!r} (embed_metadata, or the "
-                    "heading in front of it); Retriever.update_metadata changes it and encodes those chunks again"
-                )
-            return after
-
+        change_chunk, change = checks.metadata_change(self.settings, changes, mode)
         return self._write(0, lambda writer: writer.update_metadata(*where(selection), change_chunk, change))
 
     def get(self, ids: Sequence[str]) -> list[Chunk]:
@@ -236,11 +222,11 @@ class LocalCollection(Closing):
     def iterate(
         self, selection: Selection | None = None, batch_size: int = 1000, with_embeddings: bool = False
     ) -> Iterator[list[tuple[Chunk, TokenEmbeddings | None]]]:
-        check_count("batch_size", batch_size)
+        checks.check_count("batch_size", batch_size)
         return self._reader.iterate(selection, batch_size, with_embeddings=with_embeddings)
 
     def iterate_documents(self, batch_size: int = 1000) -> Iterator[list[tuple[Document, Source | None]]]:
-        check_count("batch_size", batch_size)
+        checks.check_count("batch_size", batch_size)
         return self._reader.iterate_documents(batch_size)
 
     def count(self, selection: Selection | None = None) -> int:
@@ -277,16 +263,13 @@ class LocalCollection(Closing):
     def search(
         self, queries: Sequence[TokenEmbeddings], top_k: int, selection: Selection | None = None
     ) -> list[list[Hit]]:
-        check_count("top_k", top_k)
-        for number, query in enumerate(queries):
-            name = f'query {number}\'s embeddings (collection "{self._folder.name}", model {self.settings.model})'
-            if not len(check(query, self.settings.dim, name)):
-                raise InputError(f"{name} have no rows")
+        checks.check_count("top_k", top_k)
+        checks.check_queries(queries, self.settings, self._folder.name)
         with self._database.reading() as connection:
             return self._searcher.search(connection, queries, top_k, selection)
 
     def text_search(self, queries: Sequence[str], top_k: int, selection: Selection | None = None) -> list[list[Hit]]:
-        check_count("top_k", top_k)
+        checks.check_count("top_k", top_k)
         for query in queries:
             rows.check_text(query, "a query")
             if not query.strip():
@@ -313,12 +296,7 @@ class LocalCollection(Closing):
             yield FieldReader(connection, self._views.within(connection, selection))
 
     def _packed(self, chunks: Sequence[Chunk], embeddings: Sequence[TokenEmbeddings]) -> list[Packed]:
-        if len(chunks) != len(embeddings):
-            raise InputError(f"{len(chunks)} chunks came with {len(embeddings)} embeddings; each needs its own")
-        rows.check_chunks(chunks)
-        dim, storage = self.settings.dim, self.settings.storage
-        pairs = zip(chunks, embeddings, strict=True)
-        return [(chunk, pack(check(found, dim, f"the embeddings of {chunk.id!r}"), storage)) for chunk, found in pairs]
+        return checks.packed(chunks, embeddings, self.settings)
 
     def _write(self, chunks: int, work: Callable[[Writer], T]) -> T:
         with self._database.writing() as connection:
@@ -355,12 +333,6 @@ class LocalCollection(Closing):
     ainfo = twin(info)
 
 
-def check_count(name: str, value: object) -> None:
-    """Raises InputError for what is not a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"{name} must be a whole number of at least 1, not {value!r}")
-
-
 def _discard(process: int, database: Database, folder: Path) -> None:
     """Removes a temporary collection; a fork of the process that made it leaves it to that."""
     if os.getpid() != process:
@@ -375,17 +347,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size if path.is_file() else 0
     except FileNotFoundError:
         return 0
-
-
-def _checked(documents: Iterable[Document]) -> list[Document]:
-    listed = list(documents)
-    rows.check_documents(listed)
-    return listed
-
-
-def _known(source: Source) -> Source:
-    for name in ("root", "path", "hash"):
-        rows.check_text(getattr(source, name), f"a source's {name}")
-    if not source.path:
-        raise InputError("a source's path is empty")
-    return source

@@ -14,6 +14,7 @@ from typing import Any
 
 from late_rag import metadata as metadata_json
 from late_rag.errors import CollectionDamagedError, InputError
+from late_rag.texts import check_encodable
 from late_rag.types import Chunk, Document, Media, Metadata, Source
 
 CHUNK_COLUMNS = 'id, document_id, text, embed_text, start, "end", metadata, media, extra, content_hash, checksum'
@@ -37,13 +38,7 @@ def check_text(text: object, name: str) -> None:
     """Raises InputError for what is not a text that UTF-8 can hold."""
     if not isinstance(text, str):
         raise InputError(f"{name} must be a string, not {type(text).__name__}")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"{name} holds a lone surrogate at character {error.start}, which no UTF-8 text can; "
-            "decode its bytes properly first"
-        ) from error
+    check_encodable(text, name)
 
 
 def check_id(identity: object, name: str) -> None:

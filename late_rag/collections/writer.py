@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from late_rag.collections import embedding_rows, facets, fulltext, redaction, rows
+from late_rag.collections.checks import Packed
 from late_rag.errors import ConflictError
 from late_rag.metadata import dumps
 from late_rag.protocols import CollectionSettings
-from late_rag.scoring.packing import PackedRows
 from late_rag.types import AddResult, Chunk, Document, Metadata, OnConflict, Source, batched
 
 _LISTED = "(SELECT value FROM json_each(?))"
@@ -21,7 +21,6 @@ _REMOVED_KEPT = 100_000
 _STAGED_BATCH = 500
 _STAGED_PACKED = embedding_rows.COLUMNS.replace("checksum", "packed_checksum")
 
-Packed = tuple[Chunk, PackedRows]
 Change = Callable[[Metadata], Metadata]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from late_rag.errors import InputError, UnsupportedError
+from late_rag.texts import check_encodable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ def _checked_query(query: object, name: str) -> str:
         raise InputError(f"{name} is {query!r}, a {type(query).__name__}; a query is a text")
     if not query.replace("\0", " ").strip():
         raise InputError(f"{name} is {shown(query)}: a query needs at least one word")
-    _refuse_surrogates(query, name)
+    check_encodable(query, name)
     return query
 
 
@@ -51,18 +52,8 @@ def document_text(chunk: Chunk) -> str:
             f"chunk {chunk.id!r} has no text, only {kinds}, and this encoder reads text alone; "
             "give the chunk a text, or leave it out"
         )
-    _refuse_surrogates(text, f"the text of chunk {chunk.id!r}")
+    check_encodable(text, f"the text of chunk {chunk.id!r}")
     return text
-
-
-def _refuse_surrogates(text: str, name: str) -> None:
-    try:
-        text.isascii() or text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"{name} has a lone surrogate, {text[error.start]!a}, at character {error.start}; "
-            "decode it with errors='replace' where it comes from"
-        ) from None
 
 
 def shown(text: str) -> str:

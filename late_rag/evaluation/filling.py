@@ -13,9 +13,8 @@ from late_rag.types import Progress
 if TYPE_CHECKING:
     from late_rag.evaluation.beir import BeirCollection
     from late_rag.evaluation.overlap import ExactTop
-    from late_rag.evaluation.searching import Report
     from late_rag.protocols import Chunker, Collection, Encoder
-    from late_rag.types import Chunk, Document
+    from late_rag.types import Chunk, Document, Report
 
 _BLOCK_CHUNKS = 512
 

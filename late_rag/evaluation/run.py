@@ -16,12 +16,12 @@ from late_rag.evaluation.beir import load_beir
 from late_rag.evaluation.filling import fill
 from late_rag.evaluation.overlap import ExactTop
 from late_rag.evaluation.report import EvaluationReport, peak_memory
-from late_rag.evaluation.searching import Report, dense_search, text_search, timed
+from late_rag.evaluation.searching import dense_search, text_search, timed
 from late_rag.retriever.settings import new_settings
 
 if TYPE_CHECKING:
     from late_rag.protocols import Collection, Encoder
-    from late_rag.types import Progress, TokenEmbeddings
+    from late_rag.types import Progress, Report, TokenEmbeddings
 
 
 def evaluate(

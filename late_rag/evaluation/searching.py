@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from late_rag.evaluation.report import Ranked
 from late_rag.measures import mean_measures
-from late_rag.types import Hit, Progress
+from late_rag.types import Hit, Progress, Report
 
 if TYPE_CHECKING:
     from late_rag.evaluation.beir import BeirCollection
     from late_rag.protocols import Collection
     from late_rag.types import TokenEmbeddings
 
-Report: TypeAlias = Callable[[Progress], object]
 Search: TypeAlias = Callable[[int], list[Hit]]
 """One query's hits for a ``top_k``."""
 

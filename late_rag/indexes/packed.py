@@ -18,7 +18,7 @@ import numpy as np
 
 from late_rag.indexes import blocks as packing
 from late_rag.indexes.blocks import Block, PackedChunk
-from late_rag.indexes.together import Together
+from late_rag.indexes.micro_batching import MicroBatching
 from late_rag.scoring.maxsim import starts_of
 from late_rag.scoring.workers import parallel
 
@@ -71,7 +71,7 @@ class PackedScan:
             for name in ("scales", "norms", "errors")
         )
         self._scales, self._norms, self._errors = scales, norms, errors
-        self._bounds = Together(self._bounds_of, lambda queries: sum(map(len, queries)) <= QUERY_COLUMNS)
+        self._bounds = MicroBatching(self._bounds_of, lambda queries: sum(map(len, queries)) <= QUERY_COLUMNS)
 
     def __len__(self) -> int:
         return int(self.live.sum())

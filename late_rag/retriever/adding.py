@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 from late_rag.errors import ConflictError
-from late_rag.retriever.encoding import Parcel, encode
+from late_rag.retriever.encoding import Batch, encode
 from late_rag.retriever.modalities import check_readable
 from late_rag.retriever.reuse import StoredEmbeddings, paired_chunks, same_item, unchanged
 from late_rag.types import AddResult, Chunk, Document, OnConflict, Selection, digest
@@ -67,18 +67,18 @@ class Adding:
         wanted = itertools.chain.from_iterable(map(self._plan, groups))
         encode(self._stages.checked_encoder, self._stages.pooling, wanted, self._meter)
 
-    def _plan(self, group: Sequence[Item]) -> Iterator[tuple[Parcel, Chunk]]:
-        """Puts a group into one parcel, and yields those of its chunks that must be encoded."""
-        parcel = Parcel(self._write)
+    def _plan(self, group: Sequence[Item]) -> Iterator[tuple[Batch, Chunk]]:
+        """Puts a group into one batch, and yields those of its chunks that must be encoded."""
+        batch = Batch(self._write)
         documents, chunks = _parted(group)
-        for chunk, embeddings in itertools.chain(self._of_documents(documents, parcel), self._given(chunks)):
-            parcel.put(chunk, embeddings)
+        for chunk, embeddings in itertools.chain(self._of_documents(documents, batch), self._given(chunks)):
+            batch.put(chunk, embeddings)
             if embeddings is None:
                 check_readable(chunk, self._stages.encoder)
-                yield parcel, chunk
-        parcel.close()
+                yield batch, chunk
+        batch.close()
 
-    def _of_documents(self, documents: Sequence[Document], parcel: Parcel) -> Paired:
+    def _of_documents(self, documents: Sequence[Document], batch: Batch) -> Paired:
         """The chunks of the documents that are new or changed."""
         if not documents:
             return
@@ -86,8 +86,8 @@ class Adding:
         left = set(hashes) if self._on_conflict == "skip" else unchanged(self._collection, documents, hashes)
         if left:
             self.result += AddResult(skipped=self._collection.count(Selection(document_ids=tuple(left))))
-        parcel.documents = [document for document in documents if document.id not in left]
-        yield from paired_chunks(self._stages, parcel.documents, hashes)
+        batch.documents = [document for document in documents if document.id not in left]
+        yield from paired_chunks(self._stages, batch.documents, hashes)
 
     def _given(self, chunks: Sequence[Chunk]) -> Paired:
         """The chunks that are new or changed."""
@@ -100,10 +100,10 @@ class Adding:
         known = StoredEmbeddings(self._stages, Selection(ids=changed) if changed else None)
         yield from known.pair(chunk for chunk in chunks if chunk.id not in left)
 
-    def _write(self, parcel: Parcel) -> None:
-        chunks, embeddings = parcel.take_ready()
-        if chunks or parcel.documents:
-            self.result += self._collection.add(chunks, embeddings, parcel.documents, self._on_conflict)
+    def _write(self, batch: Batch) -> None:
+        chunks, embeddings = batch.take_ready()
+        if chunks or batch.documents:
+            self.result += self._collection.add(chunks, embeddings, batch.documents, self._on_conflict)
 
 
 class _Met:

@@ -1,7 +1,7 @@
 """One stream of chunks through the encoder, however many files and documents they come from.
 
-Chunks that are written together form a :class:`Parcel`. The encoder reads chunks of the next parcels while it is
-still busy with those of the last, so its workers never wait at the border of a file, and a parcel is written, on the
+Chunks that are written together form a :class:`Batch`. The encoder reads chunks of the next batches while it is
+still busy with those of the last, so its workers never wait at the border of a file, and a batch is written, on the
 calling thread, while they encode the ones behind it.
 """
 
@@ -28,14 +28,14 @@ class _Slot:
     embeddings: TokenEmbeddings | None
 
 
-class Parcel:
+class Batch:
     """Documents and chunks that become visible together.
 
-    Chunks go in with their embeddings or without; those come later, in the same order. Once the parcel is closed and
+    Chunks go in with their embeddings or without; those come later, in the same order. Once the batch is closed and
     every chunk has its embeddings, it is written.
     """
 
-    def __init__(self, write: Callable[[Parcel], None], name: str | None = None) -> None:
+    def __init__(self, write: Callable[[Batch], None], name: str | None = None) -> None:
         self.name = name
         self.documents: list[Document] = []
         self._write = write
@@ -74,32 +74,32 @@ class Parcel:
 
 
 def encode(
-    encoder: Callable[[], Encoder], pooling: TokenPooling | None, wanted: Iterator[tuple[Parcel, Chunk]], meter: Meter
+    encoder: Callable[[], Encoder], pooling: TokenPooling | None, wanted: Iterator[tuple[Batch, Chunk]], meter: Meter
 ) -> None:
-    """Encodes all wanted chunks in one stream and fills the parcels they belong to.
+    """Encodes all wanted chunks in one stream and fills the batches they belong to.
 
     Args:
         encoder: gives the encoder; asked only if there is anything to encode.
         pooling: applied to what the encoder gives, on the calling thread.
-        wanted: chunks without embeddings, each after it was put into its parcel; read ahead by the encoder.
+        wanted: chunks without embeddings, each after it was put into its batch; read ahead by the encoder.
         meter: counts.
     """
     first = next(wanted, None)
     if first is None:
         return
-    waiting: deque[Parcel] = deque()
+    waiting: deque[Batch] = deque()
 
     def chunks() -> Iterator[Chunk]:
-        for parcel, chunk in itertools.chain([first], wanted):
-            waiting.append(parcel)
+        for batch, chunk in itertools.chain([first], wanted):
+            waiting.append(batch)
             meter.wanted()
             yield chunk
 
     with _closing(encoder().encode_documents(chunks())) as stream:
         for embeddings in stream:
-            parcel = waiting.popleft()
-            parcel.fill(embeddings if pooling is None else pooling(embeddings))
-            meter.done(parcel.name)
+            batch = waiting.popleft()
+            batch.fill(embeddings if pooling is None else pooling(embeddings))
+            meter.done(batch.name)
     meter.finish()
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from late_rag.errors import InputError, LateRAGError, UnsupportedError
-from late_rag.retriever.encoding import Parcel
+from late_rag.retriever.encoding import Batch
 from late_rag.retriever.inputs import clean_document
 from late_rag.retriever.modalities import has_text, unread_media, unsupported
 from late_rag.retriever.reuse import StoredEmbeddings, paired_chunks, unchanged
@@ -33,7 +33,7 @@ MOST_NOTES = 20
 GROUP_RECORDS = 64
 GROUP_CHARACTERS = 128_000
 
-Wanted: TypeAlias = Iterator[tuple[Parcel, Chunk]]
+Wanted: TypeAlias = Iterator[tuple[Batch, Chunk]]
 
 
 class FileWork:
@@ -72,7 +72,7 @@ class FileWork:
         self._ended = ended
 
     def wanted(self) -> Wanted:
-        """Reads the file, and yields the chunks that must be encoded, each with its parcel."""
+        """Reads the file, and yields the chunks that must be encoded, each with its batch."""
         try:
             yield from self._chunks()
         except (InputError, UnsupportedError) as error:
@@ -95,15 +95,15 @@ class FileWork:
     def _chunks(self) -> Wanted:
         raise NotImplementedError
 
-    def _put(self, parcel: Parcel, pairs: Paired) -> Wanted:
+    def _put(self, batch: Batch, pairs: Paired) -> Wanted:
         for chunk, embeddings in pairs:
             if embeddings is not None:
                 self.reused += 1
-                parcel.put(chunk, embeddings)
+                batch.put(chunk, embeddings)
             elif self._is_read(chunk):
                 self._kept += 1
-                parcel.put(chunk, None)
-                yield parcel, chunk
+                batch.put(chunk, None)
+                yield batch, chunk
 
     def _is_read(self, chunk: Chunk) -> bool:
         """Whether the model reads anything of it, or there is nothing to be read; what it does not read is noted."""
@@ -146,30 +146,30 @@ class FileWork:
 class WholeFile(FileWork):
     """A file that is replaced in one commit; if it takes long, what is encoded is staged on the way."""
 
-    _parcel: _StagedParcel | None = None
+    _batch: _StagedBatch | None = None
 
     def _chunks(self) -> Wanted:
         staging = self._collection.capabilities.staging
         stage = partial(self._collection.stage, self.file.source) if staging else None
         staged = self._collection.staged(self.file.source) if staging and self._resume else {}
-        self._parcel = parcel = _StagedParcel(partial(self._write, staged), self.file.path, stage)
-        missing = (chunk for chunk in self._read(parcel) if not self._is_staged(chunk, staged))
-        yield from self._put(parcel, self._stored_before().pair(missing))
+        self._batch = batch = _StagedBatch(partial(self._write, staged), self.file.path, stage)
+        missing = (chunk for chunk in self._read(batch) if not self._is_staged(chunk, staged))
+        yield from self._put(batch, self._stored_before().pair(missing))
         if self.file.error is not None:
             self._end(self.file.error)
         elif self._unread_media and not self._kept + self.reused:
             self.unread = True
             raise unsupported(self.file.location, self._unread_media, self._stages.encoder)
         else:
-            parcel.close()
+            batch.close()
 
     def rescue(self) -> None:
-        if self._parcel is not None and not self.over:
-            self._parcel.stage()
+        if self._batch is not None and not self.over:
+            self._batch.stage()
 
-    def _read(self, parcel: Parcel) -> Iterator[Chunk]:
+    def _read(self, batch: Batch) -> Iterator[Chunk]:
         for document in self._documents():
-            parcel.documents.append(document)
+            batch.documents.append(document)
             for chunk in self._stages.chunks(document, self._note):
                 self._advance((chunk.end or 0) / max(1, len(document.text)))
                 yield chunk
@@ -180,12 +180,12 @@ class WholeFile(FileWork):
         self.reused += same
         return same
 
-    def _write(self, surplus: dict[str, str], parcel: Parcel) -> None:
+    def _write(self, surplus: dict[str, str], batch: Batch) -> None:
         """Writes the file, with what was staged; without what was staged and is no longer of it."""
         if self.over:
             return
         try:
-            result = self._collection.replace(self.file.source, parcel.documents, *parcel.take_ready())
+            result = self._collection.replace(self.file.source, batch.documents, *batch.take_ready())
         except InputError as error:
             self._end(error)
             return
@@ -198,12 +198,12 @@ class WholeFile(FileWork):
         self._end()
 
 
-class _StagedParcel(Parcel):
-    """A parcel that hands over what it holds when that becomes much, or takes long."""
+class _StagedBatch(Batch):
+    """A batch that hands over what it holds when that becomes much, or takes long."""
 
     def __init__(
         self,
-        write: Callable[[Parcel], None],
+        write: Callable[[Batch], None],
         name: str,
         stage: Callable[[list[Chunk], list[TokenEmbeddings]], None] | None,
     ) -> None:
@@ -275,21 +275,21 @@ class RecordsFile(FileWork):
         changed = [document for document in documents if document.id not in left]
         if not changed:
             return
-        parcel = Parcel(self._write, self.file.path)
-        parcel.documents = changed
+        batch = Batch(self._write, self.file.path)
+        batch.documents = changed
         self._under_way += 1
         if stored is None:
             pairs = paired_chunks(self._stages, changed, hashes, self._note)
         else:
             pairs = stored.pair(chunk for document in changed for chunk in self._stages.chunks(document, self._note))
-        yield from self._put(parcel, pairs)
-        parcel.close()
+        yield from self._put(batch, pairs)
+        batch.close()
 
-    def _write(self, parcel: Parcel) -> None:
+    def _write(self, batch: Batch) -> None:
         if self.over:
             return
         try:
-            result = self._collection.put_records(self.file.source, parcel.documents, *parcel.take_ready())
+            result = self._collection.put_records(self.file.source, batch.documents, *batch.take_ready())
         except InputError as error:
             self._end(error)
             return

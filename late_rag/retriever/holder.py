@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
 from late_rag.asynchronous import twin
 from late_rag.closing import Closing
@@ -11,6 +11,7 @@ from late_rag.encoders import consenting
 from late_rag.errors import CollectionExistsError, CollectionNotFoundError, CollectionReadOnlyError, InputError
 from late_rag.retriever.settings import check_options, check_recorded, new_settings
 from late_rag.retriever.stages import Stages
+from late_rag.types import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from late_rag.protocols import Chunker, Collection, CollectionInfo, Encoder
     from late_rag.retriever.settings import CollectionOptions
-
-Mode: TypeAlias = Literal["write", "read"]
 
 
 class CollectionHolder(Closing):

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, TypeAlias
 
 from late_rag.errors import InputError
+from late_rag.texts import check_encodable
 from late_rag.types import Chunk, Document, Hit, Selection
 
 if TYPE_CHECKING:
@@ -30,14 +31,7 @@ def check_text(value: object, name: str) -> str:
     """
     if not isinstance(value, str):
         raise InputError(f"{name} must be a str, not {type(value).__name__}: {shown(value)}")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        found = value[error.start]
-        raise InputError(
-            f"{name} has a lone surrogate (U+{ord(found):04X}) at character {error.start}, which is no text; "
-            "read it with the right encoding, or replace what cannot be decoded"
-        ) from None
+    check_encodable(value, name)
     return value.replace("\0", " ")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from late_rag.chunkers.encoded import encoded_keys, heading_in_front, possible_keys, table_in_front
 from late_rag.chunkers.prefixes import SEPARATOR
 from late_rag.metadata import same as same_value
-from late_rag.retriever.encoding import Parcel, encode
+from late_rag.retriever.encoding import Batch, encode
 from late_rag.retriever.progress import Meter
 from late_rag.types import Chunk, Metadata, Selection
 
@@ -49,9 +49,9 @@ class MetadataUpdate:
     def _may_touch_encoded(self) -> bool:
         return any(key in self._changes or self._mode == "replace" for key in possible_keys(self._settings))
 
-    def _wanted(self, ids: Sequence[str]) -> Iterator[tuple[Parcel, Chunk]]:
+    def _wanted(self, ids: Sequence[str]) -> Iterator[tuple[Batch, Chunk]]:
         for start in range(0, len(ids), _WRITTEN_TOGETHER):
-            parcel = Parcel(self._write)
+            batch = Batch(self._write)
             for before in self._collection.get(ids[start : start + _WRITTEN_TOGETHER]):
                 metadata = self._metadata(before)
                 if any(
@@ -60,10 +60,10 @@ class MetadataUpdate:
                 ):
                     after = self._changed(before, metadata)
                     same = before.content_hash == after.content_hash
-                    parcel.put(after, self._collection.embeddings([before.id])[before.id] if same else None)
+                    batch.put(after, self._collection.embeddings([before.id])[before.id] if same else None)
                     if not same:
-                        yield parcel, after
-            parcel.close()
+                        yield batch, after
+            batch.close()
 
     def _metadata(self, chunk: Chunk) -> Metadata:
         return {**chunk.metadata, **self._changes} if self._mode == "merge" else dict(self._changes)
@@ -101,8 +101,8 @@ class MetadataUpdate:
         options = ChunkingOptions.from_json(recorded)
         return Prefixes(options, TokenCounter(encoder.tokenizer), Limits.of(options, encoder.document_capacity))
 
-    def _write(self, parcel: Parcel) -> None:
-        chunks, embeddings = parcel.take_ready()
+    def _write(self, batch: Batch) -> None:
+        chunks, embeddings = batch.take_ready()
         if chunks:
             self._collection.add(chunks, embeddings)
 

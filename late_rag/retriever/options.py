@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FilterLike: TypeAlias = "Filter | Mapping[str, Any] | str | None"
 GroupBy: TypeAlias = Literal["document"] | None
-Mode: TypeAlias = Literal["maxsim", "hybrid"]
+SearchMode: TypeAlias = Literal["maxsim", "hybrid"]
 Expand: TypeAlias = int | Literal["document"] | None
 
 _LEAST_FETCHED = 20
@@ -36,7 +36,7 @@ class Shape(TypedDict, total=False):
     group_by: GroupBy
     """"document" gives the best chunk of each of the ``top_k`` best documents."""
 
-    mode: Mode
+    mode: SearchMode
     """"maxsim" orders by MaxSim; "hybrid" by the sum of reciprocal ranks in that order and in that of BM25."""
 
     expand: Expand
@@ -76,7 +76,7 @@ class SearchConfig:
     selection: Selection | None = None
     threshold: float | None = None
     group_by: GroupBy = None
-    mode: Mode = "maxsim"
+    mode: SearchMode = "maxsim"
     expand: Expand = None
     lambda_mult: float | None = None
     fetch_k: int | None = None

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TypeAlias
 
 from late_rag.types import Progress
-
-Report: TypeAlias = Callable[[Progress], object]
-"""Called about twenty times a second while work goes on; whatever it raises (by convention
-:class:`~late_rag.errors.CancelledError`) stops the work cleanly: what was committed stays."""
+from late_rag.types import Report as Report
 
 _SECONDS_BETWEEN_REPORTS = 0.05
 

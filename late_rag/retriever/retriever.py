@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from late_rag.loaders import Isolation, RecordFields
     from late_rag.retriever.inputs import Addable
     from late_rag.retriever.options import FilterLike, SearchOptions
-    from late_rag.retriever.progress import Report
     from late_rag.retriever.syncing import Paths, SyncResult
-    from late_rag.types import AddResult, Metadata, OnConflict, TokenMatch
+    from late_rag.types import AddResult, Metadata, OnConflict, Report, TokenMatch
 
 
 class Retriever(CollectionHolder):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from late_rag.protocols import Collection
-    from late_rag.retriever.holder import Mode
+    from late_rag.types import Mode
 
 logger = logging.getLogger(__name__)
 

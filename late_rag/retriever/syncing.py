@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from late_rag.errors import CollectionError, LateRAGError, LoadError, NoTextError, UnsupportedError
 from late_rag.retriever.encoding import encode
 from late_rag.retriever.files import FileWork, RecordsFile, WholeFile
-from late_rag.retriever.progress import Meter, Report
+from late_rag.retriever.progress import Meter
 
 if TYPE_CHECKING:
     from late_rag.loaders import Isolation, RecordFields
     from late_rag.retriever.stages import Stages
-    from late_rag.types import Source, SourceFile
+    from late_rag.types import Report, Source, SourceFile
 
 Paths: TypeAlias = str | Path | Iterable[str | Path]
 

@@ -9,8 +9,9 @@ Subclass the suite of what you built, give its fixture, and pytest does the rest
         def encoder(self):
             return MyEncoder()
 
-:class:`HashEncoder` is an encoder without a model, :class:`LossyIndex` an approximate index whose loss is known. The
-suites need pytest; they are imported when they are asked for.
+:class:`HashEncoder` is an encoder without a model, :class:`PictureEncoder` one that sees pictures, :class:`LossyIndex`
+an approximate index whose loss is known, :class:`MemoryCollection` an engine without SQL. The suites need pytest; they
+are imported when they are asked for.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from late_rag.testing.encoder import EncoderContract
     from late_rag.testing.index import IndexContract
     from late_rag.testing.lossy import LossyIndex
+    from late_rag.testing.memory import MemoryCollection
+    from late_rag.testing.pictures import PictureEncoder
 
 _HOMES = {
     "CollectionContract": "late_rag.testing.collection",
@@ -31,9 +34,19 @@ _HOMES = {
     "HashEncoder": "late_rag.testing.doubles",
     "IndexContract": "late_rag.testing.index",
     "LossyIndex": "late_rag.testing.lossy",
+    "MemoryCollection": "late_rag.testing.memory",
+    "PictureEncoder": "late_rag.testing.pictures",
 }
 
-__all__ = ["CollectionContract", "EncoderContract", "HashEncoder", "IndexContract", "LossyIndex"]
+__all__ = [
+    "CollectionContract",
+    "EncoderContract",
+    "HashEncoder",
+    "IndexContract",
+    "LossyIndex",
+    "MemoryCollection",
+    "PictureEncoder",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,8 +6,11 @@ import itertools
 import logging
 import os
 import signal
+import struct
 import warnings
+import zlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +18,7 @@ import pytest
 
 from late_rag.errors import InputError, UnsupportedError
 from late_rag.protocols import Encoder
-from late_rag.types import Chunk, Media, TextSpan
+from late_rag.types import Chunk, ImageBox, Media, TextSpan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +58,17 @@ def row_cosine(left: TokenEmbeddings, right: TokenEmbeddings) -> float:
 def maxsim(query: TokenEmbeddings, document: TokenEmbeddings) -> float:
     """The definition: for each query row its best document row, added up."""
     return float((query @ document.T).max(axis=1).sum())
+
+
+def _png(shade: int) -> bytes:
+    """A picture of eight by eight points of one shade of grey."""
+
+    def part(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = zlib.compress((b"\0" + bytes([shade] * 8)) * 8)
+    header = struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", header) + part(b"IDAT", rows) + part(b"IEND", b"")
 
 
 class EncoderContract:
@@ -245,6 +259,40 @@ class EncoderContract:
         if "image" not in encoder.modalities:
             with pytest.raises(UnsupportedError, match="picture 7"):
                 next(encoder.encode_documents([chunk("", "picture 7", media=picture)]))
+
+    def pictures(self, encoder: Encoder) -> dict[str, Media]:
+        """Two pictures, for encoders that read them."""
+        if "image" not in encoder.modalities:
+            pytest.skip("the encoder reads no pictures")
+        return {name: Media(_png(shade), "image/png") for name, shade in (("dark", 10), ("light", 240))}
+
+    def test_pictures_are_told_by_their_content(self, encoder: Encoder, tmp_path: Path) -> None:
+        pictures = self.pictures(encoder)
+        file = tmp_path / "moved.png"
+        file.write_bytes(pictures["dark"].read())
+        made = [pictures["dark"], pictures["light"], Media(str(file), "image/png")]
+        dark, light, moved = encoder.encode_documents([chunk("", media=(media,)) for media in made])
+        assert len(dark)
+        assert dark.dtype == np.float32
+        assert dark.shape[1] == encoder.dim
+        np.testing.assert_allclose(np.linalg.norm(dark, axis=1), 1, atol=1e-3)
+        assert self.same(dark, moved)
+        assert dark.shape != light.shape or not self.same(dark, light)
+
+    def test_rows_of_pictures_have_regions(self, encoder: Encoder) -> None:
+        item = chunk("", media=tuple(self.pictures(encoder).values()))
+        (rows,) = encoder.encode_documents([item])
+        regions = encoder.token_regions(item)
+        assert len(regions) == len(rows)
+        boxes = [region for region in regions if isinstance(region, ImageBox)]
+        assert boxes
+        assert all(0 <= box.left < box.right <= 1 and 0 <= box.top < box.bottom <= 1 for box in boxes)
+
+    def test_texts_are_encoded_beside_pictures(self, encoder: Encoder) -> None:
+        picture = self.pictures(encoder)["dark"]
+        (query,) = encoder.encode_queries([ENDING])
+        with_text, alone = encoder.encode_documents([chunk(ENDING, media=(picture,)), chunk("", media=(picture,))])
+        assert maxsim(query, with_text) > maxsim(query, alone)
 
     def test_many_threads_get_what_one_gets(self, encoder: Encoder) -> None:
         alone = self.encode(encoder, *TEXTS)

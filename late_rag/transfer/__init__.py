@@ -18,7 +18,7 @@ from late_rag.errors import CancelledError, CollectionError, CollectionNotFoundE
 from late_rag.transfer.lines import read_lines, to_line
 from late_rag.transfer.records import ChunkRecord, DocumentRecord, Header, Record, read_records
 from late_rag.transfer.writing import RecordWriter, check_same_embeddings, encode_missing
-from late_rag.types import Chunk, Progress, Source
+from late_rag.types import Chunk, Progress, Report, Source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from late_rag.types import TokenEmbeddings
 
 __all__ = ["TransferResult", "copy_collection", "export_jsonl", "import_jsonl"]
-
-Report = Callable[[Progress], object]
 
 
 @dataclass

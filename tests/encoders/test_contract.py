@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 
 from late_rag.encoders import load_encoder
-from late_rag.testing import EncoderContract, HashEncoder
+from late_rag.testing import EncoderContract, HashEncoder, PictureEncoder
 
 
 class TestHashEncoder(EncoderContract):
     @pytest.fixture
     def encoder(self):
         return HashEncoder()
+
+
+class TestPictureEncoder(EncoderContract):
+    @pytest.fixture
+    def encoder(self):
+        return PictureEncoder()
 
 
 class Exactly(EncoderContract):

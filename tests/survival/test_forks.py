@@ -18,7 +18,7 @@ import pytest
 from late_rag.collections import create_collection, open_collection
 from late_rag.collections.local import LocalCollection
 from late_rag.forking import working
-from late_rag.indexes.together import Together
+from late_rag.indexes.micro_batching import MicroBatching
 from late_rag.protocols import CollectionSettings
 from late_rag.registry import Registry
 from late_rag.testing.collection_base import DIM, chunk, fill, rows
@@ -170,7 +170,7 @@ def test_locks_and_queues_start_anew_in_a_child() -> None:
         release.wait(SECONDS)
         return numbers
 
-    registry, together = Registry(), Together(compute, lambda _: True)
+    registry, together = Registry(), MicroBatching(compute, lambda _: True)
     registry.get("kept", object)
     threads = [
         threading.Thread(target=together, args=([1],)),

@@ -1,4 +1,4 @@
-"""Requests of many threads answered together, because a scan for three queries costs little more than for one."""
+"""Micro-batching: requests of many threads are answered together, as a scan for three costs little more than one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Request(Generic[Q, A]):
     left: bool = False
 
 
-class Together(Generic[Q, A]):
+class MicroBatching(Generic[Q, A]):
     """Calls ``compute`` with the queries of all who wait, on the thread of one of them.
 
     Whoever comes first computes, alone. Those who come meanwhile wait; then the one that has waited longest computes

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from late_rag.indexes.together import Together
+from late_rag.indexes.micro_batching import MicroBatching
 
 AT_MOST = 5
 
@@ -19,7 +19,7 @@ class Squares:
     def __init__(self) -> None:
         self.calls: list[list[int]] = []
         self.begun, self.released = threading.Event(), threading.Event()
-        self.together = Together(self.compute, lambda numbers: len(numbers) <= AT_MOST)
+        self.batching = MicroBatching(self.compute, lambda numbers: len(numbers) <= AT_MOST)
 
     def compute(self, numbers: Sequence[int]) -> list[int]:
         self.calls.append(list(numbers))
@@ -32,28 +32,28 @@ class Squares:
     def waiting(self, count: int) -> None:
         """Returns when so many requests wait."""
         for _ in range(1000):
-            if len(self.together._waiting) == count:
+            if len(self.batching._waiting) == count:
                 return
             threading.Event().wait(0.005)
-        raise TimeoutError(f"{len(self.together._waiting)} wait, not {count}")
+        raise TimeoutError(f"{len(self.batching._waiting)} wait, not {count}")
 
 
 def test_one_alone_computes_at_once() -> None:
     squares = Squares()
     squares.released.set()
-    assert squares.together([3, 4]) == [9, 16]
-    assert squares.together([5]) == [25]
+    assert squares.batching([3, 4]) == [9, 16]
+    assert squares.batching([5]) == [25]
     assert squares.calls == [[3, 4], [5]]
 
 
 def test_those_who_come_meanwhile_are_answered_together() -> None:
     squares = Squares()
     with ThreadPoolExecutor(9) as pool:
-        first = pool.submit(squares.together, [1])
+        first = pool.submit(squares.batching, [1])
         assert squares.begun.wait(10)
         others = []
         for number in range(2, 10):
-            others.append(pool.submit(squares.together, [number]))
+            others.append(pool.submit(squares.batching, [number]))
             squares.waiting(len(others))
         squares.released.set()
         assert first.result(10) == [1]
@@ -64,30 +64,30 @@ def test_those_who_come_meanwhile_are_answered_together() -> None:
 def test_more_than_fits_is_computed_where_it_is_one_request() -> None:
     squares = Squares()
     squares.released.set()
-    assert squares.together(range(AT_MOST + 3)) == [number * number for number in range(AT_MOST + 3)]
+    assert squares.batching(range(AT_MOST + 3)) == [number * number for number in range(AT_MOST + 3)]
 
 
 def test_an_error_reaches_the_one_who_computed_and_the_others_get_answers() -> None:
     squares = Squares()
     with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(squares.together, [1])
+        first = pool.submit(squares.batching, [1])
         assert squares.begun.wait(10)
-        failing = pool.submit(squares.together, [-1])
+        failing = pool.submit(squares.batching, [-1])
         squares.waiting(1)
-        other = pool.submit(squares.together, [3])
+        other = pool.submit(squares.batching, [3])
         squares.waiting(2)
         squares.released.set()
         assert first.result(10) == [1]
         with pytest.raises(ValueError, match="asked to fail"):
             failing.result(10)
         assert other.result(10) == [9]
-    assert squares.together([4]) == [16]
+    assert squares.batching([4]) == [16]
 
 
 def test_one_that_is_interrupted_while_it_waits_is_not_asked_to_compute(monkeypatch: pytest.MonkeyPatch) -> None:
     squares = Squares()
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(squares.together, [1])
+        first = pool.submit(squares.batching, [1])
         assert squares.begun.wait(10)
 
         def interrupt(_: object, timeout: float | None = None) -> bool:
@@ -96,10 +96,10 @@ def test_one_that_is_interrupted_while_it_waits_is_not_asked_to_compute(monkeypa
         with monkeypatch.context() as patch:
             patch.setattr(threading.Event, "wait", interrupt)
             with pytest.raises(KeyboardInterrupt):
-                squares.together([2])
+                squares.batching([2])
         squares.released.set()
         assert first.result(10) == [1]
-    assert squares.together([3]) == [9]
+    assert squares.batching([3]) == [9]
     assert squares.calls == [[1], [3]]
 
 
@@ -108,7 +108,7 @@ def test_many_threads_get_their_own_answers() -> None:
     squares.released.set()
 
     def ask(start: int) -> bool:
-        return all(squares.together([n, n + 1]) == [n * n, (n + 1) ** 2] for n in range(start, start + 200))
+        return all(squares.batching([n, n + 1]) == [n * n, (n + 1) ** 2] for n in range(start, start + 200))
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(ask, range(0, 8000, 1000)))
