@@ -9,8 +9,8 @@ from typing import ClassVar
 import pytest
 
 from late_rag import Chunk, Retriever, backends
-from late_rag.collections import index_files, open_collection
-from late_rag.collections.local import LocalCollection
+from late_rag.collections import open_collection
+from late_rag.collections.local import LocalCollection, index_files
 from late_rag.protocols import CollectionSettings
 from late_rag.testing import HashEncoder, LossyIndex
 from late_rag.testing.collection_base import DIM, fill

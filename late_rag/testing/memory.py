@@ -16,9 +16,10 @@ from typing import Any, Literal
 
 from late_rag.asynchronous import twin
 from late_rag.closing import Closing
-from late_rag.collections import checks, shared_collection
-from late_rag.collections.checks import Packed
-from late_rag.collections.field_values import Order, check_names, check_page
+from late_rag.collections import shared_collection
+from late_rag.collections.kit import checks
+from late_rag.collections.kit.checks import Packed
+from late_rag.collections.local.field_values import Order, check_names, check_page
 from late_rag.errors import (
     CollectionError,
     CollectionExistsError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from late_rag.collections.facet_types import Type, given, stored, text_of
+from late_rag.collections.kit.facet_types import Type, given, stored, text_of
 from late_rag.filters.fields import metadata_key, named_values
 from late_rag.filters.predicate import contains_ignoring_case
 from late_rag.filters.values import time_in

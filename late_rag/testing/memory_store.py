@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from late_rag.collections import rows
-from late_rag.collections.checks import Packed
+from late_rag.collections.kit import rows
+from late_rag.collections.kit.checks import Packed
 from late_rag.filters import matches, parse
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring.packing import PackedRows

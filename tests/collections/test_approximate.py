@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from late_rag import backends
-from late_rag.collections import candidates, index_files, search
-from late_rag.collections.local import LocalCollection
+from late_rag.collections.kit import candidates
+from late_rag.collections.local import LocalCollection, index_files, search
 from late_rag.protocols import Capabilities, Collection, CollectionSettings
 from late_rag.scoring import maxsim
 from late_rag.testing import CollectionContract, LossyIndex

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from late_rag.collections import embedding_rows
+from late_rag.collections.kit import embedding_rows
 from late_rag.errors import CollectionDamagedError
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring.packing import Storage, pack

@@ -15,8 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from late_rag.collections import facets, field_values
-from late_rag.collections.local import LocalCollection
+from late_rag.collections.local import LocalCollection, facets, field_values
 from late_rag.filters import matches
 from late_rag.filters.fields import lookup
 from late_rag.filters.times import time_of

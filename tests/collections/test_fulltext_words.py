@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from late_rag.collections import fulltext
+from late_rag.collections.kit import fulltext
 from late_rag.invisible import INVISIBLE
 
 CASES = Path(__file__).parents[1] / "cases" / "txt"

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from late_rag.collections import create_collection, embedding_rows, open_collection, rows
+from late_rag.collections import create_collection, open_collection
+from late_rag.collections.kit import embedding_rows, rows
 from late_rag.errors import CollectionDamagedError, LateRAGError
 from late_rag.protocols import CollectionSettings
 from late_rag.testing.collection_base import DIM, chunk

@@ -304,7 +304,7 @@ def test_a_fork_gets_connections_of_its_own(collection: LocalCollection) -> None
 def test_removals_that_were_forgotten_make_a_view_look_anew(
     collection: LocalCollection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from late_rag.collections import writer
+    from late_rag.collections.local import writer
 
     monkeypatch.setattr(writer, "_REMOVED_KEPT", 3)
     other = open_collection(collection.location)

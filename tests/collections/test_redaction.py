@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from late_rag import Retriever, open_collection
-from late_rag.collections.redaction import BLOT, without
+from late_rag.collections.kit.redaction import BLOT, without
 from late_rag.testing import HashEncoder
 from late_rag.transfer import copy_collection, export_jsonl, import_jsonl
 from late_rag.types import Chunk, Document

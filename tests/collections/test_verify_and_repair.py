@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from late_rag.collections import index_files, open_collection
-from late_rag.collections.local import LocalCollection
+from late_rag.collections import open_collection
+from late_rag.collections.local import LocalCollection, index_files
 from late_rag.errors import CollectionDamagedError, LateRAGError
 from late_rag.testing.collection_base import chunk, rows, source
 from late_rag.types import Document, Selection

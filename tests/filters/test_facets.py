@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from late_rag.collections import facets
+from late_rag.collections.local import facets
 from late_rag.filters import And, Condition, F, Filter, Not, Or, matches, parse
 from late_rag.filters.tree import MAX_CONDITIONS, MAX_DEPTH
 

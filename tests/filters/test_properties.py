@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from late_rag.collections import facets
+from late_rag.collections.local import facets
 from late_rag.filters import And, Condition, Filter, Not, Or, matches, parse
 from late_rag.filters.fields import lookup, metadata_key, named_values
 from late_rag.filters.predicate import like

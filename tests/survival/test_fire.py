@@ -54,7 +54,8 @@ def test_six_processes_answer_right_for_two_minutes(tmp_path: Path) -> None:
 
 WORK = """
 import sys
-from late_rag.collections import index_files, open_collection
+from late_rag.collections import open_collection
+from late_rag.collections.local import index_files
 from late_rag.transfer import copy_collection, import_jsonl
 index_files.TAIL_CHUNKS = 100
 what, location, target, lines = sys.argv[1:]

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from late_rag.collections import embedding_rows, facets, fulltext, redaction, rows
-from late_rag.collections.checks import Packed
+from late_rag.collections.kit import embedding_rows, fulltext, redaction, rows
+from late_rag.collections.kit.checks import Packed
+from late_rag.collections.local import facets
 from late_rag.errors import ConflictError
 from late_rag.metadata import dumps
 from late_rag.protocols import CollectionSettings

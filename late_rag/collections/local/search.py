@@ -13,10 +13,10 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from late_rag.collections import embedding_rows, fulltext, rows
-from late_rag.collections.candidates import Candidates, first_candidates
-from late_rag.collections.reader import where
-from late_rag.collections.view import View, ViewKeeper
+from late_rag.collections.kit import embedding_rows, fulltext, rows
+from late_rag.collections.kit.candidates import Candidates, first_candidates
+from late_rag.collections.local.reader import where
+from late_rag.collections.local.view import View, ViewKeeper
 from late_rag.errors import CollectionDamagedError
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring import similarity

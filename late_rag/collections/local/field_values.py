@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from late_rag.collections.facet_types import ELEMENT, Type, given
+from late_rag.collections.kit.facet_types import ELEMENT, Type, given
 from late_rag.errors import CollectionDamagedError, InputError
 from late_rag.filters.fields import metadata_key
 from late_rag.filters.operators import check_field
@@ -76,7 +76,7 @@ class FieldReader:
     """Fields of all chunks or of some, in one snapshot.
 
     Args:
-        connection: In a transaction, and prepared by :func:`late_rag.collections.facets.prepare`.
+        connection: In a transaction, and prepared by :func:`late_rag.collections.local.facets.prepare`.
         rows: The chunks meant, ``(rows,) int64``; None for all.
     """
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 
-from late_rag.collections.database import Database
-from late_rag.collections.index_files import SLOW_PATIENCE, IndexFiles
+from late_rag.collections.local.database import Database
+from late_rag.collections.local.index_files import SLOW_PATIENCE, IndexFiles
 from late_rag.errors import CollectionError, CollectionFullError
 
 logger = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from late_rag.collections import facets, schema_check, standing
-from late_rag.collections.failures import busy, error_code, failures
-from late_rag.collections.waiting import insist, use_wal
+from late_rag.collections.local import facets, schema_check, standing
+from late_rag.collections.local.failures import busy, error_code, failures
+from late_rag.collections.local.waiting import insist, use_wal
 from late_rag.errors import (
     CollectionBusyError,
     CollectionDamagedError,

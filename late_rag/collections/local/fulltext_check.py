@@ -11,7 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from late_rag.collections import fulltext, schema
+from late_rag.collections.kit import fulltext
+from late_rag.collections.local import schema
 
 _TABLES = ("data", "idx", "content", "docsize", "config")
 _BATCH = 1000

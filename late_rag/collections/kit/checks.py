@@ -7,7 +7,7 @@ from typing import Literal
 
 from late_rag import metadata as metadata_json
 from late_rag.chunkers.encoded import encoded_keys, possible_keys
-from late_rag.collections import rows
+from late_rag.collections.kit import rows
 from late_rag.errors import InputError
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring.packing import PackedRows, check, pack

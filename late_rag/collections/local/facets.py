@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from late_rag.collections.facet_sets import SQL, AllOf, AnyOf, Others, Rows, RowSet, row_set
-from late_rag.collections.facet_types import ELEMENT, Type, stored, text_of
+from late_rag.collections.kit.facet_types import ELEMENT, Type, stored, text_of
+from late_rag.collections.local.facet_sets import SQL, AllOf, AnyOf, Others, Rows, RowSet, row_set
 from late_rag.errors import CollectionDamagedError
 from late_rag.filters import Filter
 from late_rag.filters.fields import named_values

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from late_rag.collections import rows
+from late_rag.collections.kit import rows
 from late_rag.types import batched
 
 BLOT = "█"

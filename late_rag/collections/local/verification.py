@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from late_rag.collections import embedding_rows, facets, fulltext, fulltext_check, rows
-from late_rag.collections.index_files import IndexFiles
+from late_rag.collections.kit import embedding_rows, fulltext, rows
+from late_rag.collections.local import facets, fulltext_check
+from late_rag.collections.local.index_files import IndexFiles
 from late_rag.errors import CollectionDamagedError
 from late_rag.protocols import CollectionSettings, VerifyReport
 from late_rag.scoring.packing import pack, unpack

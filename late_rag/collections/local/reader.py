@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from late_rag.collections import embedding_rows, facets, rows
-from late_rag.collections.database import Database
+from late_rag.collections.kit import embedding_rows, rows
+from late_rag.collections.local import facets
+from late_rag.collections.local.database import Database
 from late_rag.errors import CollectionDamagedError, InputError
 from late_rag.filters import parse
 from late_rag.protocols import CollectionSettings

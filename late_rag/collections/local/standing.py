@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from late_rag.collections.schema import GENERATION_SHIFT
+from late_rag.collections.local.schema import GENERATION_SHIFT
 
 
 class Mark(NamedTuple):

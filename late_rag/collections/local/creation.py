@@ -11,7 +11,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from late_rag.backends import INDEXES, resolve
-from late_rag.collections import fulltext, schema
+from late_rag.collections.kit import fulltext
+from late_rag.collections.local import schema
 from late_rag.errors import CollectionError, CollectionExistsError, InputError
 from late_rag.protocols import CollectionSettings
 

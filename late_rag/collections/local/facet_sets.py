@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from late_rag.collections.facet_types import ELEMENT, Type, comparable_to, equal_to, stored
+from late_rag.collections.kit.facet_types import ELEMENT, Type, comparable_to, equal_to, stored
 from late_rag.filters.fields import metadata_key
 from late_rag.filters.tree import And, Condition, Filter, Not
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from late_rag.collections import facets
+from late_rag.collections.local import facets
 from late_rag.errors import CollectionDamagedError, CollectionNotFoundError
 from late_rag.protocols import CollectionSettings
 

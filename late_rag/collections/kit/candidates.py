@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from late_rag.collections.view import View
+from late_rag.collections.local.view import View
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -24,18 +24,20 @@ from typing import Any, Literal, TypeVar
 
 from late_rag.asynchronous import twin
 from late_rag.closing import Closing
-from late_rag.collections import checks, creation, rows, schema, schema_check, shared_collection
-from late_rag.collections.checks import Packed
-from late_rag.collections.database import Database
-from late_rag.collections.field_values import FieldReader, Order, check_names, check_page
-from late_rag.collections.index_files import IndexFiles
-from late_rag.collections.reader import Reader, where
-from late_rag.collections.repair import repair
-from late_rag.collections.search import Searcher
-from late_rag.collections.upkeep import Upkeep
-from late_rag.collections.verification import verify
-from late_rag.collections.view import ViewKeeper
-from late_rag.collections.writer import Writer
+from late_rag.collections import shared_collection
+from late_rag.collections.kit import checks, rows
+from late_rag.collections.kit.checks import Packed
+from late_rag.collections.local import creation, schema, schema_check
+from late_rag.collections.local.database import Database
+from late_rag.collections.local.field_values import FieldReader, Order, check_names, check_page
+from late_rag.collections.local.index_files import IndexFiles
+from late_rag.collections.local.reader import Reader, where
+from late_rag.collections.local.repair import repair
+from late_rag.collections.local.search import Searcher
+from late_rag.collections.local.upkeep import Upkeep
+from late_rag.collections.local.verification import verify
+from late_rag.collections.local.view import ViewKeeper
+from late_rag.collections.local.writer import Writer
 from late_rag.errors import CollectionError, InputError
 from late_rag.protocols import Capabilities, CollectionInfo, CollectionSettings, RepairReport, VerifyReport
 from late_rag.types import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 
-from late_rag.collections.failures import BUSY, error_code
+from late_rag.collections.local.failures import BUSY, error_code
 
 
 def use_wal(connection: sqlite3.Connection, timeout: float) -> None:

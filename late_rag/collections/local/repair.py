@@ -9,10 +9,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from late_rag.collections import embedding_rows, facets, fulltext, rows, schema
-from late_rag.collections.database import Database
-from late_rag.collections.index_files import IndexFiles
-from late_rag.collections.verification import verify
+from late_rag.collections.kit import embedding_rows, fulltext, rows
+from late_rag.collections.local import facets, schema
+from late_rag.collections.local.database import Database
+from late_rag.collections.local.index_files import IndexFiles
+from late_rag.collections.local.verification import verify
 from late_rag.errors import CollectionDamagedError
 from late_rag.protocols import CollectionSettings, RepairReport
 from late_rag.types import Chunk

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from late_rag.backends import INDEXES, resolve
-from late_rag.collections import embedding_rows, index_manifest
-from late_rag.collections.database import Database
+from late_rag.collections.kit import embedding_rows
+from late_rag.collections.local import index_manifest
+from late_rag.collections.local.database import Database
 from late_rag.errors import CollectionDamagedError, CollectionError
 from late_rag.protocols import CollectionSettings, Index
 from late_rag.scoring.packing import unpack
@@ -54,7 +55,7 @@ _ORPHAN_SECONDS = 24 * 3600
 class Published(NamedTuple):
     """A version of the index: it covers the rows up to ``mark``, ``size`` of which had embeddings.
 
-    ``manifest`` is the digest of the list of its files (:mod:`late_rag.collections.index_manifest`).
+    ``manifest`` is the digest of the list of its files (:mod:`late_rag.collections.local.index_manifest`).
     """
 
     version: int

@@ -1,8 +1,8 @@
 """Whether a database is one of ours before anything in it is used: its tables, its settings, its counters.
 
 A database that somebody sent may hold a view in the place of a table, or a trigger, and so run what its maker likes
-in a query of ours. So all that stands in its schema must be what :mod:`late_rag.collections.schema` writes, and it is
-looked at before a table is.
+in a query of ours. So all that stands in its schema must be what :mod:`late_rag.collections.local.schema` writes, and
+it is looked at before a table is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import Any
 
 from late_rag.backends import INDEXES
-from late_rag.collections import fulltext, schema
+from late_rag.collections.kit import fulltext
+from late_rag.collections.local import schema
 from late_rag.errors import CollectionDamagedError
 from late_rag.protocols import CollectionSettings
 

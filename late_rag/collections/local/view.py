@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from late_rag.collections import embedding_rows, reader
-from late_rag.collections.database import Database
-from late_rag.collections.index_files import IndexFiles
+from late_rag.collections.kit import embedding_rows
+from late_rag.collections.local import reader
+from late_rag.collections.local.database import Database
+from late_rag.collections.local.index_files import IndexFiles
 from late_rag.errors import CollectionDamagedError
 from late_rag.forking import starts_anew_in_children
 from late_rag.indexes.blocks import PackedChunk

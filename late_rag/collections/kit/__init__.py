@@ -1,0 +1,1 @@
+"""What every engine of a collection needs and none of them owns: no database, no files, no network."""
