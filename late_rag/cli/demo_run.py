@@ -1,5 +1,6 @@
 """What the demonstration measures: how long each stage takes, and how good the answers are."""
 
+import itertools
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -9,15 +10,17 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
+from late_rag import road
 from late_rag.chunkers import load_chunker
 from late_rag.cli.demo_corpus import DemoCorpus, Question, normalised
 from late_rag.loaders import load
 from late_rag.measures import Grades, mrr, ndcg
-from late_rag.types import Chunk, Progress
+from late_rag.types import Progress
 
 if TYPE_CHECKING:
     from late_rag.protocols import Collection, Encoder
     from late_rag.retriever import Retriever
+    from late_rag.road import Passage
     from late_rag.types import Report, TokenEmbeddings
 
 DEPTH = 10
@@ -85,20 +88,20 @@ def _index(retriever: "Retriever", folder: Path, report: "Report") -> dict[str, 
         files = [(file.source, list(file.documents)) for file in load(folder, strict=True)]
     with watch.stage("chunk"):
         chunker = load_chunker(collection.settings.chunking, encoder)
-        chunks = [[chunk for document in documents for chunk in chunker(document)] for _, documents in files]
+        passages = [list(road.split(documents, chunker)) for _, documents in files]
     with watch.stage("encode"):
-        rows = iter(_encoded(encoder, [chunk for of_file in chunks for chunk in of_file], report))
+        rows = iter(_encoded(encoder, list(itertools.chain.from_iterable(passages)), report))
     with watch.stage("store"):
-        for (source, documents), of_file in zip(files, chunks, strict=True):
-            collection.replace(source, documents, of_file, [next(rows) for _ in of_file])
+        for (source, documents), of_file in zip(files, passages, strict=True):
+            collection.replace(source, documents, [chunk for chunk, _ in of_file], [next(rows) for _ in of_file])
     return watch.seconds
 
 
-def _encoded(encoder: "Encoder", chunks: Sequence[Chunk], report: "Report") -> "list[TokenEmbeddings]":
+def _encoded(encoder: "Encoder", passages: "Sequence[Passage]", report: "Report") -> "list[TokenEmbeddings]":
     made = []
-    for rows in encoder.encode_documents(chunks):
+    for _, rows in road.encode(passages, encoder):
         made.append(rows)
-        report(Progress("encode", len(made), len(chunks), "chunks"))
+        report(Progress("encode", len(made), len(passages), "chunks"))
     return made
 
 

@@ -65,7 +65,7 @@ class Adding:
 
     def _encode(self, groups: Iterable[Sequence[Item]]) -> None:
         wanted = itertools.chain.from_iterable(map(self._plan, groups))
-        encode(self._stages.checked_encoder, self._stages.pooling, wanted, self._meter)
+        encode(self._stages, wanted, self._meter)
 
     def _plan(self, group: Sequence[Item]) -> Iterator[tuple[Batch, Chunk]]:
         """Puts a group into one batch, and yields those of its chunks that must be encoded."""
@@ -86,7 +86,9 @@ class Adding:
         left = set(hashes) if self._on_conflict == "skip" else unchanged(self._collection, documents, hashes)
         if left:
             self.result += AddResult(skipped=self._collection.count(Selection(document_ids=tuple(left))))
-        batch.documents = [document for document in documents if document.id not in left]
+        for document in documents:
+            if document.id not in left:
+                batch.take(document)
         yield from paired_chunks(self._stages, batch.documents, hashes)
 
     def _given(self, chunks: Sequence[Chunk]) -> Paired:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from late_rag.types import Chunk, Document
 
 if TYPE_CHECKING:
-    from late_rag.protocols import Encoder, TokenPooling
     from late_rag.retriever.progress import Meter
+    from late_rag.retriever.stages import Stages
+    from late_rag.road import Passage
     from late_rag.types import TokenEmbeddings
 
 
@@ -38,10 +39,20 @@ class Batch:
     def __init__(self, write: Callable[[Batch], None], name: str | None = None) -> None:
         self.name = name
         self.documents: list[Document] = []
+        self._by_id: dict[str, Document] = {}
         self._write = write
         self._closed = False
         self._slots: deque[_Slot] = deque()
         self._missing: deque[_Slot] = deque()
+
+    def take(self, document: Document) -> None:
+        """Takes a document, before its chunks."""
+        self.documents.append(document)
+        self._by_id[document.id] = document
+
+    def document_of(self, chunk: Chunk) -> Document | None:
+        """The chunk's document, if it is of this batch."""
+        return self._by_id.get(chunk.document_id)
 
     def put(self, chunk: Chunk, embeddings: TokenEmbeddings | None) -> None:
         """Takes the next chunk, with its embeddings where they are known already."""
@@ -73,14 +84,11 @@ class Batch:
             self._write(self)
 
 
-def encode(
-    encoder: Callable[[], Encoder], pooling: TokenPooling | None, wanted: Iterator[tuple[Batch, Chunk]], meter: Meter
-) -> None:
+def encode(stages: Stages, wanted: Iterator[tuple[Batch, Chunk]], meter: Meter) -> None:
     """Encodes all wanted chunks in one stream and fills the batches they belong to.
 
     Args:
-        encoder: gives the encoder; asked only if there is anything to encode.
-        pooling: applied to what the encoder gives, on the calling thread.
+        stages: what encodes; asked for the encoder only if there is anything to encode.
         wanted: chunks without embeddings, each after it was put into its batch; read ahead by the encoder.
         meter: counts.
     """
@@ -89,25 +97,15 @@ def encode(
         return
     waiting: deque[Batch] = deque()
 
-    def chunks() -> Iterator[Chunk]:
+    def passages() -> Iterator[Passage]:
         for batch, chunk in itertools.chain([first], wanted):
             waiting.append(batch)
             meter.wanted()
-            yield chunk
+            yield chunk, batch.document_of(chunk)
 
-    with _closing(encoder().encode_documents(chunks())) as stream:
-        for embeddings in stream:
+    with closing(stages.encode(passages())) as stream:
+        for _, embeddings in stream:
             batch = waiting.popleft()
-            batch.fill(embeddings if pooling is None else pooling(embeddings))
+            batch.fill(embeddings)
             meter.done(batch.name)
     meter.finish()
-
-
-@contextmanager
-def _closing(stream: Iterator[TokenEmbeddings]) -> Iterator[Iterator[TokenEmbeddings]]:
-    """Ends a generator where its reader ends, so that its workers stop with it."""
-    try:
-        yield stream
-    finally:
-        if isinstance(stream, Generator):
-            stream.close()

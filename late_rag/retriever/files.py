@@ -169,8 +169,8 @@ class WholeFile(FileWork):
 
     def _read(self, batch: Batch) -> Iterator[Chunk]:
         for document in self._documents():
-            batch.documents.append(document)
-            for chunk in self._stages.chunks(document, self._note):
+            batch.take(document)
+            for chunk in self._stages.chunks([document], self._note):
                 self._advance((chunk.end or 0) / max(1, len(document.text)))
                 yield chunk
 
@@ -276,12 +276,13 @@ class RecordsFile(FileWork):
         if not changed:
             return
         batch = Batch(self._write, self.file.path)
-        batch.documents = changed
+        for document in changed:
+            batch.take(document)
         self._under_way += 1
         if stored is None:
             pairs = paired_chunks(self._stages, changed, hashes, self._note)
         else:
-            pairs = stored.pair(chunk for document in changed for chunk in self._stages.chunks(document, self._note))
+            pairs = stored.pair(self._stages.chunks(changed, self._note))
         yield from self._put(batch, pairs)
         batch.close()
 

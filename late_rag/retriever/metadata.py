@@ -42,7 +42,7 @@ class MetadataUpdate:
             # the ids, not the selection: a filter may no longer match what is written on the way
             ids = [chunk.id for batch in self._collection.iterate(selection) for chunk, _ in batch]
             selection = Selection(ids=tuple(ids))
-            encode(self._stages.checked_encoder, self._stages.pooling, self._wanted(ids), Meter(None))
+            encode(self._stages, self._wanted(ids), Meter(None))
             self._collection.finish_load()
         return self._collection.update_metadata(selection, self._changes, self._mode)
 

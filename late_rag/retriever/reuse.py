@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from late_rag import metadata
-from late_rag.retriever.curtailed import log
+from late_rag.curtailed import log
 from late_rag.types import Chunk, Document, Omission, Selection, batched
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def paired_chunks(
     known = set(known)
     before = tuple(document.id for document in documents if document.id in known)
     stored = StoredEmbeddings(stages, Selection(document_ids=before) if before else None)
-    return stored.pair(chunk for document in documents for chunk in stages.chunks(document, note))
+    return stored.pair(stages.chunks(documents, note))
 
 
 def unchanged(collection: Collection, documents: Sequence[Document], hashes: Mapping[str, str]) -> set[str]:

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
+from late_rag import curtailed, road
 from late_rag.encoders import load_encoder, load_recorded
 from late_rag.errors import ModelMismatchError
-from late_rag.retriever.curtailed import log as _log
-from late_rag.retriever.curtailed import told
 from late_rag.retriever.settings import check_probe, recorded_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from late_rag.protocols import Chunker, Collection, Encoder, TokenPooling
+    from late_rag.road import Encoded, Passage
     from late_rag.types import Chunk, Document, Omission
 
 logger = logging.getLogger(__name__)
@@ -79,9 +79,20 @@ class Stages:
             probed.add(encoder)
         return encoder
 
-    def chunks(self, document: Document, note: Callable[[Omission], object] = _log) -> Iterator[Chunk]:
-        """The chunks of a document, as this collection splits; ``note`` is told what they do not have of it."""
-        return told(document, self.chunker(document), note)
+    def chunks(
+        self, documents: Iterable[Document], note: Callable[[Omission], object] = curtailed.log
+    ) -> Iterator[Chunk]:
+        """The chunks of documents, as this collection splits; ``note`` is told what they do not have of them."""
+        for document in documents:  # the chunker needs the model, which no documents do not
+            for chunk, _ in road.split([document], self.chunker, note):
+                yield chunk
+
+    def encode(self, passages: Iterable[Passage]) -> Generator[Encoded]:
+        """Each chunk with its rows, as this collection has them; see :func:`late_rag.road.encode`."""
+        return road.encode(passages, self.checked_encoder(), self.pooling, self._document)
+
+    def _document(self, identity: str) -> Document | None:
+        return next(iter(self.collection.get_documents([identity])), None)
 
     @property
     def chunker(self) -> Chunker:

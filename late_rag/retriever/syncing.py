@@ -150,7 +150,7 @@ class Syncing:
             self._work(file, by_hash, start, meter).wanted() for file, start in zip(changed, starts, strict=False)
         )
         try:
-            encode(self._stages.checked_encoder, self._stages.pooling, wanted, meter)
+            encode(self._stages, wanted, meter)
         except BaseException as error:
             if not isinstance(error, CollectionError):
                 self._rescue()

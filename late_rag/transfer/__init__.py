@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,12 +18,13 @@ from late_rag.errors import CancelledError, CollectionError, CollectionNotFoundE
 from late_rag.transfer.lines import read_lines, to_line
 from late_rag.transfer.records import ChunkRecord, DocumentRecord, Header, Record, read_records
 from late_rag.transfer.writing import RecordWriter, check_same_embeddings, encode_missing
-from late_rag.types import Chunk, Progress, Report, Source
+from late_rag.types import Progress, Report, Source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from late_rag.protocols import Collection, CollectionSettings
+    from late_rag.road import Passage
     from late_rag.types import TokenEmbeddings
 
 __all__ = ["TransferResult", "copy_collection", "export_jsonl", "import_jsonl"]
@@ -221,11 +222,10 @@ class _Encoding:
         self._stages = Stages(collection, model, encoder_options=consenting(None, trust_model))
         self.encoded = 0
 
-    def __call__(self, chunks: Sequence[Chunk]) -> Iterator[TokenEmbeddings]:
-        pooling = self._stages.pooling
-        for rows in self._stages.checked_encoder().encode_documents(chunks):
+    def __call__(self, passages: Iterable[Passage]) -> Iterator[TokenEmbeddings]:
+        for _, rows in self._stages.encode(passages):
             self.encoded += 1
-            yield rows if pooling is None else pooling(rows)
+            yield rows
 
 
 @contextmanager

@@ -12,9 +12,10 @@ from late_rag.types import Chunk, Document, Source, batched
 
 if TYPE_CHECKING:
     from late_rag.protocols import Collection, CollectionSettings
+    from late_rag.road import Passage
     from late_rag.types import TokenEmbeddings
 
-    Encode = Callable[[Sequence[Chunk]], Iterable[TokenEmbeddings]]
+    Encode = Callable[[Sequence[Passage]], Iterable[TokenEmbeddings]]
 
 RECORDS_AT_ONCE = 512
 BYTES_AT_ONCE = 32 * 2**20
@@ -35,9 +36,20 @@ def _embeddings_of(settings: CollectionSettings) -> str:
 
 
 def encode_missing(records: Iterable[Record], encode: Encode) -> Iterator[Record]:
-    """The records, with embeddings for the chunks that came without; ``encode`` is called only for those."""
+    """The records, with embeddings for the chunks that came without; ``encode`` is called only for those.
+
+    It is given a chunk's document if that is among the records at hand or those before them, of which a writer may
+    hold as many: what came earlier is written.
+    """
+    before: dict[str, Document] = {}
     for window in batched(records, RECORDS_AT_ONCE):
-        lacking = [r.chunk for r in window if isinstance(r, ChunkRecord) and r.embeddings is None]
+        here = {record.document.id: record.document for record in window if isinstance(record, DocumentRecord)}
+        lacking = [
+            (record.chunk, here.get(record.chunk.document_id) or before.get(record.chunk.document_id))
+            for record in window
+            if isinstance(record, ChunkRecord) and record.embeddings is None
+        ]
+        before = here
         made = iter(encode(lacking)) if lacking else iter(())
         for record in window:
             if isinstance(record, ChunkRecord) and record.embeddings is None:
