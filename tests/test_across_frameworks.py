@@ -76,13 +76,13 @@ def read_by_the_command_line(location: str, question: str) -> list[Found]:
 
 
 def read_by_langchain(location: str, question: str) -> list[Found]:
-    from langchain_late_rag import LateInteractionRetriever
+    from langchain_late_rag import HitFields, LateInteractionRetriever
 
     passages = []
-    for document in LateInteractionRetriever(collection=location, k=TOP_K).invoke(question):
+    scored = HitFields(similarity="similarity")
+    for document in LateInteractionRetriever(collection=location, k=TOP_K, fields=scored).invoke(question):
         metadata = dict(document.metadata)
         assert metadata.pop("chunk_id") == document.id
-        del metadata["score"]
         parent, similarity, source = (metadata.pop(key, None) for key in ("document_id", "similarity", "source"))
         passages.append(found(document.id, parent, document.page_content, similarity, metadata, source))
     return passages

@@ -18,7 +18,7 @@ class HitFields:
     """Which keys of a found document's metadata carry what is known of the hit; None leaves it out.
 
     A key that the document has itself keeps the document's value, and what is known of the hit stands under the key
-    with ``late_rag_`` before it.
+    with ``late_rag_`` before it, unless it is the same.
     """
 
     score: str | None = None
@@ -58,8 +58,16 @@ def known(hit: Hit, fields: HitFields) -> dict[str, Any]:
 
 
 def beside(own: Mapping[str, Any], values: Mapping[str | None, Any]) -> dict[str, Any]:
-    """The values under keys that ``own`` does not have yet; without what is None or has no key."""
-    return {_free(key, own): value for key, value in values.items() if key is not None and value is not None}
+    """The values under keys that ``own`` does not have yet; without what is None, has no key, or is there already."""
+    return {
+        _free(key, own): value
+        for key, value in values.items()
+        if key is not None and value is not None and not _says(own, key, value)
+    }
+
+
+def _says(own: Mapping[str, Any], key: str, value: Any) -> bool:
+    return key in own and type(own[key]) is type(value) and bool(own[key] == value)
 
 
 def _free(key: str, own: Mapping[str, Any]) -> str:

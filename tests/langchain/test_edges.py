@@ -113,11 +113,11 @@ def test_foreign_blocks_without_data_do_not_stop_a_reranking(block):
 
 def test_the_documents_own_keys_are_never_written_over():
     own = {"score": 1, "late_rag_score": "mine"}
-    finder = LateInteractionRetriever.from_documents([Document("bike", id="x", metadata=own)], k=1)
+    fields = HitFields(score="score", document_id=None, chunk_id=None)
+    finder = LateInteractionRetriever.from_documents([Document("bike", id="x", metadata=own)], k=1, fields=fields)
     (found,) = finder.invoke("bike")
     assert {key: found.metadata[key] for key in own} == own
     assert found.metadata["late_rag_late_rag_score"] > 0
-    assert HitFields().score == "score"
 
 
 @pytest.mark.parametrize("given", [{"n": {"x": {"y": {"$eq": 1}}}}, {"year": {}}, {"$not": {"n": {"x": {"$gt": 1}}}}])

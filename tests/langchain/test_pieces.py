@@ -213,5 +213,5 @@ def test_none_leaves_a_field_out() -> None:
     hit = Hit(Chunk("c", "d", "Text.", metadata={"n": 1}), 2.0, 0.5, context="Around.", fused=0.1)
     everything_off = HitFields(score=None, similarity=None, chunk_id=None, document_id=None, source=None, context=None)
     assert from_hit(hit, everything_off).metadata == {"n": 1}
-    assert from_hit(hit).metadata.keys() == {"n", "score", "similarity", "chunk_id", "document_id", "context"}
+    assert from_hit(hit).metadata.keys() == {"n", "chunk_id", "document_id", "context"}
     assert hit.chunk.metadata == {"n": 1}

@@ -10,7 +10,7 @@ import pytest
 from langchain_classic.retrievers import ContextualCompressionRetriever
 from langchain_core.documents import Document
 
-from langchain_late_rag import LateInteractionReranker, LateInteractionRetriever
+from langchain_late_rag import HitFields, LateInteractionReranker, LateInteractionRetriever
 from late_rag import Reranker, Retriever
 from late_rag.errors import InputError, UnsupportedError
 from tests.frameworks import check_cancelling, watch_encoding
@@ -104,7 +104,8 @@ def test_passages_with_headings_in_front_are_known_by_their_text(tmp_path: Path,
     with Retriever.open(location, create=True) as filled:
         filled.sync(tmp_path / "rules")
         assert any(hit.chunk.embed_text for hit in filled.search(LEAVE))
-    found = LateInteractionRetriever(collection=location, k=10).invoke(LEAVE)
+    fields = HitFields(similarity="similarity")
+    found = LateInteractionRetriever(collection=location, k=10, fields=fields).invoke(LEAVE)
     reranker = LateInteractionReranker(collection=location, top_n=None)
     reranker.compress_documents([Document(page_content="What opening encodes is behind us.")], LEAVE)
     encoded.clear()
@@ -132,7 +133,7 @@ async def test_in_a_contextual_compression_retriever(handbook: str) -> None:
     found = retriever.invoke(LEAVE)
     assert found[0].id == "leave"
     assert len(found) == 2
-    assert all({"relevance_score", "similarity"} <= document.metadata.keys() for document in found)
+    assert all({"relevance_score", "chunk_id"} <= document.metadata.keys() for document in found)
     assert await retriever.ainvoke(LEAVE) == found
 
 

@@ -107,7 +107,7 @@ async def test_marginal_relevance(store: LateInteractionVectorStore) -> None:
 async def test_hybrid_context_and_scores(tmp_path: Path) -> None:
     location = tmp_path / "c.rag"
     LateInteractionVectorStore.from_texts(TEXTS, ids=IDS, collection=location)
-    store = LateInteractionVectorStore(location, fields=HitFields(document_id=None, source="year"))
+    store = LateInteractionVectorStore(location, fields=HitFields("score", "similarity", source="year"))
     (found,) = store.similarity_search("nine percent", k=1, mode="hybrid", expand="document")
     assert (found.id, found.page_content, found.metadata["context"]) == ("c", TEXTS[2], TEXTS[2])
     assert found.metadata["score"] > 1 >= found.metadata["similarity"]

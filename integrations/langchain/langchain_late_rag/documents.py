@@ -34,12 +34,13 @@ _CREATE = {"image": create_image_block, "audio": create_audio_block, "video": cr
 class HitFields(CoreHitFields):
     """Which keys of a found document's metadata carry what is known of the hit; None leaves it out.
 
+    Score and similarity are left out unless they are named, because they differ by question: with them one passage
+    that two questions find would be two documents to whatever compares documents, such as ``MultiQueryRetriever``.
+
     A key that the document has itself keeps the document's value, and what is known of the hit stands under the key
-    with ``late_rag_`` before it.
+    with ``late_rag_`` before it, unless it is the same.
     """
 
-    score: str | None = "score"
-    similarity: str | None = "similarity"
     chunk_id: str | None = "chunk_id"
     document_id: str | None = "document_id"
 
