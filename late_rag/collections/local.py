@@ -37,6 +37,7 @@ from late_rag.collections.verification import verify
 from late_rag.collections.view import ViewKeeper
 from late_rag.collections.writer import Writer
 from late_rag.errors import CollectionError, InputError
+from late_rag.filters.selection import Selection
 from late_rag.protocols import Capabilities, CollectionInfo, CollectionSettings, RepairReport, VerifyReport
 from late_rag.types import (
     AddResult,
@@ -47,7 +48,6 @@ from late_rag.types import (
     Metadata,
     Mode,
     OnConflict,
-    Selection,
     Source,
     TokenEmbeddings,
 )
