@@ -18,8 +18,9 @@ from benchmarks import cranfield
 from benchmarks.cranfield import Corpus
 from benchmarks.figures import Figure, alternating_ms, report, seconds
 from late_rag.collections import create_collection
+from late_rag.filters.selection import Selection
 from late_rag.protocols import Collection
-from late_rag.types import Chunk, Selection
+from late_rag.types import Chunk
 
 THREADS = 8
 QUERIES_A_THREAD = 500

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from late_rag.encoders import load_encoder
     from late_rag.errors import LateRAGError
     from late_rag.filters import F
+    from late_rag.filters.selection import Selection
     from late_rag.loaders import load
     from late_rag.reranker import Reranker
     from late_rag.retriever import Retriever
     from late_rag.scoring import maxsim
-    from late_rag.types import Chunk, Document, Hit, Media, Selection, SourceFile, TokenEmbeddings
+    from late_rag.types import Chunk, Document, Hit, Media, SourceFile, TokenEmbeddings
 
 _HOMES = {
     "Chunk": "late_rag.types",
@@ -42,7 +43,7 @@ _HOMES = {
     "Media": "late_rag.types",
     "Reranker": "late_rag.reranker",
     "Retriever": "late_rag.retriever",
-    "Selection": "late_rag.types",
+    "Selection": "late_rag.filters.selection",
     "SourceFile": "late_rag.types",
     "TokenEmbeddings": "late_rag.types",
     "create_collection": "late_rag.collections",

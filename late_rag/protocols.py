@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from late_rag.collection_types import Capabilities, CollectionInfo, CollectionSettings, RepairReport, VerifyReport
-from late_rag.types import AddResult, Chunk, Document, Hit, Metadata, OnConflict, Region, Selection, Source, TextSpan
+from late_rag.filters.selection import Selection
+from late_rag.types import AddResult, Chunk, Document, Hit, Metadata, OnConflict, Region, Source, TextSpan
 
 if TYPE_CHECKING:
     import numpy as np

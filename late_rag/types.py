@@ -15,14 +15,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from late_rag.errors import InputError, LoadError
+from late_rag.errors import LoadError
 from late_rag.file_hash import hash_of_file
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-    from late_rag.filters import Filter
 
     TokenEmbeddings: TypeAlias = npt.NDArray[np.float32]
     """``(tokens, dim) float32``, rows of unit norm unless pooled. No rows is legal and scores −inf: never a hit."""
@@ -52,7 +50,8 @@ def digest(*parts: str | bytes) -> str:
 class Media:
     """A picture, page image, sound or film that belongs to a document or chunk; read only when asked for.
 
-    ``content`` is a path or the bytes themselves; ``page`` counts from 1 and picks a page of a paged file (PDF).
+    ``content`` is the bytes themselves, or the path where they are read from, which is no part of what they are: they
+    are known by their content (:attr:`key`). ``page`` counts from 1 and picks a page of a paged file (PDF).
     ``hash`` is that of the file's bytes: as given, or as the file is when it is first needed, and kept from then on
     (also in a collection). It is "" where there is no such file to read, or where nobody recorded it.
     """
@@ -230,38 +229,6 @@ class SourceFile(Source):
     def source(self) -> Source:
         """The identity and state alone, without the documents."""
         return Source(self.root, self.path, self.hash, self.size, self.mtime)
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which chunks are meant. All that are given must hold; ids that do not exist are no error.
-
-    ``filter`` is anything :func:`late_rag.filters.parse` reads: a dict, a text such as ``'year >= 2020'``, or
-    ``F("year") >= 2020``.
-    """
-
-    ids: tuple[str, ...] | None = None
-    document_ids: tuple[str, ...] | None = None
-    filter: Filter | Mapping[str, Any] | str | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("ids", "document_ids"):
-            value = getattr(self, name)
-            if value is None:
-                continue
-            items = () if isinstance(value, str) else tuple(value)
-            if isinstance(value, str) or not all(isinstance(item, str) for item in items):
-                raise InputError(f"Selection.{name} takes a sequence of strings, not {value!r}")
-            object.__setattr__(self, name, items)
-        if self.filter is not None:
-            from late_rag.filters import parse
-
-            object.__setattr__(self, "filter", parse(self.filter))
-
-    @property
-    def everything(self) -> bool:
-        """Whether nothing is restricted."""
-        return self.ids is None and self.document_ids is None and self.filter is None
 
 
 @dataclass(frozen=True)

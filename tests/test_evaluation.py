@@ -87,6 +87,19 @@ def test_pooling_keeps_fewer_tokens_and_shows_in_the_overlap(folder: Path) -> No
     assert found["overlap@10"] == 1.0  # of ten chunks the first ten are all
 
 
+def test_the_collection_takes_all_options_of_one(folder: Path) -> None:
+    long = {"_id": "long", "text": " ".join(WORDS * 20)}
+    with (folder / "corpus.jsonl").open("a", encoding="utf-8") as corpus:
+        corpus.write(json.dumps(long) + "\n")
+    whole, parts = (
+        evaluate(folder, model=HashEncoder(), limit=1, chunking=chunking)
+        for chunking in ("whole", {"max_tokens": 32, "kind": "recursive"})
+    )
+    assert (whole.chunks, parts.chunks) == (11, 10 + 7)
+    with pytest.raises(TypeError, match="unknown collection option 'poolfactor'; there are: chunking, pool_factor"):
+        evaluate(folder, poolfactor=2)  # type: ignore[call-arg]
+
+
 def test_a_document_scores_as_its_best_chunk(tmp_path: Path) -> None:
     filler = " ".join(f"{first}{second}" for first in WORDS for second in WORDS)
     corpus = [document("long", f"{filler}\n\n{filler}\n\nviolin glacier pepper"), document("short", "violin alone")]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -54,6 +55,37 @@ def test_type_checkers_see_the_names_that_are_loaded() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = late_rag.nothing
+
+
+def imported(path: Path, names: Mapping[str, Path]) -> set[str]:
+    """The modules of the library that a module imports: also in functions, and for types alone."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inner = {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {inner[name] if inner[name] in names else str(node.module) for name in inner}
+    return found & set(names)
+
+
+def circle(imports: Mapping[str, Collection[str]]) -> list[str]:
+    """Modules each of which imports the next, the last the first; none if there are no such."""
+    try:
+        graphlib.TopologicalSorter(imports).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1][::-1])
+    return []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Not in functions either, where a circle hides, nor for types, for then none can be understood alone."""
+    assert circle({"a": ["b"], "b": ["c"], "c": ["b"]}) in (["b", "c", "b"], ["c", "b", "c"])
+    parts = {path: path.relative_to(LIBRARY.parent).with_suffix("").parts for path in MODULES}
+    names = {".".join(each[:-1] if each[-1] == "__init__" else each): path for path, each in parts.items()}
+    imports = {name: imported(path, names) for name, path in names.items()}
+    assert "late_rag.errors" in imports["late_rag.filters.selection"]
+    assert circle(imports) == []
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

@@ -16,11 +16,12 @@ from late_rag.cli.demo_run import _index
 from late_rag.evaluation import load_beir
 from late_rag.evaluation.filling import fill
 from late_rag.evaluation.overlap import ExactTop
+from late_rag.filters.selection import Selection
 from late_rag.pooling import load_pooling
 from late_rag.protocols import Collection
 from late_rag.testing import HashEncoder
 from late_rag.transfer import export_jsonl, import_jsonl
-from late_rag.types import Chunk, Document, Selection, TokenEmbeddings, digest
+from late_rag.types import Chunk, Document, TokenEmbeddings, digest
 
 TEXTS = {
     "harbour": "the boats come in. " * 24,
@@ -35,7 +36,9 @@ OPTIONS = {"pool_factor": 2}
 class ContextEncoder(HashEncoder):
     """Puts a row for the whole document in front of each chunk, and reads some chunks ahead."""
 
-    def __init__(self, dim: int = 64, query_length: int = 64, document_length: int = 33, model: str = "context") -> None:
+    def __init__(
+        self, dim: int = 64, query_length: int = 64, document_length: int = 33, model: str = "context"
+    ) -> None:
         super().__init__(dim, query_length, document_length, model)
 
     def encode_documents(

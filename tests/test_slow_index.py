@@ -11,11 +11,11 @@ import pytest
 from late_rag import Chunk, Retriever, backends
 from late_rag.collections import open_collection
 from late_rag.collections.local import LocalCollection, index_files
+from late_rag.filters.selection import Selection
 from late_rag.protocols import CollectionSettings
 from late_rag.testing import HashEncoder, LossyIndex
 from late_rag.testing.collection_base import DIM, fill
 from late_rag.transfer import copy_collection, export_jsonl, import_jsonl
-from late_rag.types import Selection
 
 TEXTS = [f"text number {number} of the load" for number in range(12)]
 

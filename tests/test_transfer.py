@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 
 from late_rag.collections import create_collection, open_collection
 from late_rag.errors import CancelledError, CollectionError, CollectionExistsError, InputError, ModelMismatchError
+from late_rag.filters.selection import Selection
 from late_rag.protocols import Collection, CollectionSettings
 from late_rag.transfer import copy_collection, export_jsonl, import_jsonl
 from late_rag.transfer.rows import rows_from_json, rows_to_json
-from late_rag.types import Chunk, Document, Media, Progress, Selection, Source
+from late_rag.types import Chunk, Document, Media, Progress, Source
 
 DIM = 4
 SETTINGS = CollectionSettings(model="minilm", model_id="test/1", dim=DIM, variant="test", language="none")

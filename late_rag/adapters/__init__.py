@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from late_rag.chunkers import ChunkingOptions, load_chunker
     from late_rag.chunkers.options import LEAST_TOKENS
     from late_rag.chunkers.tokens import TokenCounter
+    from late_rag.chunkers.whole import one_chunk
     from late_rag.closing import Closing
     from late_rag.encoders import consenting
     from late_rag.errors import (
@@ -65,6 +66,7 @@ _NAMES = {
     "late_rag.chunkers": ("ChunkingOptions", "load_chunker"),
     "late_rag.chunkers.options": ("LEAST_TOKENS",),
     "late_rag.chunkers.tokens": ("TokenCounter",),
+    "late_rag.chunkers.whole": ("one_chunk",),
     "late_rag.closing": ("Closing",),
     "late_rag.encoders": ("consenting",),
     "late_rag.errors": (
@@ -158,6 +160,7 @@ __all__ = [
     "load_chunker",
     "location_of",
     "narrowed",
+    "one_chunk",
     "parse",
     "read_datetime",
     "render",

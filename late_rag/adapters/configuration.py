@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from late_rag.errors import InputError
+from late_rag.errors import CollectionError, InputError
 
 if TYPE_CHECKING:
     from late_rag.protocols import Collection
@@ -32,5 +31,9 @@ def location_of(collection: str | Path | Collection) -> str:
     """
     if isinstance(collection, str | Path):
         return str(collection)
-    pickle.dumps(collection)  # refuses a temporary one
+    if collection.temporary:
+        raise CollectionError(
+            f"{collection.location} is a temporary collection, which lives in this process only; copy it to a location "
+            "and give that"
+        )
     return collection.location

@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import chain, count, groupby
 from typing import TYPE_CHECKING, Any, Self
 
+from late_rag.chunkers.breaks import skip_space
 from late_rag.chunkers.carried import carried
 from late_rag.chunkers.forms import Form, form_of, has_title, is_paged
 from late_rag.chunkers.layout import Layout
@@ -17,7 +18,7 @@ from late_rag.chunkers.options import ChunkingOptions, Limits
 from late_rag.chunkers.outline import Outline
 from late_rag.chunkers.prefixes import SEPARATOR, Prefixes
 from late_rag.chunkers.sections import Section, readable_sections
-from late_rag.chunkers.spans import Span, Splitter, skip_space
+from late_rag.chunkers.spans import Span, Splitter
 from late_rag.chunkers.tokens import TokenCounter
 from late_rag.types import Chunk, Document, Media, Metadata
 

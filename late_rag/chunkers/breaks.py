@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Literal, TypeAlias
 
+_INK = re.compile(r"\S")
+
 _LOOKAHEAD = 64
 """Characters after a place that decide of which kind it is."""
 
@@ -101,3 +103,9 @@ def _joins(text: str, place: int) -> bool:
 
 _VIRAMA = 9
 """Canonical combining class of the signs that join consonants in the scripts of India."""
+
+
+def skip_space(text: str, start: int, stop: int) -> int:
+    """The first character from ``start`` that is no white space, or ``stop``."""
+    match = _INK.search(text, start, stop)
+    return match.start() if match else stop

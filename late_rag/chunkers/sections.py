@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from late_rag.chunkers.spans import skip_space
+from late_rag.chunkers.breaks import skip_space
 from late_rag.headings import Heading, headings
 
 LONGEST_TITLE = 1000

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from late_rag.chunkers.breaks import skip_space
 from late_rag.chunkers.layout import Layout
 from late_rag.chunkers.options import Limits
 from late_rag.chunkers.tokens import Ruler, TokenCounter
 
 _BLOCK = 32
 """How many times the characters of a chunk are tokenized at once: bounds the memory on a long text."""
-
-_INK = re.compile(r"\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +143,6 @@ class _Stretch:
 def _parts_words(letter: str) -> bool:
     """Whether it is white space for tokenizers too, some of which drop control characters such as form feeds."""
     return letter.isspace() and (letter in "\t\n\r" or unicodedata.category(letter) != "Cc")
-
-
-def skip_space(text: str, start: int, stop: int) -> int:
-    """The first character from ``start`` that is no white space, or ``stop``."""
-    match = _INK.search(text, start, stop)
-    return match.start() if match else stop
 
 
 def strip_end(text: str, start: int, stop: int) -> int:

@@ -39,14 +39,19 @@ class WholeChunker:
 
     def __call__(self, document: Document) -> Iterator[Chunk]:
         prefix = self._prefixes(document.metadata, ()) if document.text.strip() else ""
-        yield Chunk(
-            id=document.id,
-            document_id=document.id,
-            text=document.text,
-            embed_text=prefix + document.text if prefix else None,
-            start=0,
-            end=len(document.text),
-            metadata=document.metadata,
-            media=document.media,
-            extra=document.extra,
-        )
+        yield one_chunk(document, prefix + document.text if prefix else None)
+
+
+def one_chunk(document: Document, embed_text: str | None = None) -> Chunk:
+    """All of a document as a chunk with its id; ``embed_text`` is what is encoded where that is not its text."""
+    return Chunk(
+        id=document.id,
+        document_id=document.id,
+        text=document.text,
+        embed_text=embed_text,
+        start=0,
+        end=len(document.text),
+        metadata=document.metadata,
+        media=document.media,
+        extra=document.extra,
+    )

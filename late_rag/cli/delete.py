@@ -13,7 +13,7 @@ from late_rag.cli.options import CollectionOption, FilterOption, JsonOption
 from late_rag.cli.output import counted, interactive, note, write, write_json
 from late_rag.errors import InputError
 from late_rag.filters import F
-from late_rag.types import Selection
+from late_rag.filters.selection import Selection
 
 if TYPE_CHECKING:
     from late_rag.protocols import Collection

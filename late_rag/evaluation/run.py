@@ -17,10 +17,13 @@ from late_rag.evaluation.filling import fill
 from late_rag.evaluation.overlap import ExactTop
 from late_rag.evaluation.report import EvaluationReport, peak_memory
 from late_rag.evaluation.searching import dense_search, text_search, timed
-from late_rag.retriever.settings import new_settings
+from late_rag.retriever.settings import check_options, new_settings
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from late_rag.protocols import Collection, Encoder
+    from late_rag.retriever.settings import CollectionOptions
     from late_rag.types import Progress, Report, TokenEmbeddings
 
 
@@ -28,36 +31,35 @@ def evaluate(
     folder: str | Path,
     *,
     model: str | Path | Encoder = "minilm",
-    index: str = "auto",
     limit: int | None = None,
     baseline: Literal["bm25"] | None = None,
     titles: bool = False,
-    pool_factor: int = 1,
     progress: Report | None = None,
+    **options: Unpack[CollectionOptions],
 ) -> EvaluationReport:
     """Indexes a test collection in a temporary folder and asks its queries.
 
     Args:
         folder: in BEIR layout; see :func:`load_beir`.
         model: what :func:`late_rag.encoders.load_encoder` takes, or an encoder.
-        index: the kind of candidate index, or "auto".
         limit: ask only the first queries that have judgements; of all documents all the same.
         baseline: "bm25" measures the collection's full text too, over the same chunks.
         titles: put each document's title in front of its text.
-        pool_factor: keep about one row in so many; 1 keeps all.
         progress: is told how far it is; whatever it raises stops the work.
+        options: of the collection that is made; see :class:`late_rag.retriever.CollectionOptions`.
 
     Raises:
         InputError: files that are not what they should be, or an argument that cannot be.
         UnsupportedError: a baseline that the collection has not.
     """
     _check_arguments(limit, baseline)
+    check_options(options)
     data = load_beir(folder)
     texts = dict(list(data.queries.items())[:limit])
     encoder = _encoder(model)
     report = progress or _ignore
     embeddings, query_encode_ms = _encoded_queries(encoder, texts)
-    with _temporary_collection(encoder, index, pool_factor) as collection:
+    with _temporary_collection(encoder, options) as collection:
         if baseline and not collection.capabilities.text_search:
             raise UnsupportedError(f"{collection.location}: a collection of this kind has no full text as a baseline")
         exact = ExactTop(list(embeddings.values()))
@@ -71,7 +73,7 @@ def evaluate(
         model_id=encoder.model_id,
         variant=encoder.variant,
         index=info.index,
-        pool_factor=pool_factor,
+        pool_factor=options.get("pool_factor", 1),
         documents=data.document_count,
         chunks=info.chunks,
         tokens=info.tokens,
@@ -111,11 +113,10 @@ def _encoded_queries(encoder: Encoder, texts: Mapping[str, str]) -> tuple[dict[s
 
 
 @contextmanager
-def _temporary_collection(encoder: Encoder, index: str, pool_factor: int) -> Iterator[Collection]:
+def _temporary_collection(encoder: Encoder, options: CollectionOptions) -> Iterator[Collection]:
     with tempfile.TemporaryDirectory(prefix="late-rag-eval-") as folder:
         location = Path(folder) / "evaluation.rag"
-        settings = new_settings(encoder, location, {"index": index, "pool_factor": pool_factor})
-        collection = create_collection(location, settings)
+        collection = create_collection(location, new_settings(encoder, location, options))
         try:
             yield collection
         finally:

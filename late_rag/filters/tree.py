@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from late_rag.errors import FilterError
 from late_rag.filters.operators import check_field, find, prepared, shown
+from late_rag.filters.writing import condition_text
 from late_rag.metadata import encode
 from late_rag.types import canonical_json
 
@@ -68,9 +69,7 @@ class Filter:
 
     def __str__(self) -> str:
         """The text form; :func:`parse` reads it back."""
-        from late_rag.filters.writing import text_of
-
-        return text_of(self)
+        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"parse({str(self)!r})"
@@ -101,6 +100,9 @@ class Condition(Filter):
         condition = {"field": self.field, "op": self.operator}
         return condition if find(self.operator).takes == "nothing" else condition | {"value": encode(self.value)}
 
+    def __str__(self) -> str:
+        return condition_text(self.field, self.operator, self.value)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Joined(Filter):
@@ -125,6 +127,9 @@ class _Joined(Filter):
     def to_dict(self) -> dict[str, Any]:
         filters = [operand.to_dict() for operand in self.filters]
         return {_NAMES[type(self)]: filters} if len(filters) > 1 else filters[0]
+
+    def __str__(self) -> str:
+        return f" {_NAMES[type(self)]} ".join(map(_inner_text, self.filters))
 
 
 class And(_Joined):
@@ -152,8 +157,15 @@ class Not(Filter):
     def to_dict(self) -> dict[str, Any]:
         return {"not": self.filter.to_dict()}
 
+    def __str__(self) -> str:
+        return f"not {_inner_text(self.filter)}"
+
 
 _NAMES: dict[type[Filter], str] = {And: "and", Or: "or"}
+
+
+def _inner_text(filter: Filter) -> str:  # noqa: A002
+    return f"({filter})" if isinstance(filter, _Joined) else str(filter)
 
 
 def _flattened(joined: _Joined, filters: Sequence[object]) -> Iterator[Filter]:

@@ -1,4 +1,4 @@
-"""The text form of filters, written; reading it gives the filter back."""
+"""The text form of conditions and values, written; reading it gives them back."""
 
 from __future__ import annotations
 
@@ -8,26 +8,15 @@ from typing import Any
 
 from late_rag.filters.lexing import quoted_name, quoted_text
 from late_rag.filters.operators import find
-from late_rag.filters.tree import And, Condition, Filter, Not, Or
 
 _WORDS = {None: "null", True: "true", False: "false"}
 
 
-def text_of(filter: Filter) -> str:  # noqa: A002
-    """The filter as a text of the filter language."""
-    if isinstance(filter, Condition):
-        operator = find(filter.operator)
-        words = [quoted_name(filter.field), operator.text]
-        return " ".join(words if operator.takes == "nothing" else [*words, value_text(filter.value)])
-    if isinstance(filter, Not):
-        return f"not {_inner(filter.filter)}"
-    joiner = " and " if isinstance(filter, And) else " or "
-    return joiner.join(_inner(operand) for operand in filter.operands)
-
-
-def _inner(filter: Filter) -> str:  # noqa: A002
-    text = text_of(filter)
-    return f"({text})" if isinstance(filter, And | Or) else text
+def condition_text(field: str, operator: str, value: Any) -> str:
+    """A condition as a text of the filter language."""
+    found = find(operator)
+    words = [quoted_name(field), found.text]
+    return " ".join(words if found.takes == "nothing" else [*words, value_text(value)])
 
 
 def value_text(value: Any) -> str:

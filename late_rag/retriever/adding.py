@@ -7,10 +7,11 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 from late_rag.errors import ConflictError
+from late_rag.filters.selection import Selection
 from late_rag.retriever.encoding import Batch, encode
 from late_rag.retriever.modalities import check_readable
 from late_rag.retriever.reuse import StoredEmbeddings, paired_chunks, same_item, unchanged
-from late_rag.types import AddResult, Chunk, Document, OnConflict, Selection, digest
+from late_rag.types import AddResult, Chunk, Document, OnConflict, digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

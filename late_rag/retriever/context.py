@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from late_rag.chunkers.encoded import table_in_front
+from late_rag.filters.selection import Selection
 from late_rag.retriever.joining import GAP, Joiner
 from late_rag.tables import cells, has_header
-from late_rag.types import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

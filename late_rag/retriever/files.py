@@ -10,11 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from late_rag.errors import InputError, LateRAGError, UnsupportedError
+from late_rag.filters.selection import Selection
 from late_rag.retriever.encoding import Batch
 from late_rag.retriever.inputs import clean_document
 from late_rag.retriever.modalities import has_text, unread_media, unsupported
 from late_rag.retriever.reuse import StoredEmbeddings, paired_chunks, unchanged
-from late_rag.types import Chunk, Document, Media, Omission, Selection, Source, SourceFile
+from late_rag.types import Chunk, Document, Media, Omission, Source, SourceFile
 
 if TYPE_CHECKING:
     from late_rag.retriever.reuse import Paired

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from late_rag.errors import UnsupportedError
-from late_rag.types import Selection
+from late_rag.filters.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,9 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, TypeAlias
 
 from late_rag.errors import InputError
+from late_rag.filters.selection import Selection
 from late_rag.texts import check_encodable
-from late_rag.types import Chunk, Document, Hit, Selection
+from late_rag.types import Chunk, Document, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from late_rag.chunkers.spans import skip_space
+from late_rag.chunkers.breaks import skip_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

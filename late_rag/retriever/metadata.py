@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 from late_rag.chunkers.encoded import encoded_keys, heading_in_front, possible_keys, table_in_front
 from late_rag.chunkers.prefixes import SEPARATOR
+from late_rag.filters.selection import Selection
 from late_rag.metadata import same as same_value
 from late_rag.retriever.encoding import Batch, encode
 from late_rag.retriever.progress import Meter
-from late_rag.types import Chunk, Metadata, Selection
+from late_rag.types import Chunk, Metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, TypedDict
 
 from late_rag.errors import InputError
+from late_rag.filters.selection import Selection
 from late_rag.retriever import inputs
-from late_rag.types import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from late_rag.filters import Filter
-    from late_rag.retriever.retriever import Retriever
     from late_rag.types import Hit
 
 FilterLike: TypeAlias = "Filter | Mapping[str, Any] | str | None"
@@ -25,6 +24,12 @@ Expand: TypeAlias = int | Literal["document"] | None
 
 _LEAST_FETCHED = 20
 _FETCHED = 4
+
+
+class Searched(Protocol):
+    """What a search is asked of: a retriever."""
+
+    def _search(self, queries: list[str], config: SearchConfig) -> list[list[Hit]]: ...
 
 
 class Shape(TypedDict, total=False):
@@ -129,11 +134,11 @@ class SearchConfig:
             return self.top_k
         return max(_FETCHED * self.top_k, _LEAST_FETCHED) if self.fetch_k is None else max(self.fetch_k, self.top_k)
 
-    def search(self, retriever: Retriever, query: str) -> list[Hit]:
+    def search(self, retriever: Searched, query: str) -> list[Hit]:
         """What :meth:`Retriever.search` finds with these options."""
         return retriever._search([inputs.check_query(query)], self)[0]  # noqa: SLF001 - of this package
 
-    def search_batch(self, retriever: Retriever, queries: Iterable[str]) -> list[list[Hit]]:
+    def search_batch(self, retriever: Searched, queries: Iterable[str]) -> list[list[Hit]]:
         """What :meth:`Retriever.search_batch` finds with these options."""
         return retriever._search(inputs.check_queries(queries), self)  # noqa: SLF001 - of this package
 

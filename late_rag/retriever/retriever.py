@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from late_rag.asynchronous import twin
 from late_rag.errors import InputError
+from late_rag.filters.selection import Selection
 from late_rag.retriever import inputs
 from late_rag.retriever.adding import Adding
 from late_rag.retriever.holder import CollectionHolder
@@ -15,7 +16,7 @@ from late_rag.retriever.options import SearchConfig
 from late_rag.retriever.progress import Meter
 from late_rag.retriever.results import find
 from late_rag.retriever.syncing import Syncing
-from late_rag.types import Chunk, Hit, Selection
+from late_rag.types import Chunk, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from late_rag import metadata
 from late_rag.curtailed import log
-from late_rag.types import Chunk, Document, Omission, Selection, batched
+from late_rag.filters.selection import Selection
+from late_rag.types import Chunk, Document, Omission, batched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from late_rag.errors import InputError
+from late_rag.filters.selection import Selection
 from late_rag.protocols import Collection
 from late_rag.testing.collection_base import CollectionContractBase, chunk, document, rows, source
-from late_rag.types import FieldValue, Selection
+from late_rag.types import FieldValue
 
 _EAST = timezone(timedelta(hours=2))
 

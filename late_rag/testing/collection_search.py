@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from late_rag.errors import InputError
+from late_rag.filters.selection import Selection
 from late_rag.protocols import Collection
 from late_rag.scoring import maxsim, similarity
 from late_rag.testing.collection_base import DIM, CollectionContractBase, chunk, everything, fill, identities, rows
 from late_rag.testing.index import LEAST_RECALL
-from late_rag.types import Chunk, Hit, Selection, TokenEmbeddings
+from late_rag.types import Chunk, Hit, TokenEmbeddings
 
 
 class SearchContract(CollectionContractBase):

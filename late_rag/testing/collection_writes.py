@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from late_rag.errors import ConflictError, InputError
+from late_rag.filters.selection import Selection
 from late_rag.protocols import Collection
 from late_rag.testing.collection_base import (
     DIM,
@@ -23,7 +24,7 @@ from late_rag.testing.collection_base import (
     rows,
     source,
 )
-from late_rag.types import AddResult, Chunk, Document, Media, Selection
+from late_rag.types import AddResult, Chunk, Document, Media
 
 
 class WriteContract(CollectionContractBase):

@@ -29,6 +29,7 @@ from late_rag.errors import (
     InputError,
     UnsupportedError,
 )
+from late_rag.filters.selection import Selection
 from late_rag.protocols import Capabilities, CollectionInfo, CollectionSettings, RepairReport, VerifyReport
 from late_rag.scoring import similarity
 from late_rag.scoring.packing import unpack
@@ -44,7 +45,6 @@ from late_rag.types import (
     Metadata,
     Mode,
     OnConflict,
-    Selection,
     Source,
     TokenEmbeddings,
     batched,

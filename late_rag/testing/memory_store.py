@@ -10,9 +10,10 @@ from typing import NamedTuple, TypeAlias
 from late_rag.collections.kit import rows
 from late_rag.collections.kit.checks import Packed
 from late_rag.filters import matches, parse
+from late_rag.filters.selection import Selection
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring.packing import PackedRows
-from late_rag.types import Chunk, Document, Selection, Source
+from late_rag.types import Chunk, Document, Source
 
 Key: TypeAlias = tuple[str, str]
 """Root and path of a source."""

@@ -36,7 +36,7 @@ def test_a_collection_is_a_location_or_one_that_is_open(tmp_path: Path) -> None:
             assert check_collection(given) is given
         assert location_of(stored.collection) == str(tmp_path / "c.rag")
         assert location_of(tmp_path) == str(tmp_path)
-        with pytest.raises(CollectionError):
+        with pytest.raises(CollectionError, match="is a temporary collection, which lives in this process only; copy"):
             location_of(temporary.collection)
     for wrong in (3, None, ["c.rag"], object()):
         with pytest.raises(InputError, match="location"):

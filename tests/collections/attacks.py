@@ -8,9 +8,10 @@ from pathlib import Path
 from late_rag.collections import open_collection
 from late_rag.collections.local import LocalCollection
 from late_rag.errors import LateRAGError
+from late_rag.filters.selection import Selection
 from late_rag.testing.collection_base import chunk, source
 from late_rag.testing.collection_base import rows as embeddings
-from late_rag.types import Document, Selection
+from late_rag.types import Document
 
 
 def reads(opened: LocalCollection) -> list[Callable[[], object]]:

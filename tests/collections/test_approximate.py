@@ -11,12 +11,13 @@ import pytest
 from late_rag import backends
 from late_rag.collections.kit import candidates
 from late_rag.collections.local import LocalCollection, index_files, search
+from late_rag.filters.selection import Selection
 from late_rag.protocols import Capabilities, Collection, CollectionSettings
 from late_rag.scoring import maxsim
 from late_rag.testing import CollectionContract, LossyIndex
 from late_rag.testing.collection_base import DIM, chunk, fill, rows
 from late_rag.testing.collection_search import assert_best
-from late_rag.types import Selection, TokenEmbeddings
+from late_rag.types import TokenEmbeddings
 from tests.collections.folders import InFolders
 
 SETTINGS = CollectionSettings(model="test", model_id="test-1", dim=DIM, index="lossy")

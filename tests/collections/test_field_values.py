@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from late_rag.collections.local import LocalCollection, facets, field_values
 from late_rag.filters import matches
 from late_rag.filters.fields import lookup
+from late_rag.filters.selection import Selection
 from late_rag.filters.times import time_of
 from late_rag.filters.values import MISSING
 from late_rag.metadata import encode
 from late_rag.protocols import CollectionSettings
 from late_rag.testing.collection_base import DIM
-from late_rag.types import Chunk, FieldValue, Selection
+from late_rag.types import Chunk, FieldValue
 
 _zones = st.sampled_from([None, UTC, timezone(timedelta(hours=2)), ZoneInfo("Europe/Berlin")])
 _moments: st.SearchStrategy[date] = st.builds(

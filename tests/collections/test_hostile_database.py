@@ -16,10 +16,10 @@ import pytest
 from late_rag.collections import create_collection, open_collection
 from late_rag.collections.kit import embedding_rows, rows
 from late_rag.errors import CollectionDamagedError, LateRAGError
+from late_rag.filters.selection import Selection
 from late_rag.protocols import CollectionSettings
 from late_rag.testing.collection_base import DIM, chunk
 from late_rag.testing.collection_base import rows as embeddings
-from late_rag.types import Selection
 from tests.collections.attacks import try_everything
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT"

@@ -18,9 +18,9 @@ import pytest
 from late_rag.collections import open_collection
 from late_rag.collections.local import LocalCollection, index_files
 from late_rag.errors import CollectionError
+from late_rag.filters.selection import Selection
 from late_rag.indexes import exact_files
 from late_rag.testing.collection_base import chunk, fill, rows
-from late_rag.types import Selection
 from tests.collections.damages import damaged
 
 Answers = list[list[tuple[str, float]]]

@@ -11,8 +11,8 @@ import pytest
 
 from late_rag.collections import open_collection
 from late_rag.collections.local import LocalCollection, index_files
+from late_rag.filters.selection import Selection
 from late_rag.testing.collection_base import chunk, fill, rows
-from late_rag.types import Selection
 
 
 class TestIndexFiles:

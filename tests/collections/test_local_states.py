@@ -11,8 +11,8 @@ import pytest
 
 from late_rag.collections import open_collection
 from late_rag.collections.local import LocalCollection
+from late_rag.filters.selection import Selection
 from late_rag.testing.collection_base import chunk, fill, rows
-from late_rag.types import Selection
 
 EVERYTHING = Selection(filter="kind == 'x'")
 """As a filter, so that the selected rows are looked up."""

@@ -26,9 +26,9 @@ from late_rag.errors import (
     CollectionNotFoundError,
     InputError,
 )
+from late_rag.filters.selection import Selection
 from late_rag.protocols import CollectionSettings
 from late_rag.testing.collection_base import DIM, chunk, fill, rows
-from late_rag.types import Selection
 
 SETTINGS = CollectionSettings(model="test", model_id="test-1", dim=DIM)
 OTHER_USER = 65534

@@ -10,8 +10,9 @@ import pytest
 from late_rag.collections import open_collection
 from late_rag.collections.local import LocalCollection, index_files
 from late_rag.errors import CollectionDamagedError, LateRAGError
+from late_rag.filters.selection import Selection
 from late_rag.testing.collection_base import chunk, rows, source
-from late_rag.types import Document, Selection
+from late_rag.types import Document
 
 DERIVED = {
     "facet changed": "UPDATE facets SET value = 'other' WHERE row = 3 AND key = 'tenant'",

@@ -9,8 +9,8 @@ import pytest
 
 from late_rag.errors import FilterError
 from late_rag.filters import And, Condition, F, Filter, Not, Or, parse
+from late_rag.filters.selection import Selection
 from late_rag.filters.tree import MAX_CONDITIONS, MAX_DEPTH
-from late_rag.types import Selection
 
 SAME = [
     ("year >= 2020", {"field": "year", "op": ">=", "value": 2020}, F("year") >= 2020),

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from late_rag import Retriever
 from late_rag.errors import CancelledError, ConflictError, InputError, UnsupportedError
-from late_rag.types import AddResult, Chunk, Document, Media, Progress, Selection
+from late_rag.filters.selection import Selection
+from late_rag.types import AddResult, Chunk, Document, Media, Progress
 
 LONG = " ".join(f"word{number}" for number in range(100))
 

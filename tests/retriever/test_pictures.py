@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,30 @@ def test_a_moved_pdf_is_not_encoded_again(tmp_path: Path, repository: Path) -> N
         media = {item for batch in retriever.collection.iterate() for chunk, _ in batch for item in chunk.media}
         assert {Path(str(item.content)).name for item in media} == {"b.pdf"}
         assert retriever.collection.verify().ok
+
+
+def test_page_images_that_move_are_not_encoded_again_and_those_of_a_changed_file_are(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    pdf = tmp_path / "files" / "a.pdf"
+    pdf.write_bytes(b"%PDF-1.4 only its pages are looked at")
+
+    def pages(path: Path) -> list[Chunk]:
+        media = [Media(str(path), "application/pdf", page) for page in (1, 2)]
+        return [Chunk(f"{path.stem}{item.page}", path.stem, "beside a text", media=(item,)) for item in media]
+
+    with Retriever.create(tmp_path / "pages.rag", encoder := PictureEncoder()) as retriever:
+        retriever.add(first := pages(pdf))
+        moved = pages(pdf.rename(tmp_path / "b.pdf"))
+        assert [chunk.content_hash for chunk in moved] == [chunk.content_hash for chunk in first]
+        encoder.encoded.clear()
+        retriever.add([replace(chunk, id=f"a{number}") for number, chunk in enumerate(moved, 1)])
+        assert encoder.encoded == []
+        assert {item.content for chunk in retriever.collection.get(["a1", "a2"]) for item in chunk.media} == {
+            str(tmp_path / "b.pdf")
+        }
+        (tmp_path / "b.pdf").write_bytes(b"%PDF-1.4 another file")
+        retriever.add([replace(chunk, id=f"a{number}") for number, chunk in enumerate(pages(tmp_path / "b.pdf"), 1)])
+        assert encoder.encoded == ["a1", "a2"]
 
 
 def test_a_collection_keeps_what_it_knew_of_a_file_that_changed_or_went(tmp_path: Path) -> None:

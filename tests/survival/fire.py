@@ -13,8 +13,8 @@ from pathlib import Path
 
 from late_rag.collections import open_collection
 from late_rag.errors import CollectionBusyError
+from late_rag.filters.selection import Selection
 from late_rag.testing.collection_base import chunk, rows
-from late_rag.types import Selection
 
 IDS = 12
 

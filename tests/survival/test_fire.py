@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from late_rag.collections import create_collection, open_collection
+from late_rag.filters.selection import Selection
 from late_rag.protocols import CollectionSettings
 from late_rag.testing.collection_base import DIM, chunk, fill, rows
 from late_rag.transfer import copy_collection, export_jsonl, import_jsonl
-from late_rag.types import Selection
 
 FIRE = Path(__file__).with_name("fire.py")
 SETTINGS = CollectionSettings(model="test", model_id="test-1", dim=DIM)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from late_rag import Retriever
-from late_rag.types import Selection, digest
+from late_rag.filters.selection import Selection
+from late_rag.types import digest
 from tests.survival.crew import ENCODER, content
 
 CREW = Path(__file__).with_name("crew.py")

@@ -39,6 +39,7 @@ from late_rag.collections.local.verification import verify
 from late_rag.collections.local.view import ViewKeeper
 from late_rag.collections.local.writer import Writer
 from late_rag.errors import CollectionError, InputError
+from late_rag.filters.selection import Selection
 from late_rag.protocols import Capabilities, CollectionInfo, CollectionSettings, RepairReport, VerifyReport
 from late_rag.types import (
     AddResult,
@@ -49,7 +50,6 @@ from late_rag.types import (
     Metadata,
     Mode,
     OnConflict,
-    Selection,
     Source,
     TokenEmbeddings,
 )

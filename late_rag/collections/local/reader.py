@@ -16,9 +16,10 @@ from late_rag.collections.local import facets
 from late_rag.collections.local.database import Database
 from late_rag.errors import CollectionDamagedError, InputError
 from late_rag.filters import parse
+from late_rag.filters.selection import Selection
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring.packing import PackedRows, unpack
-from late_rag.types import Chunk, Document, Selection, Source, TokenEmbeddings
+from late_rag.types import Chunk, Document, Source, TokenEmbeddings
 
 _LISTED = "(SELECT value FROM json_each(?))"
 _PACKED = embedding_rows.COLUMNS.replace("checksum", "embeddings.checksum")

@@ -18,11 +18,12 @@ from late_rag.collections.kit.candidates import Candidates, first_candidates
 from late_rag.collections.local.reader import where
 from late_rag.collections.local.view import View, ViewKeeper
 from late_rag.errors import CollectionDamagedError
+from late_rag.filters.selection import Selection
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring import similarity
 from late_rag.scoring.packing import PackedRows
 from late_rag.scoring.stored import StoredQuery, stored_best, stored_maxsim, stored_query
-from late_rag.types import Chunk, Hit, Selection, TokenEmbeddings, batched
+from late_rag.types import Chunk, Hit, TokenEmbeddings, batched
 
 if TYPE_CHECKING:
     import numpy as np

@@ -22,13 +22,13 @@ from late_rag.collections.local import reader
 from late_rag.collections.local.database import Database
 from late_rag.collections.local.index_files import IndexFiles
 from late_rag.errors import CollectionDamagedError
+from late_rag.filters.selection import Selection
 from late_rag.forking import starts_anew_in_children
 from late_rag.indexes.blocks import PackedChunk
 from late_rag.indexes.exact import packed_chunk
 from late_rag.indexes.packed import PackedScan
 from late_rag.protocols import CollectionSettings, Index
 from late_rag.scoring.packing import unpack
-from late_rag.types import Selection
 
 if TYPE_CHECKING:
     import numpy.typing as npt

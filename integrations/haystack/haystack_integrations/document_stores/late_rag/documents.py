@@ -12,7 +12,7 @@ from haystack.dataclasses import ByteStream, Document, SparseEmbedding
 from haystack_integrations.document_stores.late_rag.inputs import stored_meta
 from late_rag import Chunk, Media
 from late_rag import Document as CoreDocument
-from late_rag.adapters import HitFields, InputError, known
+from late_rag.adapters import HitFields, InputError, known, one_chunk
 
 if TYPE_CHECKING:
     from late_rag import Hit
@@ -106,17 +106,7 @@ class OneChunk:
 
     def __call__(self, document: CoreDocument) -> Iterator[Chunk]:
         embedded = _stored(document).get("embedded", {"fields": (), "separator": ""})
-        yield Chunk(
-            id=document.id,
-            document_id=document.id,
-            text=document.text,
-            embed_text=embedded_text(document.text, document.metadata, **embedded),
-            start=0,
-            end=len(document.text),
-            metadata=document.metadata,
-            media=document.media,
-            extra=document.extra,
-        )
+        yield one_chunk(document, embedded_text(document.text, document.metadata, **embedded))
 
     def options(self) -> dict[str, Any]:
         return {"kind": "whole"}

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,12 +104,10 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
 
     @field_serializer("collection")
     def _location(self, collection: Any) -> str:
-        if collection is None:
-            raise CollectionError("a store without a location lives in this process only; give collection= a location")
-        return location_of(collection)
+        return _checked_location(collection)
 
     def __getstate__(self) -> dict[str, Any]:
-        pickle.dumps(self._holder)  # refuses a temporary collection, which LlamaIndex would leave out without a word
+        _checked_location(self.collection)  # which LlamaIndex would leave out without a word
         return super().__getstate__()
 
     @property
@@ -236,3 +233,14 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
 
 def _selection(node_ids: list[str] | None, filters: FilterLike | None) -> Selection:
     return Selection(ids=node_ids, filter=to_filter(filters))  # type: ignore[arg-type]  # any sequence of strings
+
+
+def _checked_location(collection: str | Path | Collection | None) -> str:
+    """Where another process finds the collection.
+
+    Raises:
+        CollectionError: it is temporary.
+    """
+    if collection is None:
+        raise CollectionError("a store without a location lives in this process only; give collection= a location")
+    return location_of(collection)
