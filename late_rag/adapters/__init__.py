@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from late_rag.adapters.hits import HitFields, beside, known
     from late_rag.adapters.holder import StoreHolder, check_owners
     from late_rag.adapters.inputs import listed
+    from late_rag.adapters.notes import as_found, noted
     from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, filter_description, narrowed
     from late_rag.asynchronous import in_thread
     from late_rag.chunkers import ChunkingOptions, load_chunker
@@ -60,6 +61,7 @@ _NAMES = {
     "late_rag.adapters.hits": ("HitFields", "beside", "known"),
     "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
     "late_rag.adapters.inputs": ("listed",),
+    "late_rag.adapters.notes": ("as_found", "noted"),
     "late_rag.adapters.tool": ("NOTHING_FOUND", "TOOL_COUNT", "TOOL_QUERY", "filter_description", "narrowed"),
     "late_rag.asynchronous": ("in_thread",),
     "late_rag.chunkers": ("ChunkingOptions", "load_chunker"),
@@ -136,6 +138,7 @@ __all__ = [
     "TokenCounter",
     "TokenMatch",
     "UnsupportedError",
+    "as_found",
     "batched",
     "beside",
     "canonical_json",
@@ -158,6 +161,7 @@ __all__ = [
     "load_chunker",
     "location_of",
     "narrowed",
+    "noted",
     "parse",
     "read_datetime",
     "render",

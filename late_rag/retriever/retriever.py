@@ -13,7 +13,7 @@ from late_rag.retriever.holder import CollectionHolder
 from late_rag.retriever.metadata import MetadataUpdate
 from late_rag.retriever.options import SearchConfig
 from late_rag.retriever.progress import Meter
-from late_rag.retriever.results import find
+from late_rag.retriever.results import find, placed
 from late_rag.retriever.syncing import Syncing
 from late_rag.types import Chunk, Hit, Selection
 
@@ -141,7 +141,8 @@ class Retriever(CollectionHolder):
     def _search(self, queries: list[str], config: SearchConfig) -> list[list[Hit]]:
         if not queries:
             return []
-        return find(self.collection, queries, self._stages.checked_encoder().encode_queries(queries), config)
+        lists = find(self.collection, queries, self._stages.checked_encoder().encode_queries(queries), config)
+        return [placed(hits, self.collection, query) for query, hits in zip(queries, lists, strict=True)]
 
     def explain(self, query: str, hit: Hit | Chunk) -> list[TokenMatch]:
         """For each token of the query the token of the hit that it matched: what the score is made of.
