@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from late_rag.adapters.inputs import listed
     from late_rag.adapters.notes import as_found, noted
     from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, filter_description, narrowed
-    from late_rag.asynchronous import in_thread
+    from late_rag.asynchronous import in_thread, to_reader, to_writer
     from late_rag.chunkers import ChunkingOptions, load_chunker
     from late_rag.chunkers.options import LEAST_TOKENS
     from late_rag.chunkers.tokens import TokenCounter
@@ -63,7 +63,7 @@ _NAMES = {
     "late_rag.adapters.inputs": ("listed",),
     "late_rag.adapters.notes": ("as_found", "noted"),
     "late_rag.adapters.tool": ("NOTHING_FOUND", "TOOL_COUNT", "TOOL_QUERY", "filter_description", "narrowed"),
-    "late_rag.asynchronous": ("in_thread",),
+    "late_rag.asynchronous": ("in_thread", "to_reader", "to_writer"),
     "late_rag.chunkers": ("ChunkingOptions", "load_chunker"),
     "late_rag.chunkers.options": ("LEAST_TOKENS",),
     "late_rag.chunkers.tokens": ("TokenCounter",),
@@ -168,6 +168,8 @@ __all__ = [
     "same",
     "shared_reranker",
     "shared_retriever",
+    "to_reader",
+    "to_writer",
 ]
 
 

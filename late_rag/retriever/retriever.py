@@ -209,13 +209,13 @@ class Retriever(CollectionHolder):
         self._check_writable()
         return MetadataUpdate(self._stages, changes, mode).run(_selection(selection, None))
 
-    aadd = twin(add)
-    async_ = twin(sync)
+    aadd = twin(add, writes=True)
+    async_ = twin(sync, writes=True)
     asearch = twin(search)
     asearch_batch = twin(search_batch)
     aexplain = twin(explain)
-    adelete = twin(delete)
-    aupdate_metadata = twin(update_metadata)
+    adelete = twin(delete, writes=True)
+    aupdate_metadata = twin(update_metadata, writes=True)
 
 
 def _selection(selection: Selection | Sequence[str] | None, filter: FilterLike) -> Selection:  # noqa: A002

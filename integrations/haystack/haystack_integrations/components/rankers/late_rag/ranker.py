@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from haystack_integrations.document_stores.late_rag.documents import is_unread, 
 from haystack_integrations.document_stores.late_rag.errors import StoreKindError
 from haystack_integrations.document_stores.late_rag.inputs import check_documents, check_names, check_separator
 from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
-from late_rag.adapters import as_found, check_query, check_threshold, check_top_k, shared_reranker
+from late_rag.adapters import as_found, check_query, check_threshold, check_top_k, shared_reranker, to_reader
 
 if TYPE_CHECKING:
     from late_rag import Chunk, Hit, Reranker
@@ -91,7 +90,7 @@ class LateInteractionRanker:
 
     async def warm_up_async(self) -> None:
         """Async twin of :meth:`warm_up`."""
-        await asyncio.to_thread(self.warm_up)
+        await to_reader(self.warm_up)
 
     def close(self) -> None:
         """Leaves the store open, which others may have too; only its own ``close`` closes it."""
@@ -140,7 +139,7 @@ class LateInteractionRanker:
     ) -> dict[str, list[Document]]:
         """Async twin of :meth:`run`, which works in a thread; cancelled, it stops at the next step."""
         limits = self._limits(top_k, score_threshold)
-        reranker, candidates = await asyncio.to_thread(self._prepared, query, documents)
+        reranker, candidates = await to_reader(self._prepared, query, documents)
         ranked = await reranker.arerank(query, candidates, keep_order=self.keep_order) if reranker else []
         return _best(ranked, documents, *limits)
 
