@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from late_rag.protocols import Collection, Encoder
-    from late_rag.types import Report, TokenEmbeddings
+    from late_rag.types import Report, Search, TokenEmbeddings
 
 Candidate: TypeAlias = str | Chunk | Hit
 
@@ -33,6 +35,11 @@ _Passage: TypeAlias = tuple[str, str]
 
 CACHE_BYTES = 256 * 2**20
 """Of embeddings: about 2,500 chunks of 200 tokens at 128 dims."""
+
+logger = logging.getLogger(__name__)
+
+_told: set[str] = set()
+"""The collections of which the log says that reranking changes nothing."""
 
 _SCORED_TOGETHER = 1024
 """Candidates whose embeddings are in memory at once, beside the cache; more if one query alone has more."""
@@ -51,6 +58,8 @@ class Reranker(Closing):
     The embeddings of candidates are kept, by content, so that the same passage is encoded once however often it comes.
     With a collection, chunks that it holds under the same id with the same text or content are scored by what it has
     stored, and never encoded.
+    Candidates that one search found for the same query, by the same model over the same rows, keep the order of that
+    search: there is nothing to say of them that it did not know, and a hybrid or diverse order would be undone.
     ``arerank`` and ``arerank_batch`` are the async twins.
 
     Args:
@@ -129,6 +138,7 @@ class Reranker(Closing):
         candidates: Iterable[Candidate],
         top_k: int | None = None,
         *,
+        keep_order: bool = True,
         progress: Report | None = None,
     ) -> list[Ranked]:
         """The candidates that answer the query best, best first; of equal ones the earlier first.
@@ -140,6 +150,8 @@ class Reranker(Closing):
             query: a text; one longer than the model reads is cut, with a warning.
             candidates: texts, chunks or hits, also mixed.
             top_k: how many at most; None is all.
+            keep_order: whether hits of one search keep its order where the same model would score the same rows
+                again; said once in the log. False orders by MaxSim alone.
             progress: called with the candidates that are encoded; what it raises stops the work.
 
         Raises:
@@ -147,7 +159,7 @@ class Reranker(Closing):
             ModelMismatchError: the model is not the one that the collection was made by.
         """
         checked = [check_query(query)], [_checked(candidates, "candidates")]
-        return self._rerank(*checked, _limit(top_k), Meter(progress))[0]
+        return self._rerank(*checked, _limit(top_k), Meter(progress), keep_order=keep_order)[0]
 
     def rerank_batch(
         self,
@@ -155,6 +167,7 @@ class Reranker(Closing):
         candidates: Iterable[Iterable[Candidate]],
         top_k: int | None = None,
         *,
+        keep_order: bool = True,
         progress: Report | None = None,
     ) -> list[list[Ranked]]:
         """For each query what :meth:`rerank` returns for its own candidates.
@@ -168,13 +181,41 @@ class Reranker(Closing):
         lists = [_checked(listed, f"candidates of query {number}") for number, listed in enumerate(candidates)]
         if len(checked) != len(lists):
             raise InputError(f"{len(checked)} queries came with {len(lists)} lists of candidates; each needs its own")
-        return self._rerank(checked, lists, _limit(top_k), Meter(progress))
+        return self._rerank(checked, lists, _limit(top_k), Meter(progress), keep_order=keep_order)
 
     def _rerank(
-        self, queries: list[str], candidates: list[list[Hit]], top_k: int | None, meter: Meter
+        self, queries: list[str], candidates: list[list[Hit]], top_k: int | None, meter: Meter, *, keep_order: bool
     ) -> list[list[Ranked]]:
         if not any(candidates):
             return [[] for _ in queries]
+        kept = [keep_order and self._keeps(query, hits) for query, hits in zip(queries, candidates, strict=True)]
+        unknown = [number for number, keeps in enumerate(kept) if not keeps]
+        scored = iter(self._scored([queries[number] for number in unknown], [candidates[n] for n in unknown], meter))
+        lists = zip(kept, candidates, strict=True)
+        return [(_as_found(hits) if keeps else next(scored))[:top_k] for keeps, hits in lists]
+
+    def _keeps(self, query: str, hits: Sequence[Hit]) -> bool:
+        """Whether these are hits of one search for this query, in its order, and would be scored as they were."""
+        found = [hit.found for hit in hits if hit.found is not None and hit.found.encoded == hit.chunk.encoded_text]
+        if not found or len(found) < len(hits):
+            return False
+        search = found[0].search
+        ordered = all(one.search == search and one.place < other.place for one, other in pairwise(found))
+        if not ordered or search.query != query or found[-1].search != search or not self._scores_as(search):
+            return False
+        _tell(search.collection, self.encoder.model)
+        return True
+
+    def _scores_as(self, search: Search) -> bool:
+        """Whether the rows and the model are those of the search."""
+        encoder = self.encoder
+        if self._collection is not None:
+            return search.collection == self._collection.location
+        return not search.pooled and (search.model_id, search.variant) == (encoder.model_id, encoder.variant)
+
+    def _scored(self, queries: list[str], candidates: list[list[Hit]], meter: Meter) -> list[list[Ranked]]:
+        if not queries:
+            return []
         pairs = zip(self.encoder.encode_queries(queries), candidates, strict=True)
         results = []
         for group in _groups(pairs):
@@ -184,7 +225,7 @@ class Reranker(Closing):
             for chunk in chunks:
                 wanted.setdefault(_content(chunk, lent), chunk)
             self._complete(rows, wanted, meter)
-            results += [_ranked(query, listed, lent, rows)[:top_k] for query, listed in group]
+            results += [_ranked(query, listed, lent, rows) for query, listed in group]
         return results
 
     def _lent(self, chunks: Sequence[Chunk]) -> tuple[dict[_Passage, str], dict[str, TokenEmbeddings]]:
@@ -238,6 +279,27 @@ def shared_reranker(
     reranker = Reranker(model, collection=collection, encoder_options=encoder_options, trust_model=trust_model)
     reranker._cache = shared.get(("reranker", "embeddings"), lambda: EmbeddingCache(CACHE_BYTES))  # noqa: SLF001
     return reranker
+
+
+def _tell(collection: str, model: str) -> None:
+    """Says in the log that reranking is in vain here, once for each collection."""
+    if collection not in _told:
+        _told.add(collection)
+        logger.warning(
+            "reranking changes nothing: what a search of %s found was scored by the same model (%r) already, and keeps "
+            "its order. Rerank what something else found (BM25, another store, pooled rows, a smaller model), leave "
+            "the reranker out, or order by MaxSim alone with keep_order=False",
+            collection,
+            model,
+        )
+
+
+def _as_found(hits: Sequence[Hit]) -> list[Ranked]:
+    """Hits in the order and with the scores that their search gave them."""
+    return [
+        Ranked(hit.chunk, hit.score, hit.similarity, hit.source, hit.fused, hit.context, hit.found, index=index)
+        for index, hit in enumerate(hits)
+    ]
 
 
 def _content(chunk: Chunk, lent: Mapping[_Passage, str]) -> str:

@@ -232,13 +232,39 @@ class SourceFile(Source):
 
 
 @dataclass(frozen=True)
+class Search:
+    """One search by MaxSim: what was asked, of which collection, and by which model what was scored."""
+
+    key: str
+    """No other search has it."""
+
+    query: str
+    collection: str
+    """The location."""
+
+    model_id: str
+    variant: str
+    pooled: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """By which search a hit was found, its place in the result, from 0, and the text that was compared."""
+
+    search: Search
+    place: int
+    encoded: str
+
+
+@dataclass(frozen=True)
 class Hit:
     """A chunk that was found.
 
     ``score`` is the MaxSim sum, which grows with the query's length. ``similarity`` is its mean over the query's
     tokens, clipped to [0, 1]; thresholds apply to it. Neither compares across models. ``source`` is the location
     of the file it came from, ``fused`` the hybrid's order, ``context`` the parent or neighbours where asked.
-    A full-text hit's ``score`` is BM25 and its ``similarity`` NaN.
+    A full-text hit's ``score`` is BM25 and its ``similarity`` NaN. ``found`` tells a reranker what was compared
+    already, and is no part of what a hit is equal to.
     """
 
     chunk: Chunk
@@ -247,6 +273,7 @@ class Hit:
     source: str | None = None
     fused: float | None = None
     context: str | None = None
+    found: Found | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

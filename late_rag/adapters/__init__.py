@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from late_rag.adapters.hits import HitFields, beside, known
     from late_rag.adapters.holder import StoreHolder, check_owners
     from late_rag.adapters.inputs import listed
+    from late_rag.adapters.notes import as_found, noted
     from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, filter_description, narrowed
-    from late_rag.asynchronous import in_thread
+    from late_rag.asynchronous import in_thread, to_reader, to_writer
     from late_rag.chunkers import ChunkingOptions, load_chunker
     from late_rag.chunkers.options import LEAST_TOKENS
     from late_rag.chunkers.tokens import TokenCounter
@@ -61,8 +62,9 @@ _NAMES = {
     "late_rag.adapters.hits": ("HitFields", "beside", "known"),
     "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
     "late_rag.adapters.inputs": ("listed",),
+    "late_rag.adapters.notes": ("as_found", "noted"),
     "late_rag.adapters.tool": ("NOTHING_FOUND", "TOOL_COUNT", "TOOL_QUERY", "filter_description", "narrowed"),
-    "late_rag.asynchronous": ("in_thread",),
+    "late_rag.asynchronous": ("in_thread", "to_reader", "to_writer"),
     "late_rag.chunkers": ("ChunkingOptions", "load_chunker"),
     "late_rag.chunkers.options": ("LEAST_TOKENS",),
     "late_rag.chunkers.tokens": ("TokenCounter",),
@@ -138,6 +140,7 @@ __all__ = [
     "TokenCounter",
     "TokenMatch",
     "UnsupportedError",
+    "as_found",
     "batched",
     "beside",
     "canonical_json",
@@ -160,6 +163,7 @@ __all__ = [
     "load_chunker",
     "location_of",
     "narrowed",
+    "noted",
     "one_chunk",
     "parse",
     "read_datetime",
@@ -167,6 +171,8 @@ __all__ = [
     "same",
     "shared_reranker",
     "shared_retriever",
+    "to_reader",
+    "to_writer",
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from late_rag.asynchronous import twin
+from late_rag.asynchronous import to_writer, twin
 from late_rag.closing import Closing
 from late_rag.encoders import consenting
 from late_rag.errors import CollectionExistsError, CollectionNotFoundError, CollectionReadOnlyError, InputError
@@ -168,9 +168,7 @@ class CollectionHolder(Closing):
         **options: Unpack[CollectionOptions],
     ) -> Self:
         """Async twin of :meth:`create`."""
-        import asyncio
-
-        return await asyncio.to_thread(cls.create, location, model, **options)
+        return await to_writer(cls.create, location, model, **options)
 
     @classmethod
     async def aopen(
@@ -184,9 +182,7 @@ class CollectionHolder(Closing):
         **options: Unpack[CollectionOptions],
     ) -> Self:
         """Async twin of :meth:`open`."""
-        import asyncio
-
-        return await asyncio.to_thread(
+        return await to_writer(
             cls.open, location, create=create, model=model, mode=mode, trust_model=trust_model, **options
         )
 
@@ -227,7 +223,7 @@ class CollectionHolder(Closing):
             raise CollectionReadOnlyError(f"{self.collection.location} is open for reading; open it with mode='write'")
 
     ainfo = twin(info)
-    aclose = twin(close)
+    aclose = twin(close, writes=True)
 
 
 def _open(location: str | Path, mode: Mode) -> Collection:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
+from uuid import uuid4
 
 from late_rag.retriever.context import with_context
 from late_rag.retriever.diversity import diverse
 from late_rag.retriever.hybrid import hybrid_search
+from late_rag.types import Found, Search
 
 if TYPE_CHECKING:
     from late_rag.protocols import Collection
@@ -44,6 +47,14 @@ def _picked(collection: Collection, hits: list[Hit], config: SearchConfig) -> li
     rows = collection.embeddings([hit.chunk.id for hit in hits])
     there = [hit for hit in hits if hit.chunk.id in rows]  # one may have been deleted since
     return diverse(there, rows, config.top_k, config.lambda_mult or 0.0)
+
+
+def placed(hits: Sequence[Hit], collection: Collection, query: str) -> list[Hit]:
+    """The hits, each with the search that it is of and its place."""
+    settings = collection.settings
+    pooled = settings.pooling is not None
+    search = Search(uuid4().hex, query, collection.location, settings.model_id, settings.variant, pooled)
+    return [replace(hit, found=Found(search, place, hit.chunk.encoded_text)) for place, hit in enumerate(hits)]
 
 
 def above(hits: Iterable[Hit], threshold: float | None) -> list[Hit]:

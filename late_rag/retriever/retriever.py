@@ -14,7 +14,7 @@ from late_rag.retriever.holder import CollectionHolder
 from late_rag.retriever.metadata import MetadataUpdate
 from late_rag.retriever.options import SearchConfig
 from late_rag.retriever.progress import Meter
-from late_rag.retriever.results import find
+from late_rag.retriever.results import find, placed
 from late_rag.retriever.syncing import Syncing
 from late_rag.types import Chunk, Hit
 
@@ -142,7 +142,8 @@ class Retriever(CollectionHolder):
     def _search(self, queries: list[str], config: SearchConfig) -> list[list[Hit]]:
         if not queries:
             return []
-        return find(self.collection, queries, self._stages.checked_encoder().encode_queries(queries), config)
+        lists = find(self.collection, queries, self._stages.checked_encoder().encode_queries(queries), config)
+        return [placed(hits, self.collection, query) for query, hits in zip(queries, lists, strict=True)]
 
     def explain(self, query: str, hit: Hit | Chunk) -> list[TokenMatch]:
         """For each token of the query the token of the hit that it matched: what the score is made of.
@@ -209,13 +210,13 @@ class Retriever(CollectionHolder):
         self._check_writable()
         return MetadataUpdate(self._stages, changes, mode).run(_selection(selection, None))
 
-    aadd = twin(add)
-    async_ = twin(sync)
+    aadd = twin(add, writes=True)
+    async_ = twin(sync, writes=True)
     asearch = twin(search)
     asearch_batch = twin(search_batch)
     aexplain = twin(explain)
-    adelete = twin(delete)
-    aupdate_metadata = twin(update_metadata)
+    adelete = twin(delete, writes=True)
+    aupdate_metadata = twin(update_metadata, writes=True)
 
 
 def _selection(selection: Selection | Sequence[str] | None, filter: FilterLike) -> Selection:  # noqa: A002

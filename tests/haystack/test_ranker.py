@@ -7,7 +7,7 @@ import pickle
 from typing import Any
 
 import pytest
-from haystack import Document
+from haystack import Document, Pipeline
 from haystack.dataclasses import ByteStream
 from haystack.document_stores.in_memory import InMemoryDocumentStore
 
@@ -169,3 +169,23 @@ def test_copies_and_dictionaries(handbook: str, documents: list[Document]) -> No
         for same in (again, copy.deepcopy(ranker), pickle.loads(pickle.dumps(ranker))):
             assert same.to_dict() == data
             assert same.run(LEAVE, documents) == expected
+
+
+def test_the_order_of_a_diverse_search_survives_a_pipeline(handbook: str) -> None:
+    store = LateInteractionDocumentStore(handbook, mode="read")
+    retriever = LateInteractionRetriever(store, top_k=6, lambda_mult=0.1)
+    found = retriever.run(LEAVE)["documents"]
+    scores = [each.score or 0.0 for each in found]
+    assert scores != sorted(scores, reverse=True)
+    plain = [Document.from_dict(each.to_dict()) for each in found]
+    assert plain == found
+    for keep_order, expected in ((True, scores), (False, sorted(scores, reverse=True))):
+        pipeline = Pipeline()
+        pipeline.add_component("retriever", LateInteractionRetriever.from_dict(retriever.to_dict()))
+        ranker = LateInteractionRanker(document_store=store, top_k=None, keep_order=keep_order)
+        pipeline.add_component("ranker", LateInteractionRanker.from_dict(ranker.to_dict()))
+        pipeline.connect("retriever.documents", "ranker.documents")
+        result = pipeline.run({name: {"query": LEAVE} for name in ("retriever", "ranker")})
+        assert [each.score for each in result["ranker"]["documents"]] == pytest.approx(expected, abs=1e-5)
+    unknown = [each.score or 0.0 for each in rank(plain, document_store=store, top_k=None)]
+    assert unknown == sorted(unknown, reverse=True)

@@ -16,6 +16,7 @@ from langchain_late_rag import (
     LateInteractionReranker,
     LateInteractionRetriever,
     LateInteractionTextSplitter,
+    LateInteractionVectorStore,
     late_interaction_tool,
 )
 from tests.frameworks import done_here, watch_work
@@ -102,3 +103,22 @@ async def test_work_is_done_in_other_threads(
 def test_the_watch_sees_what_is_done_here(handbook: str, threads: dict[str, set[int]]) -> None:
     LateInteractionRetriever(collection=handbook).invoke("travel")
     assert threads["encode_queries"] == threads["search"] == {threading.get_ident()}
+
+
+async def test_a_writer_is_not_behind_the_readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, gate = LateInteractionVectorStore(tmp_path / "notes.rag"), threading.Event()
+    await store.aadd_texts(["Lunch is at noon."])
+    search = LateInteractionVectorStore._hits
+
+    def held(self: LateInteractionVectorStore, *arguments: Any) -> Any:
+        assert gate.wait(30)
+        return search(self, *arguments)
+
+    monkeypatch.setattr(LateInteractionVectorStore, "_hits", held)
+    readers = [asyncio.create_task(store.asimilarity_search("lunch")) for _ in range(50)]
+    try:
+        for number in range(3):
+            await asyncio.wait_for(store.aadd_texts([f"Note {number}."]), 20)
+    finally:
+        gate.set()
+    assert all(len(found) == 4 for found in await asyncio.gather(*readers))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from langchain_classic.retrievers import ContextualCompressionRetriever
 from langchain_core.documents import Document
+from langchain_core.load import dumps
 
 from langchain_late_rag import HitFields, LateInteractionReranker, LateInteractionRetriever
 from late_rag import Reranker, Retriever
@@ -140,3 +141,32 @@ async def test_in_a_contextual_compression_retriever(handbook: str) -> None:
 async def test_reranking_that_is_cancelled_stops() -> None:
     reranker = LateInteractionReranker()
     await check_cancelling(lambda texts: reranker.acompress_documents([Document(text) for text in texts], LEAVE))
+
+
+def test_the_order_of_a_hybrid_or_diverse_search_survives(handbook: str, caplog: pytest.LogCaptureFixture) -> None:
+    for options in ({"mode": "hybrid"}, {"lambda_mult": 0.1}):
+        found = LateInteractionRetriever(collection=handbook, k=6, fields=HitFields(similarity="s"), **options).invoke(
+            LEAVE
+        )
+        scores = [document.metadata["s"] for document in found]
+        assert options == {"mode": "hybrid"} or scores != sorted(scores, reverse=True)
+        ranked = LateInteractionReranker(collection=handbook, top_n=None).compress_documents(found, LEAVE)
+        assert [(document.id, document.metadata["relevance_score"]) for document in ranked] == [
+            (document.id, document.metadata["s"]) for document in found
+        ]
+        anew = LateInteractionReranker(collection=handbook, top_n=None, keep_order=False)
+        scores = [document.metadata["relevance_score"] for document in anew.compress_documents(found, LEAVE)]
+        assert scores == sorted(scores, reverse=True)
+    assert caplog.text.count("reranking changes nothing") <= 1
+
+
+def test_what_stands_beside_a_document_is_no_part_of_it(handbook: str) -> None:
+    (found,) = LateInteractionRetriever(collection=handbook, k=1).invoke(LEAVE)
+    plain = Document(id=found.id, page_content=found.page_content, metadata=found.metadata)
+    assert found == plain
+    assert (repr(found), found.model_dump(), dumps(found)) == (repr(plain), plain.model_dump(), dumps(plain))
+    assert pickle.loads(pickle.dumps(found)) == plain
+    changed = found.model_copy(update={"page_content": "Parking is free."})
+    (ranked,) = LateInteractionReranker(collection=handbook).compress_documents([changed], LEAVE)
+    (expected,) = LateInteractionReranker().compress_documents([Document("Parking is free.")], LEAVE)
+    assert ranked.metadata["relevance_score"] == expected.metadata["relevance_score"]

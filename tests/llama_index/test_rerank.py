@@ -180,3 +180,20 @@ async def test_reranking_that_is_cancelled_stops() -> None:
         )
 
     await check_cancelling(rerank)
+
+
+def test_the_order_of_a_diverse_search_survives(handbook: str) -> None:
+    given = LateInteractionRetriever(handbook, similarity_top_k=6, lambda_mult=0.1).retrieve(LEAVE)
+    scores = [item.get_score() for item in given]
+    assert scores != sorted(scores, reverse=True)
+    assert rerank(given, collection=handbook, top_n=None) == given
+    anew = [item.get_score() for item in rerank(given, collection=handbook, top_n=None, keep_order=False)]
+    assert anew == sorted(anew, reverse=True)
+    for item in given:  # what is known of the search is no part of the node
+        plain = TextNode.from_dict(item.node.to_dict())
+        assert (plain, plain.to_json(), repr(plain)) == (item.node, item.node.to_json(), repr(item.node))
+        item.node = item.node.model_copy()
+        item.node.set_content("Thirty days of leave.")
+    changed = [item.get_score() for item in rerank(given, collection=handbook, top_n=None)]
+    assert changed == sorted(changed, reverse=True)
+    assert changed != sorted(scores, reverse=True)

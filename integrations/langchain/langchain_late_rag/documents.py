@@ -17,7 +17,17 @@ from langchain_core.messages.content import (
 
 from late_rag import Chunk, Document, Media
 from late_rag.adapters import HitFields as CoreHitFields
-from late_rag.adapters import InputError, beside, canonical_json, check_metadata, digest, encode_metadata, known, listed
+from late_rag.adapters import (
+    InputError,
+    beside,
+    canonical_json,
+    check_metadata,
+    digest,
+    encode_metadata,
+    known,
+    listed,
+    noted,
+)
 
 if TYPE_CHECKING:
     from late_rag import Hit
@@ -134,9 +144,10 @@ def from_hit(
     if token_matches is not None:
         more["token_matches"] = [asdict(match) for match in token_matches]
     metadata = {**hit.chunk.metadata, **known(hit, fields)}
-    return LangChainDocument(
+    document = LangChainDocument(
         id=hit.chunk.id, page_content=hit.chunk.text, metadata={**metadata, **beside(metadata, more)}
     )
+    return noted(document, hit)
 
 
 def content_blocks(media: Iterable[Media]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from langchain_late_rag.documents import check_documents, foreign_media
 from late_rag import Chunk
-from late_rag.adapters import check_collection, check_threshold, digest, in_thread, shared_reranker
+from late_rag.adapters import as_found, check_collection, check_threshold, digest, in_thread, shared_reranker
 
 if TYPE_CHECKING:
     from late_rag.adapters import Report
@@ -44,6 +44,9 @@ class LateInteractionReranker(BaseDocumentCompressor):
 
     score_key: str = "relevance_score"
     """The key of the metadata that gets the similarity: the mean of MaxSim over the question's tokens."""
+
+    keep_order: bool = True
+    """Whether what one search found by the same model over the same collection keeps its order, such as a hybrid's."""
 
     _check_threshold = field_validator("threshold")(check_threshold)
 
@@ -88,7 +91,8 @@ class LateInteractionReranker(BaseDocumentCompressor):
 
     def _ranked(self, documents: Sequence[Document], query: str, progress: Report | None = None) -> list[Document]:
         reranker = shared_reranker(self.model, self.collection, trust_model=self.trust_model)
-        ranked = reranker.rerank(query, map(_candidate, documents), progress=progress)
+        candidates = [as_found(document, _candidate(document)) for document in documents]
+        ranked = reranker.rerank(query, candidates, keep_order=self.keep_order, progress=progress)
         kept = [hit for hit in ranked if self.threshold is None or hit.similarity >= self.threshold]
         return [_scored(documents[hit.index], self.score_key, hit.similarity) for hit in kept[: self.top_n]]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,8 @@ from late_rag.adapters import (
     check_owners,
     listed,
     shared_retriever,
+    to_reader,
+    to_writer,
 )
 
 if TYPE_CHECKING:
@@ -161,12 +162,12 @@ class LateInteractionRetriever(BaseRetriever):
     @classmethod
     async def afrom_documents(cls, documents: Iterable[Document], *arguments: Any, **options: Any) -> Self:
         """Async twin of :meth:`from_documents`."""
-        return await asyncio.to_thread(cls.from_documents, documents, *arguments, **options)
+        return await to_writer(cls.from_documents, documents, *arguments, **options)
 
     @classmethod
     async def afrom_texts(cls, texts: Iterable[str], *arguments: Any, **options: Any) -> Self:
         """Async twin of :meth:`from_texts`."""
-        return await asyncio.to_thread(cls.from_texts, texts, *arguments, **options)
+        return await to_writer(cls.from_texts, texts, *arguments, **options)
 
     def batch(
         self,
@@ -192,7 +193,7 @@ class LateInteractionRetriever(BaseRetriever):
         """Async twin of :meth:`batch`."""
         configs = get_config_list(config, len(inputs))
         search = partial(self._search, **kwargs)
-        found = await atraced(self, inputs, configs, kwargs, lambda: asyncio.to_thread(outcomes, inputs, search))
+        found = await atraced(self, inputs, configs, kwargs, lambda: to_reader(outcomes, inputs, search))
         return results(found, return_exceptions=return_exceptions)
 
     def _get_relevant_documents(
@@ -211,7 +212,7 @@ class LateInteractionRetriever(BaseRetriever):
         run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 - of the interface
         **asked: Unpack[SearchArguments],
     ) -> list[Document]:
-        return (await asyncio.to_thread(self._search, [query], **asked))[0]
+        return (await to_reader(self._search, [query], **asked))[0]
 
     def _search(self, queries: Sequence[str], **asked: Unpack[SearchArguments]) -> list[list[Document]]:
         if unknown := sorted(asked.keys() - _ARGUMENTS):

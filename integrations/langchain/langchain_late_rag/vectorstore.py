@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,7 +11,7 @@ from langchain_core.documents import Document
 from langchain_late_rag.documents import CONTENT_BLOCKS, HitFields, from_hit
 from langchain_late_rag.filters import to_filter
 from langchain_late_rag.writing import WritableStore
-from late_rag.adapters import SearchConfig, UnsupportedError
+from late_rag.adapters import SearchConfig, UnsupportedError, to_reader
 
 if TYPE_CHECKING:
     from langchain_late_rag.filters import FilterLike
@@ -81,7 +80,7 @@ class LateInteractionVectorStore(WritableStore):
         **kwargs: Any,
     ) -> list[Document]:
         """Async twin of :meth:`similarity_search`."""
-        return await asyncio.to_thread(self.similarity_search, query, k, filter, **kwargs)
+        return await to_reader(self.similarity_search, query, k, filter, **kwargs)
 
     def similarity_search_with_score(
         self,
@@ -101,7 +100,7 @@ class LateInteractionVectorStore(WritableStore):
         **kwargs: Any,
     ) -> list[tuple[Document, float]]:
         """Async twin of :meth:`similarity_search_with_score`."""
-        return await asyncio.to_thread(self.similarity_search_with_score, query, k, filter, **kwargs)
+        return await to_reader(self.similarity_search_with_score, query, k, filter, **kwargs)
 
     def _similarity_search_with_relevance_scores(
         self,
@@ -119,7 +118,7 @@ class LateInteractionVectorStore(WritableStore):
         self, query: str, k: int = 4, **kwargs: Any
     ) -> list[tuple[Document, float]]:
         """Async twin of the one above."""
-        return await asyncio.to_thread(self._similarity_search_with_relevance_scores, query, k, **kwargs)
+        return await to_reader(self._similarity_search_with_relevance_scores, query, k, **kwargs)
 
     def max_marginal_relevance_search(
         self,
@@ -147,9 +146,7 @@ class LateInteractionVectorStore(WritableStore):
         **kwargs: Any,
     ) -> list[Document]:
         """Async twin of :meth:`max_marginal_relevance_search`."""
-        return await asyncio.to_thread(
-            self.max_marginal_relevance_search, query, k, fetch_k, lambda_mult, filter, **kwargs
-        )
+        return await to_reader(self.max_marginal_relevance_search, query, k, fetch_k, lambda_mult, filter, **kwargs)
 
     def similarity_search_by_vector(self, *_: Any, **__: Any) -> NoReturn:
         """Raises UnsupportedError, which names ``similarity_search``, as do the other three."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -13,7 +12,7 @@ from langchain_core.vectorstores import VectorStore
 from langchain_late_rag.documents import check_documents, to_document, with_media
 from langchain_late_rag.filters import to_filter
 from late_rag import Selection
-from late_rag.adapters import Closing, InputError, StoreHolder, check_owners, listed
+from late_rag.adapters import Closing, InputError, StoreHolder, check_owners, listed, to_reader, to_writer
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -69,7 +68,7 @@ class WritableStore(Closing, VectorStore):
         **kwargs: Any,
     ) -> Self:
         """Async twin of :meth:`from_texts`."""
-        documents = await asyncio.to_thread(_documents, texts, metadatas)
+        documents = await to_writer(_documents, texts, metadatas)
         return await cls.afrom_documents(documents, embedding, ids=ids, **kwargs)
 
     @classmethod
@@ -128,7 +127,7 @@ class WritableStore(Closing, VectorStore):
         **kwargs: Any,
     ) -> list[str]:
         """Async twin of :meth:`add_texts`."""
-        documents = await asyncio.to_thread(_documents, texts, metadatas)
+        documents = await to_writer(_documents, texts, metadatas)
         return await self.aadd_documents(documents, ids=ids, **kwargs)
 
     def add_documents(self, documents: Iterable[Document], *, ids: Ids = None, **kwargs: Any) -> list[str]:
@@ -158,10 +157,10 @@ class WritableStore(Closing, VectorStore):
     async def aadd_documents(self, documents: Iterable[Document], *, ids: Ids = None, **kwargs: Any) -> list[str]:
         """Async twin of :meth:`add_documents`; cancelled, it stops at the next step and keeps what was committed."""
         _refuse("aadd_documents", kwargs.keys() - {"batch_size"})
-        items = await asyncio.to_thread(_with_ids, documents, ids)
+        items = await to_writer(_with_ids, documents, ids)
         if items:
-            retriever = await asyncio.to_thread(self._holder.writable)
-            await asyncio.to_thread(check_owners, retriever, items)
+            retriever = await to_writer(self._holder.writable)
+            await to_writer(check_owners, retriever, items)
             await retriever.aadd(items)
         return [item.id for item in items]
 
@@ -186,7 +185,7 @@ class WritableStore(Closing, VectorStore):
         **kwargs: Any,
     ) -> bool:
         """Async twin of :meth:`delete`."""
-        return await asyncio.to_thread(self.delete, ids, filter=filter, **kwargs)
+        return await to_writer(self.delete, ids, filter=filter, **kwargs)
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         """The documents that exist, in the order of ``ids``."""
@@ -194,7 +193,7 @@ class WritableStore(Closing, VectorStore):
 
     async def aget_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         """Async twin of :meth:`get_by_ids`."""
-        return await asyncio.to_thread(self.get_by_ids, ids)
+        return await to_reader(self.get_by_ids, ids)
 
     def close(self) -> None:
         """Removes a temporary collection; any other stays open for those who share it."""
@@ -202,7 +201,7 @@ class WritableStore(Closing, VectorStore):
 
     async def aclose(self) -> None:
         """Async twin of :meth:`close`."""
-        await asyncio.to_thread(self.close)
+        await to_writer(self.close)
 
 
 def _documents(texts: Iterable[str], metadatas: Sequence[dict[str, Any]] | None) -> list[Document]:

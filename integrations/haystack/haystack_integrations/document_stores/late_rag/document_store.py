@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -21,7 +20,7 @@ from haystack_integrations.document_stores.late_rag.loading import loading_optio
 from haystack_integrations.document_stores.late_rag.metadata import Filters, MetadataQueries
 from haystack_integrations.document_stores.late_rag.writing import ON_CONFLICT, converted, naming_duplicates, to_write
 from late_rag import Selection
-from late_rag.adapters import CollectionError, HitFields, InputError, SearchConfig, location_of
+from late_rag.adapters import CollectionError, HitFields, InputError, SearchConfig, location_of, to_reader, to_writer
 
 if TYPE_CHECKING:
     from late_rag import Document as CoreDocument
@@ -182,8 +181,8 @@ class LateInteractionDocumentStore(MetadataQueries):
         self, documents: list[Document], policy: DuplicatePolicy = DuplicatePolicy.NONE
     ) -> int:
         """Async twin; cancelled, it stops at the next step and keeps what was committed."""
-        items = await asyncio.to_thread(self._new, documents, policy)
-        writer = await asyncio.to_thread(self._writer)
+        items = await to_writer(self._new, documents, policy)
+        writer = await to_writer(self._writer)
         with naming_duplicates(policy):
             result = await writer.aadd(items, on_conflict=ON_CONFLICT[policy])
         return result.added if policy is DuplicatePolicy.SKIP else len(documents)
@@ -211,24 +210,24 @@ class LateInteractionDocumentStore(MetadataQueries):
 
     async def count_documents_async(self) -> int:
         """Async twin, in a thread, as are all others."""
-        return await asyncio.to_thread(self.count_documents)
+        return await to_reader(self.count_documents)
 
     async def filter_documents_async(self, filters: Filters = None) -> list[Document]:
-        return await asyncio.to_thread(self.filter_documents, filters)
+        return await to_reader(self.filter_documents, filters)
 
     async def search_async(
         self, query: str, top_k: int = 10, filters: Filters = None, **options: Any
     ) -> list[Document]:
-        return await asyncio.to_thread(self.search, query, top_k, filters, **options)
+        return await to_reader(self.search, query, top_k, filters, **options)
 
     async def delete_documents_async(self, document_ids: list[str]) -> None:
-        await asyncio.to_thread(self.delete_documents, document_ids)
+        await to_writer(self.delete_documents, document_ids)
 
     async def delete_all_documents_async(self, recreate_index: bool = False) -> None:
-        await asyncio.to_thread(self.delete_all_documents, recreate_index)
+        await to_writer(self.delete_all_documents, recreate_index)
 
     async def close_async(self) -> None:
-        await asyncio.to_thread(self.close)
+        await to_writer(self.close)
 
     def _writer(self) -> Retriever:
         """Metadata that the collection itself embeds are the shared retriever's business."""

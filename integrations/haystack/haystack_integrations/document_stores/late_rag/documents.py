@@ -12,7 +12,7 @@ from haystack.dataclasses import ByteStream, Document, SparseEmbedding
 from haystack_integrations.document_stores.late_rag.inputs import stored_meta
 from late_rag import Chunk, Media
 from late_rag import Document as CoreDocument
-from late_rag.adapters import HitFields, InputError, known, one_chunk
+from late_rag.adapters import HitFields, InputError, known, noted, one_chunk
 
 if TYPE_CHECKING:
     from late_rag import Hit
@@ -140,7 +140,7 @@ def from_hit(hit: Hit, fields: HitFields | None = None) -> Document:
         hit: what a search found.
         fields: which keys of the metadata carry what else is known of it; None is the defaults of :class:`HitFields`.
     """
-    return from_chunk(hit.chunk, hit.similarity, known(hit, HitFields() if fields is None else fields))
+    return noted(from_chunk(hit.chunk, hit.similarity, known(hit, HitFields() if fields is None else fields)), hit)
 
 
 def _stored(item: Chunk | CoreDocument) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from haystack_integrations.document_stores.late_rag.filters import field_name, t
 from haystack_integrations.document_stores.late_rag.inputs import check_names, stored_meta
 from haystack_integrations.document_stores.late_rag.loading import check_token
 from late_rag import Retriever, Selection
-from late_rag.adapters import InputError, StoreHolder, batched, consenting
+from late_rag.adapters import InputError, StoreHolder, batched, consenting, to_reader, to_writer
 
 if TYPE_CHECKING:
     from haystack.utils import Secret
@@ -175,24 +174,24 @@ class MetadataQueries:
 
     async def count_documents_by_filter_async(self, filters: Filters) -> int:
         """Async twin, in a thread, as are all others."""
-        return await asyncio.to_thread(self.count_documents_by_filter, filters)
+        return await to_reader(self.count_documents_by_filter, filters)
 
     async def delete_by_filter_async(self, filters: Filters) -> int:
-        return await asyncio.to_thread(self.delete_by_filter, filters)
+        return await to_writer(self.delete_by_filter, filters)
 
     async def update_by_filter_async(self, filters: Filters, meta: Mapping[str, Any]) -> int:
-        return await asyncio.to_thread(self.update_by_filter, filters, meta)
+        return await to_writer(self.update_by_filter, filters, meta)
 
     async def count_unique_metadata_by_filter_async(
         self, filters: Filters, metadata_fields: Sequence[str]
     ) -> dict[str, int]:
-        return await asyncio.to_thread(self.count_unique_metadata_by_filter, filters, metadata_fields)
+        return await to_reader(self.count_unique_metadata_by_filter, filters, metadata_fields)
 
     async def get_metadata_fields_info_async(self) -> dict[str, dict[str, str]]:
-        return await asyncio.to_thread(self.get_metadata_fields_info)
+        return await to_reader(self.get_metadata_fields_info)
 
     async def get_metadata_field_min_max_async(self, metadata_field: str) -> dict[str, Any]:
-        return await asyncio.to_thread(self.get_metadata_field_min_max, metadata_field)
+        return await to_reader(self.get_metadata_field_min_max, metadata_field)
 
     async def get_metadata_field_unique_values_async(
         self,
@@ -202,9 +201,7 @@ class MetadataQueries:
         size: int = 10,
         filters: Filters = None,
     ) -> tuple[list[Any], int]:
-        return await asyncio.to_thread(
-            self.get_metadata_field_unique_values, metadata_field, search_term, from_, size, filters
-        )
+        return await to_reader(self.get_metadata_field_unique_values, metadata_field, search_term, from_, size, filters)
 
 
 def _selection(filters: Filters) -> Selection:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -16,7 +15,7 @@ from llama_index.core.settings import Settings
 from llama_index.core.storage.docstore.types import RefDocInfo
 
 from late_rag import Selection
-from late_rag.adapters import InputError, Mode, StoreHolder, UnsupportedError
+from late_rag.adapters import InputError, Mode, StoreHolder, UnsupportedError, to_reader, to_writer
 from llama_index.indices.late_rag.documents import Parsed, stored_hashes, without_objects
 from llama_index.retrievers.late_rag.nodes import check_nodes, from_chunk
 
@@ -99,7 +98,7 @@ class WritableIndex(BaseIndex[IndexDict]):
         self, node_ids: list[str], delete_from_docstore: bool = False, **delete_kwargs: Any
     ) -> None:
         """Async twin of :meth:`delete_nodes`."""
-        await asyncio.to_thread(self.delete_nodes, node_ids)
+        await to_writer(self.delete_nodes, node_ids)
 
     def delete_ref_doc(self, ref_doc_id: str, delete_from_docstore: bool = False, **delete_kwargs: Any) -> None:
         """Removes a document with all its nodes; an id that does not exist is no error."""
@@ -107,7 +106,7 @@ class WritableIndex(BaseIndex[IndexDict]):
 
     async def adelete_ref_doc(self, ref_doc_id: str, delete_from_docstore: bool = False, **delete_kwargs: Any) -> None:
         """Async twin of :meth:`delete_ref_doc`."""
-        await asyncio.to_thread(self.delete_ref_doc, ref_doc_id)
+        await to_writer(self.delete_ref_doc, ref_doc_id)
 
     def update_ref_doc(self, document: Document, **update_kwargs: Any) -> None:
         """Puts a document in the place of its older state, in one commit."""
@@ -129,8 +128,8 @@ class WritableIndex(BaseIndex[IndexDict]):
     async def arefresh_ref_docs(self, documents: Sequence[Document], **update_kwargs: Any) -> list[bool]:
         """Async twin of :meth:`refresh_ref_docs`."""
         with self._callback_manager.as_trace("arefresh_ref_docs"):
-            documents = await asyncio.to_thread(_listed, documents)  # they may be read from files only now
-            changed = await asyncio.to_thread(self._changed, documents)
+            documents = await to_writer(_listed, documents)  # they may be read from files only now
+            changed = await to_writer(self._changed, documents)
             wanted = [document for document, new in zip(documents, changed, strict=True) if new]
             await self._aput(wanted, update_kwargs.get("insert_kwargs", {}))
             return changed
@@ -149,7 +148,7 @@ class WritableIndex(BaseIndex[IndexDict]):
 
     async def aref_doc_info(self) -> dict[str, RefDocInfo]:
         """Async twin of :attr:`ref_doc_info`."""
-        return await asyncio.to_thread(lambda: self.ref_doc_info)
+        return await to_reader(lambda: self.ref_doc_info)
 
     def _put(self, documents: Sequence[Document], options: Mapping[str, Any]) -> None:
         shown = {"show_progress": self._show_progress, **options}
@@ -158,7 +157,7 @@ class WritableIndex(BaseIndex[IndexDict]):
 
     async def _aput(self, documents: Sequence[Document], options: Mapping[str, Any]) -> None:
         shown = {"show_progress": self._show_progress, **options}
-        documents = await asyncio.to_thread(_each_once, documents)
+        documents = await to_writer(_each_once, documents)
         await self._awrite(documents, await arun_transformations(documents, self._transformations, **shown))
 
     def _write(self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode]) -> None:
@@ -167,7 +166,7 @@ class WritableIndex(BaseIndex[IndexDict]):
 
     async def _awrite(self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode]) -> None:
         """Async twin; cancelled, it stops at the next step and keeps what was committed."""
-        for retriever, items in await asyncio.to_thread(self._prepared, documents, nodes):
+        for retriever, items in await to_writer(self._prepared, documents, nodes):
             await retriever.aadd(items)
 
     def _prepared(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from pydantic import ConfigDict, field_validator
 
 from late_rag import Document as CoreDocument
 from late_rag import load_encoder
-from late_rag.adapters import LEAST_TOKENS, ChunkingOptions, load_chunker
+from late_rag.adapters import LEAST_TOKENS, ChunkingOptions, load_chunker, to_reader
 
 if TYPE_CHECKING:
     from late_rag import Chunk
@@ -79,7 +78,7 @@ class LateInteractionNodeParser(MetadataAwareTextSplitter):
         self, documents: Sequence[Document], show_progress: bool = False, **kwargs: Any
     ) -> list[BaseNode]:
         """Async twin of ``get_nodes_from_documents``, in a thread."""
-        return await asyncio.to_thread(self.get_nodes_from_documents, documents, show_progress, **kwargs)
+        return await to_reader(self.get_nodes_from_documents, documents, show_progress, **kwargs)
 
     def _parse_nodes(
         self,

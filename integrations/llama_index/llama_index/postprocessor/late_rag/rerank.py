@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field, field_serializer, field_validator
 from late_rag.adapters import (
     InputError,
     Report,
+    as_found,
     beside,
     check_collection,
     check_threshold,
@@ -61,6 +62,9 @@ class LateInteractionRerank(BaseNodePostprocessor):
 
     threshold: float | None = None
     """The least similarity, from 0 to 1."""
+
+    keep_order: bool = True
+    """Whether what one search found by the same model over the same collection keeps its order, such as a hybrid's."""
 
     keep_retrieval_score: bool = False
     """Whether ``metadata["retrieval_score"]`` has the score that the node had before; no model sees it."""
@@ -131,10 +135,11 @@ class LateInteractionRerank(BaseNodePostprocessor):
         return ranked
 
     def _ranked(self, reranker: Reranker, query: str, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-        candidates = (candidate(item.node) for item in nodes)
+        candidates = (as_found(item.node, candidate(item.node)) for item in nodes)
+        ranked = reranker.rerank(query, candidates, keep_order=self.keep_order, progress=_progress.get())
         return [
             self._scored(nodes[hit.index], hit.similarity)
-            for hit in reranker.rerank(query, candidates, progress=_progress.get())
+            for hit in ranked
             if self.threshold is None or hit.similarity >= self.threshold
         ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +11,7 @@ from llama_index.core.schema import Document, ImageDocument, MediaResource
 from pydantic import ConfigDict
 
 from late_rag import load
-from late_rag.adapters import RecordFields, beside
+from late_rag.adapters import RecordFields, beside, to_reader
 
 if TYPE_CHECKING:
     from late_rag import Document as CoreDocument
@@ -87,7 +86,7 @@ class LateInteractionReader(BasePydanticReader):
         self, paths: str | Path | Iterable[str | Path], extra_info: Mapping[str, Any] | None = None
     ) -> list[Document]:
         """The documents as a list: they are read in a thread, where one by one they would be read on the loop's."""
-        return await asyncio.to_thread(self.load_data, paths, extra_info)
+        return await to_reader(self.load_data, paths, extra_info)
 
 
 def _converted(document: CoreDocument, more: Mapping[str, Any], source: str) -> Document:

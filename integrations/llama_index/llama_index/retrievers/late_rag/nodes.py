@@ -25,7 +25,7 @@ from llama_index.core.schema import (
 )
 
 from late_rag import Chunk, Media
-from late_rag.adapters import HitFields, InputError, known, listed, same
+from late_rag.adapters import HitFields, InputError, known, listed, noted, same
 
 if TYPE_CHECKING:
     from late_rag import Hit
@@ -104,9 +104,8 @@ def from_hit(hit: Hit, fields: HitFields | None = None) -> NodeWithScore:
         fields: which keys of the metadata carry what is known of it; these neither a model nor an embedding sees.
             None is the defaults of :class:`HitFields`.
     """
-    return NodeWithScore(
-        node=_node(hit.chunk, known(hit, HitFields() if fields is None else fields)), score=hit.similarity
-    )
+    node = _node(hit.chunk, known(hit, HitFields() if fields is None else fields))
+    return NodeWithScore(node=noted(node, hit), score=hit.similarity)
 
 
 def _node(chunk: Chunk, more: Mapping[str, Any]) -> BaseNode:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,6 +17,8 @@ from late_rag.adapters import (
     check_owners,
     listed,
     shared_retriever,
+    to_reader,
+    to_writer,
 )
 from llama_index.retrievers.late_rag.filters import to_filter
 from llama_index.retrievers.late_rag.nodes import check_nodes, from_hit, to_chunk
@@ -143,7 +144,7 @@ class LateInteractionRetriever(BaseRetriever):
     @classmethod
     async def afrom_nodes(cls, nodes: Iterable[BaseNode], *arguments: Any, **options: Any) -> Self:
         """Async twin of :meth:`from_nodes`."""
-        return await asyncio.to_thread(cls.from_nodes, nodes, *arguments, **options)
+        return await to_writer(cls.from_nodes, nodes, *arguments, **options)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         retriever = shared_retriever(self.collection, model=self.model, trust_model=self.trust_model)
@@ -151,7 +152,7 @@ class LateInteractionRetriever(BaseRetriever):
         return [from_hit(hit, self.fields) for hit in self._together(lists)]
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return await asyncio.to_thread(self._retrieve, query_bundle)
+        return await to_reader(self._retrieve, query_bundle)
 
     def _config(self) -> SearchConfig:
         return SearchConfig.of(

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,8 @@ from late_rag.adapters import (
     StoreHolder,
     check_owners,
     location_of,
+    to_reader,
+    to_writer,
 )
 from llama_index.retrievers.late_rag.filters import to_filter
 from llama_index.retrievers.late_rag.nodes import check_nodes, from_chunk, from_hit, to_chunk
@@ -134,10 +135,10 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
 
     async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
         """Async twin of :meth:`add`; cancelled, it stops at the next step and keeps what was committed."""
-        chunks = await asyncio.to_thread(lambda: [to_chunk(node) for node in check_nodes(nodes)])
+        chunks = await to_writer(lambda: [to_chunk(node) for node in check_nodes(nodes)])
         if chunks:
-            retriever = await asyncio.to_thread(self._holder.writable)
-            await asyncio.to_thread(check_owners, retriever, chunks)
+            retriever = await to_writer(self._holder.writable)
+            await to_writer(check_owners, retriever, chunks)
             await retriever.aadd(chunks)
         return [chunk.id for chunk in chunks]
 
@@ -147,7 +148,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
 
     async def adelete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
         """Async twin of :meth:`delete`."""
-        await asyncio.to_thread(self.delete, ref_doc_id)
+        await to_writer(self.delete, ref_doc_id)
 
     def delete_nodes(
         self,
@@ -172,7 +173,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
         **delete_kwargs: Any,
     ) -> None:
         """Async twin of :meth:`delete_nodes`."""
-        await asyncio.to_thread(self.delete_nodes, node_ids, filters)
+        await to_writer(self.delete_nodes, node_ids, filters)
 
     def get_nodes(self, node_ids: list[str] | None = None, filters: FilterLike | None = None) -> list[BaseNode]:
         """The nodes with these ids, in their order, that match the filter; without ids in the order they were added."""
@@ -183,7 +184,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
 
     async def aget_nodes(self, node_ids: list[str] | None = None, filters: FilterLike | None = None) -> list[BaseNode]:
         """Async twin of :meth:`get_nodes`."""
-        return await asyncio.to_thread(self.get_nodes, node_ids, filters)
+        return await to_reader(self.get_nodes, node_ids, filters)
 
     def clear(self) -> None:
         """Removes every node, document and file."""
@@ -191,7 +192,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
 
     async def aclear(self) -> None:
         """Async twin of :meth:`clear`."""
-        await asyncio.to_thread(self.clear)
+        await to_writer(self.clear)
 
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """The nodes that answer the query's text best, best first.
@@ -215,7 +216,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
 
     async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """Async twin of :meth:`query`."""
-        return await asyncio.to_thread(self.query, query, **kwargs)
+        return await to_reader(self.query, query, **kwargs)
 
     def persist(self, persist_path: str = "", fs: Any = None) -> None:
         """Nothing is left to do: every write is on the disk when it returns.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import logging
 import mimetypes
@@ -18,7 +17,7 @@ from haystack.dataclasses import ByteStream
 
 from haystack_integrations.document_stores.late_rag.inputs import copied_meta, made_of
 from late_rag import LateRAGError, load
-from late_rag.adapters import InputError, LoadError, LoadOptions, RecordFields
+from late_rag.adapters import InputError, LoadError, LoadOptions, RecordFields, to_reader
 
 if TYPE_CHECKING:
     from late_rag import Document as CoreDocument
@@ -130,7 +129,7 @@ class LateInteractionConverter:
         meta: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> dict[str, list[Document]]:
         """Async twin of :meth:`run`, which works in a thread."""
-        return await asyncio.to_thread(self.run, sources, meta)
+        return await to_reader(self.run, sources, meta)
 
     def _converted(self, source: str | Path | ByteStream, given: dict[str, Any]) -> Iterator[Callable[[], Document]]:
         """What makes each document of a source: one that cannot be made is no reason to lose the others."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from haystack_integrations.document_stores.late_rag.inputs import check_document
 from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
 from late_rag import Document as CoreDocument
 from late_rag import load_encoder
-from late_rag.adapters import ChunkingOptions, InputError, load_chunker
+from late_rag.adapters import ChunkingOptions, InputError, load_chunker, to_reader
 
 if TYPE_CHECKING:
     from late_rag import Chunk
@@ -74,7 +73,7 @@ class LateInteractionDocumentSplitter:
 
     async def warm_up_async(self) -> None:
         """Async twin of :meth:`warm_up`."""
-        await asyncio.to_thread(self.warm_up)
+        await to_reader(self.warm_up)
 
     @component.output_types(documents=list[Document])
     def run(self, documents: list[Document]) -> dict[str, list[Document]]:
@@ -99,7 +98,7 @@ class LateInteractionDocumentSplitter:
     @component.output_types(documents=list[Document])
     async def run_async(self, documents: list[Document]) -> dict[str, list[Document]]:
         """Async twin of :meth:`run`, which works in a thread."""
-        return await asyncio.to_thread(self.run, documents)
+        return await to_reader(self.run, documents)
 
     def _chunker(self) -> Chunker:
         check_token(self.token)

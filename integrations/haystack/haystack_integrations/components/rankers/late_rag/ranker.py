@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,10 +15,10 @@ from haystack_integrations.document_stores.late_rag.documents import is_unread, 
 from haystack_integrations.document_stores.late_rag.errors import StoreKindError
 from haystack_integrations.document_stores.late_rag.inputs import check_documents, check_names, check_separator
 from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
-from late_rag.adapters import check_query, check_threshold, check_top_k, shared_reranker
+from late_rag.adapters import as_found, check_query, check_threshold, check_top_k, shared_reranker, to_reader
 
 if TYPE_CHECKING:
-    from late_rag import Chunk, Reranker
+    from late_rag import Chunk, Hit, Reranker
     from late_rag.adapters import Ranked
 
 logger = logging.getLogger(__name__)
@@ -39,6 +38,8 @@ class LateInteractionRanker:
         score_threshold: the least similarity.
         meta_fields_to_embed: fields of the metadata that are encoded in front of the content.
         meta_data_separator: what stands between them, and between them and the content.
+        keep_order: whether what one search found by the same model over the same collection keeps its order, such as
+            a hybrid's; False orders by MaxSim alone.
         device: the CPU or the first GPU; None takes a GPU where there is one that the model can use.
         token: of the Hugging Face hub, by the name of its environment variable.
 
@@ -56,6 +57,7 @@ class LateInteractionRanker:
         score_threshold: float | None = None,
         meta_fields_to_embed: Sequence[str] = (),
         meta_data_separator: str = "\n",
+        keep_order: bool = True,
         device: ComponentDevice | None = None,
         token: Secret | None = None,
     ) -> None:
@@ -69,6 +71,7 @@ class LateInteractionRanker:
         self.score_threshold = check_threshold(score_threshold)
         self.meta_fields_to_embed = check_names(meta_fields_to_embed, "meta_fields_to_embed")
         self.meta_data_separator = check_separator(meta_data_separator, "meta_data_separator")
+        self.keep_order = keep_order
         self.device = device
         self.token = token
         self._options = loading_options(device, token)
@@ -87,7 +90,7 @@ class LateInteractionRanker:
 
     async def warm_up_async(self) -> None:
         """Async twin of :meth:`warm_up`."""
-        await asyncio.to_thread(self.warm_up)
+        await to_reader(self.warm_up)
 
     def close(self) -> None:
         """Leaves the store open, which others may have too; only its own ``close`` closes it."""
@@ -122,7 +125,9 @@ class LateInteractionRanker:
         """
         limits = self._limits(top_k, score_threshold)
         reranker, candidates = self._prepared(query, documents)
-        return _best(reranker.rerank(query, candidates) if reranker else [], documents, *limits)
+        return _best(
+            reranker.rerank(query, candidates, keep_order=self.keep_order) if reranker else [], documents, *limits
+        )
 
     @component.output_types(documents=list[Document])
     async def run_async(
@@ -134,15 +139,16 @@ class LateInteractionRanker:
     ) -> dict[str, list[Document]]:
         """Async twin of :meth:`run`, which works in a thread; cancelled, it stops at the next step."""
         limits = self._limits(top_k, score_threshold)
-        reranker, candidates = await asyncio.to_thread(self._prepared, query, documents)
-        return _best(await reranker.arerank(query, candidates) if reranker else [], documents, *limits)
+        reranker, candidates = await to_reader(self._prepared, query, documents)
+        ranked = await reranker.arerank(query, candidates, keep_order=self.keep_order) if reranker else []
+        return _best(ranked, documents, *limits)
 
     def _limits(self, top_k: int | None, score_threshold: float | None) -> tuple[int | None, float | None]:
         """How many documents, and the least similarity, for one call."""
         least = self.score_threshold if score_threshold is None else check_threshold(score_threshold)
         return (self.top_k if top_k is None else check_top_k(top_k)), least
 
-    def _prepared(self, query: str, documents: list[Document]) -> tuple[Reranker | None, list[Chunk]]:
+    def _prepared(self, query: str, documents: list[Document]) -> tuple[Reranker | None, list[Chunk | Hit]]:
         """What ranks, and what is ranked, in the order of the documents; a model is needed only where there are any."""
         check_query(query)
         if not check_documents(documents):
@@ -154,7 +160,8 @@ class LateInteractionRanker:
         for document, candidate in zip(documents, candidates, strict=True):
             if is_unread(document, candidate):
                 logger.warning("document %r has no text, only what the model cannot read: left out", document.id)
-        return reranker, candidates
+        pairs = zip(documents, candidates, strict=True)
+        return reranker, [as_found(document, candidate) for document, candidate in pairs]
 
     def _reranker(self) -> Reranker:
         check_token(self.token)
@@ -180,6 +187,7 @@ class LateInteractionRanker:
             score_threshold=self.score_threshold,
             meta_fields_to_embed=list(self.meta_fields_to_embed),
             meta_data_separator=self.meta_data_separator,
+            keep_order=self.keep_order,
             device=self.device,
             token=self.token,
         )

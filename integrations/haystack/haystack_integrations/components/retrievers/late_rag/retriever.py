@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 from typing import Any, Literal, Self
 
@@ -12,7 +11,7 @@ from haystack.document_stores.types import FilterPolicy, apply_filter_policy
 from haystack_integrations.document_stores.late_rag.document_store import LateInteractionDocumentStore
 from haystack_integrations.document_stores.late_rag.errors import StoreKindError
 from haystack_integrations.document_stores.late_rag.filters import to_filter
-from late_rag.adapters import Filter, InputError, SearchConfig, constant
+from late_rag.adapters import Filter, InputError, SearchConfig, constant, to_reader
 
 
 @component
@@ -93,7 +92,7 @@ class LateInteractionRetriever:
 
     async def warm_up_async(self) -> None:
         """Async twin of :meth:`warm_up`."""
-        await asyncio.to_thread(self.warm_up)
+        await to_reader(self.warm_up)
 
     def close(self) -> None:
         """Leaves the store open, which others may have too; only its own ``close`` closes it."""
@@ -139,7 +138,7 @@ class LateInteractionRetriever:
             filters: Restricts the search by metadata; see :meth:`run`.
             top_k: How many documents at most.
         """
-        return await asyncio.to_thread(self.run, query, filters, top_k)
+        return await to_reader(self.run, query, filters, top_k)
 
     def _config(self, top_k: int | None, restriction: Filter | None = None) -> SearchConfig:
         count = self.top_k if top_k is None else top_k
