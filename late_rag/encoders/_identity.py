@@ -14,14 +14,14 @@ from late_rag.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from late_rag.encoders._config import EncoderConfig
+    from late_rag.encoders.checkpoint import CheckpointConfig
 
 logger = logging.getLogger(__name__)
 
 CACHE_VARIABLE = "LATE_RAG_CACHE"
 
 
-def identify(folder: Path, config: EncoderConfig, revision: str | None) -> str:
+def identify(folder: Path, config: CheckpointConfig, revision: str | None) -> str:
     """The model_id: name of the weights and, after "/", a hash of the settings that change an embedding.
 
     ``revision`` is ``name@commit`` where the folder is a snapshot from a hub.

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
     from tokenizers import Tokenizer
 
-    from late_rag.encoders._config import EncoderConfig
+    from late_rag.encoders.checkpoint import CheckpointConfig
+    from late_rag.encoders.checkpoint.config import Side
 
 Ids: TypeAlias = npt.NDArray[np.int64]
 Rows: TypeAlias = npt.NDArray[np.intp]
 
 PIECE_CHARACTERS = 1 << 16
 """Longer texts are tokenised in pieces of at most this many characters, cut at white space."""
+
+_SIDES: tuple[Side, ...] = ("query", "document")
 
 MARKER = -1
 """Stands for the text's token where a row is of a marker."""
@@ -85,18 +88,31 @@ class Sequences:
     is the second token of the sequence.
     """
 
-    def __init__(self, tokenizer: Tokenizer, config: EncoderConfig) -> None:
+    def __init__(self, tokenizer: Tokenizer, config: CheckpointConfig) -> None:
         self.tokenizer = tokenizer
         self._config = config
         self._lead, self._tail = _special_tokens(tokenizer)
-        self._query_prefix = self._prefix("query")
-        self._document_prefix = self._prefix("document")
-        self._skipped = self._skip_table()
-        self._mask_token = self._find_mask_token() if config.do_query_expansion else 0
+        self._query_prefix, self._query_glue = self._put_in_front("query")
+        self._document_prefix, self._document_glue = self._put_in_front("document")
+        self._skipped = {side: self._skip_table(side) for side in _SIDES}
+        self._mask_token = 0 if config.expansion is None else self._find_mask_token(config.expansion.token)
         self.query_capacity = self._capacity("query_length", self._query_prefix)
         self.document_capacity = self._capacity("document_length", self._document_prefix)
 
-    def _prefix(self, kind: str) -> Ids:
+    def _put_in_front(self, kind: Side) -> tuple[Ids, str]:
+        """The tokens between the first marker and the text, and the white space that the text then begins with."""
+        prompt: str = getattr(self._config, f"{kind}_prompt")
+        if not prompt:
+            return self._prefix(kind), ""
+        whole = self.tokenizer.token_to_id(prompt)
+        if whole is not None:
+            return np.array([whole], np.int64), ""
+        words = prompt.rstrip()
+        with _as_model_errors():
+            tokens = self.tokenizer.encode(words, add_special_tokens=False).ids
+        return np.array(tokens, np.int64), prompt[len(words) :]
+
+    def _prefix(self, kind: Side) -> Ids:
         prefix, token = getattr(self._config, f"{kind}_prefix"), getattr(self._config, f"{kind}_prefix_id")
         if not prefix:
             return np.empty(0, np.int64)
@@ -108,17 +124,27 @@ class Sequences:
             )
         return np.array([token], np.int64)
 
-    def _skip_table(self) -> npt.NDArray[np.bool_]:
+    def _skip_table(self, side: Side) -> npt.NDArray[np.bool_]:
+        """For each token whether its rows are left out on this side."""
         size = self.tokenizer.get_vocab_size(with_added_tokens=True)
         largest = max((int(token) for token in (*self._query_prefix, *self._document_prefix)), default=0)
         table = np.zeros(max(size, largest + 1) + 1, bool)  # the last stands for tokens beyond the vocabulary
-        for word in self._config.skiplist_words:
+        kept = self._config.keep_only_token_ids if side == "document" else None
+        if kept is not None:
+            table[:] = True
+            table[[token for token in kept if token < len(table) - 1]] = False
+        for word in self._config.skiplist_words if side in self._config.skiplist_sides else ():
             token = self.tokenizer.token_to_id(word)
             if token is not None and token < len(table) - 1:
                 table[token] = True
         return table
 
-    def _find_mask_token(self) -> int:
+    def _find_mask_token(self, name: str | None) -> int:
+        if name is not None:
+            named = self.tokenizer.token_to_id(name)
+            if named is None:
+                raise ModelError(f"the expansion's token {name!r} is no token of the tokenizer")
+            return int(named)
         candidates = (self._config.mask_token_id, *map(self.tokenizer.token_to_id, ("[MASK]", "<mask>")))
         token = next((token for token in candidates if token is not None), None)
         if token is None:
@@ -132,17 +158,18 @@ class Sequences:
             raise ModelError(f"{name} is {length}, which leaves no room for text beside {markers} markers")
         return length - markers
 
-    def tokenize(self, texts: Sequence[str]) -> list[Ids]:
+    def tokenize(self, texts: Sequence[str], side: Side = "document") -> list[Ids]:
         """The tokens of each text, ``(tokens,) int64``, without markers."""
-        pieces = [[part for part, _ in _pieces(self._prepared(text)[0])] for text in texts]
+        pieces = [[part for part, _ in _pieces(self._prepared(text, side)[0])] for text in texts]
         flat = [part for parts in pieces for part in parts]
         with _as_model_errors():
             encodings = iter(self.tokenizer.encode_batch_fast(flat, add_special_tokens=False))
         return [_joined([np.array(next(encodings).ids, np.int64) for _ in parts]) for parts in pieces]
 
-    def located(self, text: str) -> tuple[Ids, list[TextSpan | None]]:
+    def located(self, text: str, side: Side = "document") -> tuple[Ids, list[TextSpan | None]]:
         """The tokens of the text and for each the characters it stands for; None where there are none."""
-        prepared, shift = self._prepared(text)
+        prepared, shift = self._prepared(text, side)
+        least = max(shift, 0)
         ids: list[int] = []
         spans: list[TextSpan | None] = []
         for part, start in _pieces(prepared):
@@ -150,26 +177,32 @@ class Sequences:
                 encoding = self.tokenizer.encode(part, add_special_tokens=False)
             first = shift + start
             ids += encoding.ids
-            spans += [TextSpan(first + a, first + b) if a < b else None for a, b in encoding.offsets]
+            edges = ((max(first + a, least), first + b) for a, b in encoding.offsets)
+            spans += [TextSpan(a, b) if a < b else None for a, b in edges]
         return np.array(ids, np.int64), spans
 
-    def _prepared(self, text: str) -> tuple[str, int]:
-        """The text as the tokenizer takes it, and how many characters were left out before it."""
+    def _prepared(self, text: str, side: Side) -> tuple[str, int]:
+        """The text as the tokenizer takes it, and how many characters were left out less added."""
         spaced = text.replace("\0", " ")
         shift = len(spaced) - len(spaced.lstrip())
         stripped = spaced.strip()
+        glue = self._query_glue if side == "query" else self._document_glue
+        if glue and stripped:
+            stripped, shift = glue + stripped, shift - len(glue)
         return (_lowered(stripped) if self._config.do_lower_case else stripped), shift
 
     def query_pass(self, ids: Ids) -> Pass:
         """The one pass over a query's tokens; those that are too many are cut off."""
         sequence, tokens = self._assembled(ids[: self.query_capacity], 0, self._query_prefix)
         mask = np.ones_like(sequence)
-        missing = self._config.query_length - len(sequence) if self._config.do_query_expansion else 0
-        if missing:
+        expansion = self._config.expansion
+        missing = 0 if expansion is None else expansion.length - len(sequence)
+        if expansion is not None and missing > 0:
             sequence = np.append(sequence, np.full(missing, self._mask_token, np.int64))
-            mask = np.append(mask, np.full(missing, int(self._config.attend_to_expansion_tokens), np.int64))
+            mask = np.append(mask, np.full(missing, int(expansion.attend), np.int64))
             tokens = np.append(tokens, np.full(missing, MARKER, np.intp))
-        return Pass(sequence, mask, np.arange(len(sequence)), tokens)
+        rows = np.flatnonzero(~self._skipped["query"].take(sequence, mode="clip"))
+        return Pass(sequence, mask, rows, tokens[rows])
 
     def document_passes(self, ids: Ids) -> list[Pass]:
         """The passes over a document's tokens: one, several where they are too many, none where there are none.
@@ -187,7 +220,7 @@ class Sequences:
     def _document_pass(self, ids: Ids, window: range, own: range) -> Pass:
         part = ids[window.start : window.stop]
         sequence, tokens = self._assembled(part, window.start, self._document_prefix)
-        kept = ~self._skipped.take(sequence, mode="clip")
+        kept = ~self._skipped["document"].take(sequence, mode="clip")
         if len(own) < len(window):
             kept &= (tokens == MARKER) | ((tokens >= own.start) & (tokens < own.stop))
         rows = np.flatnonzero(kept)
@@ -199,7 +232,8 @@ class Sequences:
         tokens[len(self._lead) : len(self._lead) + len(ids)] = np.arange(first, first + len(ids))
         if not len(prefix):
             return sequence, tokens
-        return np.concatenate((sequence[:1], prefix, sequence[1:])), np.insert(tokens, 1, MARKER)
+        added = np.full(len(prefix), MARKER, np.intp)
+        return np.concatenate((sequence[:1], prefix, sequence[1:])), np.concatenate((tokens[:1], added, tokens[1:]))
 
 
 def _windows(count: int, capacity: int) -> list[range]:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from late_rag.encoders._checks import checked_queries, document_text, shown
-from late_rag.encoders._config import read_config
 from late_rag.encoders._identity import identify
 from late_rag.encoders._options import MODEL_FILES, at_least_one, check_options, choose, worker_count
 from late_rag.encoders._spans import text_start, within
 from late_rag.encoders._stream import batches, in_order
+from late_rag.encoders.checkpoint import read_config
 from late_rag.errors import InputError, ModelError
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class OnnxEncoder:
 
     def _query_passes(self, queries: list[str]) -> list[Pass]:
         capacity = self._sequences.query_capacity
-        tokens = self._sequences.tokenize(queries)
+        tokens = self._sequences.tokenize(queries, "query")
         for position, (query, ids) in enumerate(zip(queries, tokens, strict=True)):
             if not len(ids):
                 raise InputError(f"queries[{position}] is {shown(query)}, in which the model sees no token")
@@ -251,7 +251,7 @@ class OnnxEncoder:
             InputError: as for :meth:`encode_queries`.
         """
         (query,) = checked_queries([query])
-        ids, spans = self._sequences.located(query)
+        ids, spans = self._sequences.located(query, "query")
         return [_span(spans, token) for token in self._sequences.query_pass(ids).tokens]
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from late_rag.encoders import load_encoder
-from late_rag.encoders._config import read_config
 from late_rag.encoders._tokens import Sequences, load_tokenizer
+from late_rag.encoders.checkpoint import read_config
 from late_rag.explain import match_tokens, matched_words
 from late_rag.invisible import INVISIBLE, LIGATURES
 from late_rag.types import Chunk

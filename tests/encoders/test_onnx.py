@@ -17,8 +17,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from late_rag.encoders import _identity
-from late_rag.encoders._config import read_config
 from late_rag.encoders._tokens import Sequences, load_tokenizer
+from late_rag.encoders.checkpoint import read_config
 from late_rag.encoders.onnx import OnnxEncoder
 from late_rag.errors import InputError, ModelError
 from late_rag.testing.encoder import QUERIES, TEXTS, chunk, chunks

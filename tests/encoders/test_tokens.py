@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from late_rag.encoders import _tokens
-from late_rag.encoders._config import read_config
 from late_rag.encoders._tokens import MARKER, Sequences, load_tokenizer
+from late_rag.encoders.checkpoint import read_config
 from late_rag.errors import ModelError
 from late_rag.types import TextSpan
 

@@ -1,0 +1,1 @@
+"""Graphs of ONNX from safetensors and config, with numpy alone."""
