@@ -39,6 +39,7 @@ def twin(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], 
         report = options.pop("progress", None)
         return await in_thread(lambda progress: bound(*args, progress=progress, **options), report)
 
+    vars(call).pop("__isabstractmethod__", None)  # who writes the method has the twin
     call.__name__ = call.__qualname__ = f"a{name}" if name != "sync" else "async_"
     call.__doc__ = f"Async twin of :meth:`{name}`; never blocks the event loop."
     return call

@@ -16,7 +16,7 @@ from late_rag.types import Mode
 if TYPE_CHECKING:
     from late_rag.protocols import Collection, CollectionSettings
 
-__all__ = ["create_collection", "location_key", "open_collection", "shared_collection"]
+__all__ = ["create_collection", "location_key", "open_collection", "shared_collection", "shown"]
 
 
 def create_collection(location: str | Path | None, settings: CollectionSettings) -> Collection:
@@ -61,6 +61,23 @@ def location_key(location: str | Path) -> str:
     """The same for all spellings of a location."""
     scheme, _ = _split(location)
     return str(location) if scheme != "file" else str(Path(_inner(location)).resolve())
+
+
+def shown(location: object) -> str:
+    """A location as it may be printed, logged, recorded and put into errors: of a URL without what opens it.
+
+    Name and password before the host go, and the values of the query, whose names stay.
+    """
+    text = str(location)
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        return text
+    rest, _, _ = rest.partition("#")
+    place, question, query = rest.partition("?")
+    authority, slash, path = place.partition("/")
+    host = authority.rpartition("@")[2]
+    named = "&".join(f"{part.partition('=')[0]}=…" for part in query.split("&")) if question else ""
+    return f"{scheme}://{host}{slash}{path}{question}{named}"
 
 
 def _engine(location: str | Path | None) -> Any:
