@@ -259,7 +259,9 @@ class Collection(SourceLedger, FieldQueries, Protocol):
     """
 
     @property
-    def location(self) -> str: ...
+    def location(self) -> str:
+        """What opens it again; of a URL without name, password and the values of its query."""
+
     @property
     def settings(self) -> CollectionSettings: ...
     @property

@@ -25,12 +25,14 @@ def check_collection(value: Any) -> Any:
 
 
 def location_of(collection: str | Path | Collection) -> str:
-    """The location, as a component that is serialised has it.
+    """The location, as a component that is serialised has it: of a URL without what opens it.
 
     Raises:
         CollectionError: a temporary collection, which lives in this process only.
     """
     if isinstance(collection, str | Path):
-        return str(collection)
+        from late_rag.collections import shown
+
+        return shown(collection)
     pickle.dumps(collection)  # refuses a temporary one
     return collection.location

@@ -37,20 +37,20 @@ class BaseCollection(Closing, Collection, ABC):
     An engine defines ``capabilities``, ``closed``, ``close``, ``info``, ``verify``, ``repair`` and the primitives.
 
     Args:
-        location: What opens it again.
+        location: What it was opened by; it is known by what may be shown of that.
         settings: As recorded.
         mode: "write", or "read".
         temporary: Whether it lives in this process only.
     """
 
     def __init__(self, location: str, settings: CollectionSettings, mode: Mode, *, temporary: bool = False) -> None:
-        self._location = location
+        self._location = shown(location)
         self._settings = settings
         self._temporary = temporary
         self.mode = mode
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({shown(self.location)!r}, {self.mode!r})"
+        return f"{type(self).__name__}({self.location!r}, {self.mode!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.temporary:
@@ -203,7 +203,7 @@ class BaseCollection(Closing, Collection, ABC):
         self, queries: Sequence[TokenEmbeddings], top_k: int, selection: Selection | None = None
     ) -> list[list[Hit]]:
         checks.check_count("top_k", top_k)
-        checks.check_queries(queries, self.settings, shown(self.location))
+        checks.check_queries(queries, self.settings, self.location)
         return self._search(queries, top_k, selection)
 
     def text_search(self, queries: Sequence[str], top_k: int, selection: Selection | None = None) -> list[list[Hit]]:
@@ -249,7 +249,7 @@ class BaseCollection(Closing, Collection, ABC):
         return checks.packed(chunks, embeddings, self.settings)
 
     def _lacks(self, what: str) -> UnsupportedError:
-        return UnsupportedError(f"{shown(self.location)}: a {type(self).__name__} has no {what}")
+        return UnsupportedError(f"{self.location}: a {type(self).__name__} has no {what}")
 
     @abstractmethod
     def _add(self, items: list[Packed], documents: list[Document], on_conflict: OnConflict) -> AddResult: ...

@@ -59,17 +59,17 @@ class MemoryCollection(BaseCollection):
     @classmethod
     def create(cls, location: object, settings: CollectionSettings) -> MemoryCollection:
         """Makes a collection; without a location one that goes when it is closed."""
-        name = f"memory://{secrets.token_hex(8)}" if location is None else str(location)
+        name = f"memory://{secrets.token_hex(8)}" if location is None else shown(location)
         if _stores.setdefault(name, store := Store(settings)) is not store:
-            raise CollectionExistsError(f"there is a collection at {shown(name)} already; open it")
+            raise CollectionExistsError(f"there is a collection at {name} already; open it")
         return cls(name, "write", temporary=location is None)
 
     @classmethod
     def open(cls, location: object, mode: Mode = "write") -> MemoryCollection:
         """Opens one that this process has made."""
-        if str(location) not in _stores:
-            raise CollectionNotFoundError(f"there is no collection at {shown(location)} in this process")
-        return cls(str(location), mode)
+        if (name := shown(location)) not in _stores:
+            raise CollectionNotFoundError(f"there is no collection at {name} in this process")
+        return cls(name, mode)
 
     @property
     def closed(self) -> bool:
@@ -85,14 +85,14 @@ class MemoryCollection(BaseCollection):
     def _reading(self) -> Iterator[Store]:
         store = None if self._closed else _stores.get(self.location)
         if store is None:
-            raise CollectionError(f"{shown(self.location)} is closed")
+            raise CollectionError(f"{self.location} is closed")
         with store.lock:
             yield store
 
     @contextmanager
     def _writing(self) -> Iterator[Store]:
         if self.mode == "read":
-            raise CollectionReadOnlyError(f"{shown(self.location)} is open for reading")
+            raise CollectionReadOnlyError(f"{self.location} is open for reading")
         with self._reading() as store:
             yield store
             store.commits += 1
@@ -112,17 +112,13 @@ class MemoryCollection(BaseCollection):
             for chunk, packed in items:
                 known = kept.get(chunk.id, (chunk,))[0]
                 if on_conflict == "fail" and known.content_hash != chunk.content_hash:
-                    raise ConflictError(
-                        f"{shown(self.location)}: chunk {chunk.id!r} comes twice with different content"
-                    )
+                    raise ConflictError(f"{self.location}: chunk {chunk.id!r} comes twice with different content")
                 if on_conflict == "replace" or chunk.id not in kept:
                     kept[chunk.id] = chunk, packed
             there = store.chunks.keys() & kept.keys()
             owners = store.documents.keys() & {document.id for document in documents}
             if on_conflict == "fail" and (there or owners):
-                raise ConflictError(
-                    f"{shown(self.location)}: {min(there or owners)!r} is there already; nothing was written"
-                )
+                raise ConflictError(f"{self.location}: {min(there or owners)!r} is there already; nothing was written")
             if on_conflict == "skip":
                 documents = [document for document in documents if document.id not in owners]
                 kept = {k: v for k, v in kept.items() if k not in there and v[0].document_id not in owners}
