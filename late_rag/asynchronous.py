@@ -86,6 +86,7 @@ def twin(
         report = options.pop("progress", None)
         return await in_thread(lambda progress: bound(*args, progress=progress, **options), report, writes=writes)
 
+    vars(call).pop("__isabstractmethod__", None)  # who writes the method has the twin
     call.__name__ = call.__qualname__ = f"a{name}" if name != "sync" else "async_"
     call.__doc__ = f"Async twin of :meth:`{name}`; never blocks the event loop."
     return call

@@ -28,8 +28,10 @@ __all__ = [
     "CollectionInfo",
     "CollectionSettings",
     "Encoder",
+    "FieldQueries",
     "Index",
     "RepairReport",
+    "SourceLedger",
     "TokenPooling",
     "VerifyReport",
 ]
@@ -164,43 +166,8 @@ class Index(Protocol):
         """
 
 
-class Collection(Protocol):
-    """Stores chunks with their embeddings and finds them again. Never sees an encoder and never encodes.
-
-    Each method has an async twin, its name with an ``a`` in front, which never blocks the event loop.
-    """
-
-    @property
-    def location(self) -> str: ...
-    @property
-    def settings(self) -> CollectionSettings: ...
-    @property
-    def capabilities(self) -> Capabilities: ...
-    @property
-    def closed(self) -> bool: ...
-    @property
-    def temporary(self) -> bool:
-        """Whether it lives in this process only, so that its location says nothing to another."""
-
-    def info(self) -> CollectionInfo: ...
-    def close(self) -> None: ...
-
-    def add(
-        self,
-        chunks: Sequence[Chunk],
-        embeddings: Sequence[TokenEmbeddings],
-        documents: Sequence[Document] = (),
-        on_conflict: OnConflict = "replace",
-    ) -> AddResult:
-        """Writes chunks in one commit. A document that is listed replaces all its chunks; "fail" is all or nothing.
-
-        A chunk belongs to the source of its document, also when it takes the place of another of its id.
-
-        Raises:
-            ConflictError: ``on_conflict="fail"`` and an id is there already, or twice with different content.
-            InputError: embeddings of another dim or dtype, with NaN, or not one for each chunk; metadata that
-                cannot be stored.
-        """
+class SourceLedger(Protocol):
+    """What a collection knows of the files that its chunks came from: all that ``sync`` needs."""
 
     def replace(
         self,
@@ -212,7 +179,11 @@ class Collection(Protocol):
         """One commit: all of that source out, these in, and what was staged for the same state of it before them."""
 
     def stage(self, source: Source, chunks: Sequence[Chunk], embeddings: Sequence[TokenEmbeddings]) -> None:
-        """Keeps encoded chunks of a source that is not complete, where no search sees them."""
+        """Keeps encoded chunks of a source that is not complete, where no search sees them.
+
+        Raises:
+            UnsupportedError: the engine's ``capabilities`` have no ``staging``; so does ``staged``.
+        """
 
     def staged(self, source: Source) -> dict[str, str]:
         """Ids and content hashes of the chunks staged for this state of the source; other states are dropped."""
@@ -235,46 +206,9 @@ class Collection(Protocol):
     def delete_source(self, source: Source) -> int:
         """Removes a source with its documents and chunks; how many chunks went."""
 
-    def delete(self, selection: Selection) -> int:
-        """Removes the chunks meant, and documents that have none left; how many chunks went.
 
-        Raises:
-            InputError: a selection of everything (use ``clear``).
-        """
-
-    def clear(self) -> None:
-        """Removes every chunk, document and source."""
-
-    def update_metadata(
-        self, selection: Selection, changes: Metadata, mode: Literal["merge", "replace"] = "merge"
-    ) -> int:
-        """Changes metadata of the chunks meant, and of documents all of whose chunks are meant; how many chunks.
-
-        Raises:
-            InputError: it would change what is encoded of a chunk (use ``Retriever.update_metadata``).
-        """
-
-    def get(self, ids: Sequence[str]) -> list[Chunk]:
-        """The chunks that exist, in the order of ``ids``."""
-
-    def get_documents(self, ids: Sequence[str]) -> list[Document]:
-        """The documents that exist, in the order of ``ids``."""
-
-    def embeddings(self, ids: Sequence[str]) -> dict[str, TokenEmbeddings]:
-        """Stored rows as ``(tokens, dim) float32`` by chunk id, for the chunks that exist, in the order of ``ids``."""
-
-    def document_hashes(self, ids: Sequence[str] | None = None) -> dict[str, str]:
-        """Content hash by document id."""
-
-    def iterate(
-        self, selection: Selection | None = None, batch_size: int = 1000, with_embeddings: bool = False
-    ) -> Iterator[list[tuple[Chunk, TokenEmbeddings | None]]]:
-        """Batches of chunks in the order they were written, each id once, as of when the iteration began."""
-
-    def iterate_documents(self, batch_size: int = 1000) -> Iterator[list[tuple[Document, Source | None]]]:
-        """Batches of documents with the source each came from."""
-
-    def count(self, selection: Selection | None = None) -> int: ...
+class FieldQueries(Protocol):
+    """What the metadata of a collection's chunks hold, as a user interface asks."""
 
     def fields(self) -> dict[str, frozenset[str]]:
         """Metadata fields and the kinds of values they have."""
@@ -317,13 +251,103 @@ class Collection(Protocol):
     def count_distinct(self, fields: Sequence[str], selection: Selection | None = None) -> dict[str, int]:
         """For each field how many distinct values there are; ``InputError`` as for ``field_range``."""
 
+
+class Collection(SourceLedger, FieldQueries, Protocol):
+    """Stores chunks with their embeddings and finds them again. Never sees an encoder and never encodes.
+
+    Each method has an async twin, its name with an ``a`` in front, which never blocks the event loop. An engine
+    subclasses :class:`late_rag.collections.base.BaseCollection`, which has the twins and all checks of arguments.
+    """
+
+    @property
+    def location(self) -> str:
+        """What opens it again; of a URL without name, password and the values of its query."""
+
+    @property
+    def settings(self) -> CollectionSettings: ...
+    @property
+    def capabilities(self) -> Capabilities: ...
+    @property
+    def closed(self) -> bool: ...
+
+    @property
+    def temporary(self) -> bool:
+        """Whether it lives in this process only, so that its location says nothing to another."""
+
+    def info(self) -> CollectionInfo: ...
+    def close(self) -> None: ...
+
+    def add(
+        self,
+        chunks: Sequence[Chunk],
+        embeddings: Sequence[TokenEmbeddings],
+        documents: Sequence[Document] = (),
+        on_conflict: OnConflict = "replace",
+    ) -> AddResult:
+        """Writes chunks in one commit. A document that is listed replaces all its chunks; "fail" is all or nothing.
+
+        A chunk belongs to the source of its document, also when it takes the place of another of its id.
+
+        Raises:
+            ConflictError: ``on_conflict="fail"`` and an id is there already, or twice with different content.
+            InputError: embeddings of another dim or dtype, with NaN, or not one for each chunk; metadata that
+                cannot be stored.
+        """
+
+    def delete(self, selection: Selection) -> int:
+        """Removes the chunks meant, and documents that have none left; how many chunks went.
+
+        Raises:
+            InputError: a selection of everything (use ``clear``).
+        """
+
+    def clear(self) -> None:
+        """Removes every chunk, document and source."""
+
+    def update_metadata(
+        self, selection: Selection, changes: Metadata, mode: Literal["merge", "replace"] = "merge"
+    ) -> int:
+        """Changes metadata of the chunks meant, and of documents all of whose chunks are meant; how many chunks.
+
+        Encodes nothing: ``Retriever.update_metadata`` also encodes anew the chunks that have a value in front.
+
+        Raises:
+            InputError: a value that cannot be stored, or an unknown mode.
+        """
+
+    def get(self, ids: Sequence[str]) -> list[Chunk]:
+        """The chunks that exist, in the order of ``ids``."""
+
+    def get_documents(self, ids: Sequence[str]) -> list[Document]:
+        """The documents that exist, in the order of ``ids``."""
+
+    def embeddings(self, ids: Sequence[str]) -> dict[str, TokenEmbeddings]:
+        """Stored rows as ``(tokens, dim) float32`` by chunk id, for the chunks that exist, in the order of ``ids``."""
+
+    def document_hashes(self, ids: Sequence[str] | None = None) -> dict[str, str]:
+        """Content hash by document id."""
+
+    def iterate(
+        self, selection: Selection | None = None, batch_size: int = 1000, with_embeddings: bool = False
+    ) -> Iterator[list[tuple[Chunk, TokenEmbeddings | None]]]:
+        """Batches of chunks in the order they were written, each id once, as of when the iteration began."""
+
+    def iterate_documents(self, batch_size: int = 1000) -> Iterator[list[tuple[Document, Source | None]]]:
+        """Batches of documents with the source each came from."""
+
+    def count(self, selection: Selection | None = None) -> int: ...
+
     def search(
         self, queries: Sequence[TokenEmbeddings], top_k: int, selection: Selection | None = None
     ) -> list[list[Hit]]:
         """For each query the ``top_k`` chunks of the highest MaxSim, best first, ties by age."""
 
     def text_search(self, queries: Sequence[str], top_k: int, selection: Selection | None = None) -> list[list[Hit]]:
-        """For each query the ``top_k`` chunks of the highest BM25 score, best first."""
+        """For each query the ``top_k`` chunks of the highest BM25 score, best first.
+
+        Raises:
+            UnsupportedError: the engine's ``capabilities`` have no ``text_search``.
+        """
 
     def finish_load(self) -> None:
         """Says that a bulk load has ended, so that an index that is slow to build is built, if enough has come.

@@ -24,13 +24,15 @@ def check_collection(value: Any) -> Any:
 
 
 def location_of(collection: str | Path | Collection) -> str:
-    """The location, as a component that is serialised has it.
+    """The location, as a component that is serialised has it: of a URL without what opens it.
 
     Raises:
         CollectionError: a temporary collection, which lives in this process only.
     """
     if isinstance(collection, str | Path):
-        return str(collection)
+        from late_rag.collections import shown
+
+        return shown(collection)
     if collection.temporary:
         raise CollectionError(
             f"{collection.location} is a temporary collection, which lives in this process only; copy it to a location "

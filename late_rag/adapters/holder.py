@@ -113,7 +113,9 @@ class StoreHolder:
         """
         collection, _, mode, *_ = self._given
         if mode == "read":
-            raise CollectionReadOnlyError(f"{collection} is open for reading; give mode='write'")
+            from late_rag.collections import shown
+
+            raise CollectionReadOnlyError(f"{shown(collection)} is open for reading; give mode='write'")
         return self.retriever()
 
     def _made(self, collection: Collection | None) -> Retriever:

@@ -1,10 +1,12 @@
 """Where chunks and their embeddings are kept: one protocol for a folder on a laptop and for a cluster.
 
-A location is a folder, or a URL whose scheme picks the engine (:data:`late_rag.backends.COLLECTIONS`).
+A location is a folder, or a URL whose scheme picks the engine (:data:`late_rag.backends.COLLECTIONS`). What a URL holds
+to open it is nowhere shown, logged or recorded (:func:`shown`).
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,7 +18,10 @@ from late_rag.types import Mode
 if TYPE_CHECKING:
     from late_rag.protocols import Collection, CollectionSettings
 
-__all__ = ["create_collection", "location_key", "open_collection", "shared_collection"]
+_CREDENTIALS = re.compile(r"\A(?:[^/?#]*@|[^/?#@:]*:(?!\d*(?:[/?#]|\Z)).*@)", re.DOTALL)
+"""What stands before the host, also where a password has characters that should have been escaped."""
+
+__all__ = ["create_collection", "location_key", "open_collection", "shared_collection", "shown"]
 
 
 def create_collection(location: str | Path | None, settings: CollectionSettings) -> Collection:
@@ -63,6 +68,20 @@ def location_key(location: str | Path) -> str:
     return str(location) if scheme != "file" else str(Path(_inner(location)).resolve())
 
 
+def shown(location: object) -> str:
+    """A location as it may be printed, logged, recorded and put into errors: of a URL without what opens it.
+
+    Name and password before the host go, and the values of the query, whose names stay.
+    """
+    text = str(location)
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        return text
+    place, question, query = _CREDENTIALS.sub("", rest, count=1).partition("#")[0].partition("?")
+    named = "&".join(f"{part.partition('=')[0]}=…" for part in query.split("&")) if question else ""
+    return f"{scheme}://{place}{question}{named}"
+
+
 def _engine(location: str | Path | None) -> Any:
     scheme = "file" if location is None else _split(location)[0]
     return resolve(COLLECTIONS, scheme, "collection scheme")
@@ -75,8 +94,8 @@ def _inner(location: str | Path) -> str | Path:
 
 def _split(location: object) -> tuple[str, str]:
     if not isinstance(location, str | Path) or not str(location).strip():
-        raise InputError(f"a collection's location is a folder or a URL, not {location!r}")
+        raise InputError(f"a collection's location is a folder or a URL, not {shown(location)!r}")
     if "\0" in str(location):
-        raise InputError(f"a collection's location has no NUL character: {location!r}")
+        raise InputError(f"a collection's location has no NUL character: {shown(location)!r}")
     scheme, mark, rest = str(location).partition("://")
     return (scheme, rest) if mark and isinstance(location, str) else ("file", str(location))

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from late_rag.collections import shared_collection
+from late_rag.collections import shared_collection, shown
 from late_rag.encoders import consenting, load_encoder
 from late_rag.errors import CollectionExistsError, CollectionNotFoundError
 from late_rag.registry import shared
@@ -74,7 +74,7 @@ def _opened(
     except CollectionNotFoundError:
         if create is None or mode == "read":
             raise
-    logger.info("%s: there is no collection; one is made", location)
+    logger.info("%s: there is no collection; one is made", shown(location))
     with contextlib.suppress(CollectionExistsError):  # another thread or process was quicker
         made_by = load_encoder("minilm" if model is None else model, **encoder_options)
         Retriever.create(location, made_by, **create).close()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from late_rag.errors import ConflictError, InputError
+from late_rag.errors import ConflictError, InputError, UnsupportedError
 from late_rag.filters.selection import Selection
 from late_rag.protocols import Collection
 from late_rag.testing.collection_base import (
@@ -242,58 +242,30 @@ class WriteContract(CollectionContractBase):
         assert collection.count(Selection(filter="b == 2")) == 0
         assert len(collection.search(rows(1), 5, Selection(filter="a == 3"))[0]) == 2
 
-    def test_encoded_metadata_is_not_changed_here(self) -> None:
-        collection = self.create(replace(self.settings, embed_metadata=("title",)))
-        collection.add([chunk("a", title="old", year=1)], rows(1))
-        with pytest.raises(InputError, match=r"title.*Retriever\.update_metadata"):
-            collection.update_metadata(Selection(ids=("a",)), {"title": "new"})
-        with pytest.raises(InputError, match="title"):
-            collection.update_metadata(Selection(ids=("a",)), {"year": 2}, mode="replace")
-        collection.update_metadata(Selection(ids=("a",)), {"title": "old", "year": 2})
-        assert collection.get(["a"])[0].metadata == {"title": "old", "year": 2}
+    def test_update_metadata_encodes_nothing(self) -> None:
+        collection = self.create(
+            replace(self.settings, embed_metadata=("title",), chunking={"kind": "auto", "headings": True})
+        )
+        before = replace(chunk("a", "text", title="old", heading="old"), embed_text="old\ntext")
+        embeddings = rows(1)
+        collection.add([before], embeddings)
+        stored = collection.embeddings(["a"])["a"]
+        assert collection.update_metadata(Selection(ids=("a",)), {"title": "new", "heading": "new"}) == 1
+        assert collection.get(["a"]) == [replace(before, metadata={"title": "new", "heading": "new"})]
+        assert (collection.embeddings(["a"])["a"] == stored).all()
+        for changes, mode, told in (({1: 2}, "merge", "1"), ({"a": 1}, "swap", "mode.*'swap'")):
+            with pytest.raises(InputError, match=told):
+                collection.update_metadata(Selection(ids=("a",)), changes, mode)  # type: ignore[arg-type]
         collection.close()
 
-    @pytest.mark.parametrize(
-        ("front", "metadata", "key"),
-        [
-            ("The Title\n", {"title": "The Title"}, "title"),
-            ("Two\nlines\n", {"title": "Two\nlines"}, "title"),
-            ("A very long title\n", {"title": "A very  long title that was shortened"}, "title"),
-            ("year: 1\nThe Title\n", {"title": "The Title", "heading": 7}, "title"),
-            ("Travel > Approval\n", {"heading": "Travel > Approval", "title": "Travel"}, "heading"),
-            ("Travel\n", {"heading": "Travel > Approval", "title": "Travel"}, "heading"),
-            ("Approval\n", {"heading": "Travel > Approval", "title": "Approval of"}, "heading"),
-        ],
-    )
-    def test_the_heading_in_front_of_the_text_is_not_changed_here(
-        self, front: str, metadata: dict[str, Any], key: str
-    ) -> None:
-        collection = self.create(replace(self.settings, chunking={"kind": "auto", "headings": True}))
-        collection.add([replace(chunk("a", "text", **metadata), embed_text=f"{front}text")], rows(1))
-        for changes, mode in (({key: "new"}, "merge"), ({}, "replace")):
-            with pytest.raises(InputError, match=rf"{key}.*Retriever\.update_metadata"):
-                collection.update_metadata(Selection(), changes, mode)  # type: ignore[arg-type]
-        other = {"heading": "title", "title": "heading"}[key]
-        collection.update_metadata(Selection(), {**metadata, other: "new", "year": 2})
-        assert collection.get(["a"])[0].metadata == {**metadata, other: "new", "year": 2}
-        collection.close()
-
-    @pytest.mark.parametrize(
-        ("headings", "embed_text"),
-        [
-            (False, "The Title\ntext"),
-            (True, None),
-            (True, "Another\ntext"),
-            (True, "title: The Title\ntext"),
-            (True, "The Title text"),
-            (True, "The Title\nother"),
-        ],
-    )
-    def test_a_title_that_is_not_in_front_of_the_text_is_changed(self, headings: bool, embed_text: str | None) -> None:
-        collection = self.create(replace(self.settings, chunking={"kind": "auto", "headings": headings}))
-        collection.add([replace(chunk("a", "text", title="The Title"), embed_text=embed_text)], rows(1))
-        assert collection.update_metadata(Selection(), {"title": "new", "heading": "new"}) == 1
-        collection.close()
+    def test_what_an_engine_lacks_it_says(self, collection: Collection) -> None:
+        if not collection.capabilities.staging:
+            for ask in (lambda: collection.stage(source("s"), [], []), lambda: collection.staged(source("s"))):
+                with pytest.raises(UnsupportedError, match="no staging"):
+                    ask()
+        if not collection.capabilities.text_search:
+            with pytest.raises(UnsupportedError, match="no full text"):
+                collection.text_search(["a word"], 1)
 
     def test_what_was_written_is_there_after_reopening(self, collection: Collection) -> None:
         chunks, embeddings = fill(collection, 15)

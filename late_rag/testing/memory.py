@@ -9,25 +9,20 @@ from __future__ import annotations
 import heapq
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
-from late_rag.asynchronous import twin
-from late_rag.closing import Closing
-from late_rag.collections import shared_collection
-from late_rag.collections.kit import checks
-from late_rag.collections.kit.checks import Packed
-from late_rag.collections.local.field_values import Order, check_names, check_page
+from late_rag.collections import shown
+from late_rag.collections.base import BaseCollection
+from late_rag.collections.kit.checks import Change, Order, Packed
 from late_rag.errors import (
     CollectionError,
     CollectionExistsError,
     CollectionNotFoundError,
     CollectionReadOnlyError,
     ConflictError,
-    InputError,
-    UnsupportedError,
 )
 from late_rag.filters.selection import Selection
 from late_rag.protocols import Capabilities, CollectionInfo, CollectionSettings, RepairReport, VerifyReport
@@ -42,7 +37,6 @@ from late_rag.types import (
     Document,
     FieldValue,
     Hit,
-    Metadata,
     Mode,
     OnConflict,
     Source,
@@ -53,22 +47,19 @@ from late_rag.types import (
 _stores: dict[str, Store] = {}
 
 
-class MemoryCollection(Closing):
+class MemoryCollection(BaseCollection):
     """See :class:`late_rag.protocols.Collection`. Scores each chunk exactly; lives as long as its process."""
 
     capabilities = Capabilities()
 
     def __init__(self, location: str, mode: Mode, *, temporary: bool = False) -> None:
-        self.location = location
-        self.mode = mode
-        self.temporary = temporary
-        self.settings = _stores[location].settings
+        super().__init__(location, _stores[location].settings, mode, temporary=temporary)
         self._closed = False
 
     @classmethod
     def create(cls, location: object, settings: CollectionSettings) -> MemoryCollection:
         """Makes a collection; without a location one that goes when it is closed."""
-        name = f"memory://{secrets.token_hex(8)}" if location is None else str(location)
+        name = f"memory://{secrets.token_hex(8)}" if location is None else shown(location)
         if _stores.setdefault(name, store := Store(settings)) is not store:
             raise CollectionExistsError(f"there is a collection at {name} already; open it")
         return cls(name, "write", temporary=location is None)
@@ -76,14 +67,9 @@ class MemoryCollection(Closing):
     @classmethod
     def open(cls, location: object, mode: Mode = "write") -> MemoryCollection:
         """Opens one that this process has made."""
-        if str(location) not in _stores:
-            raise CollectionNotFoundError(f"there is no collection at {location} in this process")
-        return cls(str(location), mode)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        if self.temporary:
-            raise CollectionError("a temporary collection cannot be pickled; copy it to a location")
-        return shared_collection, (self.location, self.mode)
+        if (name := shown(location)) not in _stores:
+            raise CollectionNotFoundError(f"there is no collection at {name} in this process")
+        return cls(name, mode)
 
     @property
     def closed(self) -> bool:
@@ -120,15 +106,7 @@ class MemoryCollection(Closing):
                 self.location, self.settings, *sizes, "none", why, indexed=count, commits=store.commits
             )
 
-    def add(
-        self,
-        chunks: Sequence[Chunk],
-        embeddings: Sequence[TokenEmbeddings],
-        documents: Sequence[Document] = (),
-        on_conflict: OnConflict = "replace",
-    ) -> AddResult:
-        checks.check_on_conflict(on_conflict)
-        items, documents = checks.packed(chunks, embeddings, self.settings), checks.checked_documents(documents)
+    def _add(self, items: list[Packed], documents: list[Document], on_conflict: OnConflict) -> AddResult:
         with self._writing() as store:
             kept: dict[str, Packed] = {}
             for chunk, packed in items:
@@ -151,15 +129,8 @@ class MemoryCollection(Closing):
                 store.put_chunks([item], source)
             return AddResult(len(kept) - len(there), len(there), len(items) - len(kept))
 
-    def replace(
-        self,
-        source: Source,
-        documents: Iterable[Document],
-        chunks: Sequence[Chunk],
-        embeddings: Sequence[TokenEmbeddings],
-    ) -> AddResult:
-        items, documents = checks.packed(chunks, embeddings, self.settings), checks.checked_documents(documents)
-        key = _key(checks.checked_source(source))
+    def _replace(self, source: Source, documents: list[Document], items: list[Packed]) -> AddResult:
+        key = _key(source)
         with self._writing() as store:
             before = {stored.chunk.id for stored in store.drop(lambda stored: stored.source == key)}
             store.drop_documents(lambda _, owner: owner == key)
@@ -169,21 +140,8 @@ class MemoryCollection(Closing):
             store.put_chunks(items, key)
             return AddResult(len(items) - len(known), len(known), 0)
 
-    def stage(self, *_: object) -> None:
-        raise UnsupportedError("a collection in memory does not stage")
-
-    def staged(self, *_: object) -> dict[str, str]:
-        raise UnsupportedError("a collection in memory does not stage")
-
-    def put_records(
-        self,
-        source: Source,
-        documents: Sequence[Document],
-        chunks: Sequence[Chunk],
-        embeddings: Sequence[TokenEmbeddings],
-    ) -> AddResult:
-        items, documents = checks.packed(chunks, embeddings, self.settings), checks.checked_documents(documents)
-        key = _key(checks.checked_source(source))
+    def _put_records(self, source: Source, documents: list[Document], items: list[Packed]) -> AddResult:
+        key = _key(source)
         with self._writing() as store:
             store.sources[key] = replace(source, hash="")
             known = len(store.chunks.keys() & {chunk.id for chunk, _ in items})
@@ -191,19 +149,18 @@ class MemoryCollection(Closing):
             store.put_chunks(items, key)
             return AddResult(len(items) - known, known, 0)
 
-    def finish_records(self, source: Source, document_ids: Iterable[str]) -> int:
-        key, kept = _key(checks.checked_source(source)), set(document_ids)
+    def _finish_records(self, source: Source, document_ids: set[str]) -> int:
+        key = _key(source)
         with self._writing() as store:
             store.sources[key] = source
-            return store.drop_documents(lambda identity, owner: owner == key and identity not in kept)
+            return store.drop_documents(lambda identity, owner: owner == key and identity not in document_ids)
 
-    def sources(self, root: str | None = None, below: str | None = None) -> list[Source]:
+    def _sources(self, root: str | None, below: str | None) -> list[Source]:
         with self._reading() as store:
             found = [store.sources[key] for key in sorted(store.sources) if root in (None, key[0])]
-        path = below.rstrip("/") if below else None
-        return [s for s in found if not path or root is None or s.path == path or s.path.startswith(f"{path}/")]
+        return [s for s in found if below is None or s.path == below or s.path.startswith(f"{below}/")]
 
-    def delete_source(self, source: Source) -> int:
+    def _delete_source(self, source: Source) -> int:
         key = _key(source)
         with self._writing() as store:
             gone = len(store.drop(lambda stored: stored.source == key))
@@ -211,9 +168,7 @@ class MemoryCollection(Closing):
             store.sources.pop(key, None)
             return gone
 
-    def delete(self, selection: Selection) -> int:
-        if selection.everything:
-            raise InputError("delete needs ids, document_ids or a filter; to remove everything call clear()")
+    def _delete(self, selection: Selection) -> int:
         with self._writing() as store:
             meant = {stored.chunk.id for stored in store.selected(selection)}
             owners = {stored.chunk.document_id for stored in store.drop(lambda stored: stored.chunk.id in meant)}
@@ -221,61 +176,56 @@ class MemoryCollection(Closing):
             store.drop_documents(lambda identity, _: identity in owners)
             return len(meant)
 
-    def clear(self) -> None:
+    def _clear(self) -> None:
         with self._writing() as store:
             for part in (store.chunks, store.documents, store.sources):
                 part.clear()
 
-    def update_metadata(
-        self, selection: Selection, changes: Metadata, mode: Literal["merge", "replace"] = "merge"
-    ) -> int:
-        change_chunk, change = checks.metadata_change(self.settings, changes, mode)
+    def _update_metadata(self, selection: Selection, change: Change) -> int:
         with self._writing() as store:
             meant = store.selected(selection)
-            after = {stored.chunk.id: replace(stored.chunk, metadata=change_chunk(stored.chunk)) for stored in meant}
             counts = Counter(stored.chunk.document_id for stored in store.chunks.values())
             for stored in meant:
-                store.chunks[stored.chunk.id] = stored._replace(chunk=after[stored.chunk.id])
+                after = replace(stored.chunk, metadata=change(stored.chunk.metadata))
+                store.chunks[after.id] = stored._replace(chunk=after)
             for identity, count in Counter(stored.chunk.document_id for stored in meant).items():
                 if count == counts[identity] and identity in store.documents:
                     document, source = store.documents[identity]
                     store.documents[identity] = replace(document, metadata=change(document.metadata)), source
             return len(meant)
 
-    def get(self, ids: Sequence[str]) -> list[Chunk]:
+    def _get(self, ids: Sequence[str]) -> list[Chunk]:
         with self._reading() as store:
-            return [store.chunks[identity].chunk for identity in _listed(ids) if identity in store.chunks]
+            return [store.chunks[identity].chunk for identity in ids if identity in store.chunks]
 
-    def get_documents(self, ids: Sequence[str]) -> list[Document]:
+    def _get_documents(self, ids: Sequence[str]) -> list[Document]:
         with self._reading() as store:
-            return [store.documents[identity][0] for identity in _listed(ids) if identity in store.documents]
+            return [store.documents[identity][0] for identity in ids if identity in store.documents]
 
-    def embeddings(self, ids: Sequence[str]) -> dict[str, TokenEmbeddings]:
+    def _embeddings(self, ids: Sequence[str]) -> dict[str, TokenEmbeddings]:
         with self._reading() as store:
-            there = [identity for identity in _listed(ids) if identity in store.chunks]
+            there = [identity for identity in ids if identity in store.chunks]
             return {identity: unpack(store.chunks[identity].packed) for identity in there}
 
-    def document_hashes(self, ids: Sequence[str] | None = None) -> dict[str, str]:
+    def _document_hashes(self, ids: Sequence[str] | None) -> dict[str, str]:
         with self._reading() as store:
-            wanted = store.documents if ids is None else set(_listed(ids))
+            wanted = store.documents if ids is None else set(ids)
             return {name: document.content_hash for name, (document, _) in store.documents.items() if name in wanted}
 
-    def iterate(
-        self, selection: Selection | None = None, batch_size: int = 1000, with_embeddings: bool = False
+    def _iterate(
+        self, selection: Selection | None, batch_size: int, *, with_embeddings: bool
     ) -> Iterator[list[tuple[Chunk, TokenEmbeddings | None]]]:
-        checks.check_count("batch_size", batch_size)
         with self._reading() as store:
             found = store.selected(selection)
         for batch in batched(found, batch_size):
             yield [(stored.chunk, unpack(stored.packed) if with_embeddings else None) for stored in batch]
 
-    def iterate_documents(self, batch_size: int = 1000) -> Iterator[list[tuple[Document, Source | None]]]:
-        checks.check_count("batch_size", batch_size)
+    def _iterate_documents(self, batch_size: int) -> Iterator[list[tuple[Document, Source | None]]]:
         with self._reading() as store:
             found = [(document, store.sources[key] if key else None) for document, key in store.documents.values()]
         yield from batched(found, batch_size)
 
-    def count(self, selection: Selection | None = None) -> int:
+    def _count(self, selection: Selection | None) -> int:
         with self._reading() as store:
             return len(store.selected(selection))
 
@@ -283,38 +233,23 @@ class MemoryCollection(Closing):
         with self._reading() as store:
             return [(stored.chunk, store.location(stored.source)) for stored in store.selected(selection)]
 
-    def fields(self) -> dict[str, frozenset[str]]:
+    def _fields(self) -> dict[str, frozenset[str]]:
         return memory_fields.kinds(self._located())
 
-    def field_values(
-        self,
-        name: str,
-        selection: Selection | None = None,
-        *,
-        search: str | None = None,
-        order: Order = "value",
-        offset: int = 0,
-        limit: int | None = None,
+    def _field_values(
+        self, name: str, selection: Selection | None, search: str | None, order: Order, offset: int, limit: int | None
     ) -> tuple[list[FieldValue], int]:
-        check_names([name])
-        check_page(search, order, offset, limit)
         found = memory_fields.distinct(self._located(selection), name, search, order)
         return found[offset:][:limit], len(found)
 
-    def field_range(self, name: str, selection: Selection | None = None) -> tuple[Any, Any] | None:
-        check_names([name])
+    def _field_range(self, name: str, selection: Selection | None) -> tuple[Any, Any] | None:
         return memory_fields.ends(self._located(selection), name)
 
-    def count_distinct(self, fields: Sequence[str], selection: Selection | None = None) -> dict[str, int]:
-        check_names(fields)
+    def _count_distinct(self, fields: Sequence[str], selection: Selection | None) -> dict[str, int]:
         located = self._located(selection)
         return {name: len(memory_fields.distinct(located, name)) for name in fields}
 
-    def search(
-        self, queries: Sequence[TokenEmbeddings], top_k: int, selection: Selection | None = None
-    ) -> list[list[Hit]]:
-        checks.check_count("top_k", top_k)
-        checks.check_queries(queries, self.settings, self.location)
+    def _search(self, queries: Sequence[TokenEmbeddings], top_k: int, selection: Selection | None) -> list[list[Hit]]:
         with self._reading() as store:
             found = [stored for stored in store.selected(selection) if len(stored.packed.values)]
             places = [store.location(stored.source) for stored in found]
@@ -326,15 +261,6 @@ class MemoryCollection(Closing):
             hits.append([Hit(chunk, score, similarity(score, len(query)), place) for chunk, score, place in ranked])
         return hits
 
-    def text_search(self, *_: object, **__: object) -> list[list[Hit]]:
-        raise UnsupportedError("a collection in memory has no full text")
-
-    def finish_load(self) -> None:
-        """Nothing is left to be done."""
-
-    def optimize(self) -> None:
-        """Nothing is left to be done."""
-
     def verify(self) -> VerifyReport:
         with self._reading() as store:
             return VerifyReport({"chunks": len(store.chunks), "documents": len(store.documents)})
@@ -345,14 +271,3 @@ class MemoryCollection(Closing):
 
 def _key(source: Source) -> Key:
     return source.root, source.path
-
-
-def _listed(identities: Sequence[str]) -> Sequence[str]:
-    if isinstance(identities, str) or not all(isinstance(identity, str) for identity in identities):
-        raise InputError(f"ids must be a sequence of strings, not {identities!r}")
-    return identities
-
-
-for _name in [name for name, found in vars(MemoryCollection).items() if callable(found) and not name.startswith("_")]:
-    if _name not in ("close", "create", "iterate", "iterate_documents", "open"):
-        setattr(MemoryCollection, f"a{_name}", twin(getattr(MemoryCollection, _name)))

@@ -148,8 +148,6 @@ def headed(retriever, encoder) -> Retriever:
 
 def test_a_title_is_encoded_again_as_if_added_with_it(headed, encoder):
     plain = Selection(document_ids=("plain",))
-    with pytest.raises(InputError, match=r"title.*Retriever\.update_metadata"):
-        headed.collection.update_metadata(plain, {"title": "New name"})
     count = headed.update_metadata(plain, {"title": "New name"})
     assert len(encoder.documents) == count > 1
     assert all(text.startswith(("New name\none", "New name\nt")) for text in encoder.documents)

@@ -32,7 +32,7 @@ def serialised(component: BaseModel) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in type(component).model_fields:
         value = getattr(component, name)
-        if name == "collection" and value is not None and not isinstance(value, str):
+        if name == "collection" and value is not None:
             found[name] = location_of(value)
         elif is_dataclass(value) and not isinstance(value, type):
             found[name] = asdict(value)

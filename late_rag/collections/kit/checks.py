@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from late_rag import metadata as metadata_json
-from late_rag.chunkers.encoded import encoded_keys, possible_keys
 from late_rag.collections.kit import rows
 from late_rag.errors import InputError
+from late_rag.filters.operators import check_field
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring.packing import PackedRows, check, pack
 from late_rag.types import Chunk, Document, Metadata, Source, TokenEmbeddings
 
-Packed = tuple[Chunk, PackedRows]
+Packed: TypeAlias = tuple[Chunk, PackedRows]
+"""A chunk, and its rows as they are stored."""
+
+Order: TypeAlias = Literal["value", "count"]
+"""How a field's values are listed."""
+
+Change: TypeAlias = Callable[[Metadata], Metadata]
+"""The metadata of a chunk or document, changed."""
 
 
 def check_count(name: str, value: object) -> None:
@@ -70,32 +77,51 @@ def checked_source(source: Source) -> Source:
     return source
 
 
-def metadata_change(
-    settings: CollectionSettings, changes: Metadata, mode: Literal["merge", "replace"]
-) -> tuple[Callable[[Chunk], Metadata], Callable[[Metadata], Metadata]]:
-    """What becomes of a chunk's metadata, and of a document's.
+def checked_ids(identities: Sequence[str]) -> list[str]:
+    """Ids that can be looked up."""
+    if isinstance(identities, str) or not all(isinstance(identity, str) for identity in identities):
+        raise InputError(f"ids must be a sequence of strings, not {identities!r}")
+    return list(identities)
+
+
+def check_questions(queries: Sequence[str]) -> None:
+    """Raises InputError for what has no word to search for in full text."""
+    for query in queries:
+        rows.check_text(query, "a query")
+        if not query.strip():
+            raise InputError("a query is empty; give at least one word")
+
+
+def check_names(names: object) -> None:
+    """Raises InputError for what is no sequence of names of fields."""
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise InputError(f"fields must be a sequence of names, not {names!r}")
+    for name in names:
+        check_field(name)
+
+
+def check_page(search: object, order: object, offset: object, limit: object) -> None:
+    """Raises InputError for what does not say which values are wanted."""
+    if search is not None and not isinstance(search, str):
+        raise InputError(f"search must be a text, not {search!r}")
+    if order not in ("value", "count"):
+        raise InputError(f"order must be 'value' or 'count', not {order!r}")
+    for what, value in (("offset", offset), ("limit", 0 if limit is None else limit)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise InputError(f"{what} must be a whole number of at least 0, not {value!r}")
+
+
+def metadata_change(changes: Metadata, mode: Literal["merge", "replace"]) -> Change:
+    """What becomes of the metadata of a chunk or document.
 
     Raises:
-        InputError: changes that cannot be stored; also where the first is called with a chunk of which they would
-            change what is encoded.
+        InputError: changes that cannot be stored, or an unknown mode.
     """
     if mode not in ("merge", "replace"):
         raise InputError(f"mode must be 'merge' or 'replace', not {mode!r}")
     metadata_json.check(changes)
-    possible = possible_keys(settings)
 
     def change(metadata: Metadata) -> Metadata:
         return {**metadata, **changes} if mode == "merge" else dict(changes)
 
-    def change_chunk(chunk: Chunk) -> Metadata:
-        before, after = chunk.metadata, change(chunk.metadata)
-        differing = {key for key in possible if before.get(key) != after.get(key)}
-        touched = sorted(differing & encoded_keys(chunk, settings)) if differing else ()
-        if touched:
-            raise InputError(
-                f"metadata {touched[0]!r} is part of what is encoded of chunk {chunk.id!r} (embed_metadata, or the "
-                "heading in front of it); Retriever.update_metadata changes it and encodes those chunks again"
-            )
-        return after
-
-    return change_chunk, change
+    return change

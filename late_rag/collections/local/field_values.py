@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from late_rag.collections.kit.checks import Order
 from late_rag.collections.kit.facet_types import ELEMENT, Type, given
-from late_rag.errors import CollectionDamagedError, InputError
+from late_rag.errors import CollectionDamagedError
 from late_rag.filters.fields import metadata_key
-from late_rag.filters.operators import check_field
 from late_rag.filters.values import time_in
 from late_rag.types import FieldValue
-
-Order: TypeAlias = Literal["value", "count"]
 
 _ORDERS: Mapping[str, str] = {"value": "kind, value, typeof(value)", "count": "chunks DESC, kind, value, typeof(value)"}
 
@@ -51,25 +49,6 @@ _COUNTED: tuple[tuple[Type, tuple[int, ...], str], ...] = (
 """Kinds of values in their order, the types they are stored as, and which of these."""
 
 _ALL = 2**63 - 1
-
-
-def check_names(names: object) -> None:
-    """Raises InputError for what is no sequence of names of fields."""
-    if isinstance(names, str) or not isinstance(names, Sequence):
-        raise InputError(f"fields must be a sequence of names, not {names!r}")
-    for name in names:
-        check_field(name)
-
-
-def check_page(search: object, order: object, offset: object, limit: object) -> None:
-    """Raises InputError for what does not say which values are wanted."""
-    if search is not None and not isinstance(search, str):
-        raise InputError(f"search must be a text, not {search!r}")
-    if order not in _ORDERS:
-        raise InputError(f"order must be {' or '.join(map(repr, _ORDERS))}, not {order!r}")
-    for what, value in (("offset", offset), ("limit", 0 if limit is None else limit)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise InputError(f"{what} must be a whole number of at least 0, not {value!r}")
 
 
 class FieldReader:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from late_rag.collections.kit import embedding_rows, rows
 from late_rag.collections.local import facets
 from late_rag.collections.local.database import Database
-from late_rag.errors import CollectionDamagedError, InputError
+from late_rag.errors import CollectionDamagedError
 from late_rag.filters import parse
 from late_rag.filters.selection import Selection
 from late_rag.protocols import CollectionSettings
@@ -70,22 +70,22 @@ class Reader:
 
     def get(self, identities: Sequence[str]) -> list[Chunk]:
         query = f"SELECT {rows.CHUNK_COLUMNS} FROM chunks WHERE id IN {_LISTED}"
-        found = self._fetch(query, _listed("ids", identities))
+        found = self._fetch(query, _listed(identities))
         return in_order(identities, ((values[0], rows.chunk_from(values)) for values in found))
 
     def get_documents(self, identities: Sequence[str]) -> list[Document]:
         query = f"SELECT {rows.DOCUMENT_COLUMNS} FROM documents WHERE id IN {_LISTED}"
-        found = self._fetch(query, _listed("ids", identities))
+        found = self._fetch(query, _listed(identities))
         return in_order(identities, ((values[0], rows.document_from(values)) for values in found))
 
     def embeddings(self, identities: Sequence[str]) -> dict[str, TokenEmbeddings]:
         query = f"SELECT id, row, {_PACKED} FROM chunks JOIN embeddings USING (row) WHERE id IN {_LISTED}"
-        found = self._fetch(query, _listed("ids", identities))
+        found = self._fetch(query, _listed(identities))
         packed = dict(zip((values[0] for values in found), self._packed([v[1:] for v in found]), strict=True))
         return {identity: unpack(packed[identity]) for identity in identities if identity in packed}
 
     def document_hashes(self, identities: Sequence[str] | None) -> dict[str, str]:
-        condition, values = ("1", ()) if identities is None else (f"id IN {_LISTED}", _listed("ids", identities))
+        condition, values = ("1", ()) if identities is None else (f"id IN {_LISTED}", _listed(identities))
         return dict(self._fetch(f"SELECT id, content_hash FROM documents WHERE {condition}", values))
 
     def count(self, selection: Selection | None) -> int:
@@ -107,10 +107,9 @@ class Reader:
         values: list[object] = []
         if root is not None:
             condition, values = "root = ?", [root]
-        if below:
-            path = below.rstrip("/")
+        if below is not None:
             condition += " AND (path = ? OR substr(path, 1, ?) = ?)"
-            values += [path, len(path) + 1, path + "/"]
+            values += [below, len(below) + 1, below + "/"]
         query = f"SELECT {rows.SOURCE_COLUMNS} FROM sources WHERE {condition} ORDER BY root, path"
         return [rows.source_from(found) for found in self._fetch(query, values)]
 
@@ -188,7 +187,5 @@ def _document_and_source(document: Sequence[Any], source: Sequence[Any]) -> tupl
     return rows.document_from(document), None if source[0] is None else rows.source_from(source)
 
 
-def _listed(name: str, identities: Sequence[str]) -> tuple[str]:
-    if isinstance(identities, str) or not all(isinstance(identity, str) for identity in identities):
-        raise InputError(f"{name} must be a sequence of strings, not {identities!r}")
-    return (json.dumps(list(identities)),)
+def _listed(identities: Sequence[str]) -> tuple[str]:
+    return (json.dumps(identities),)

@@ -6,23 +6,21 @@ import itertools
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from late_rag.collections.kit import embedding_rows, fulltext, redaction, rows
-from late_rag.collections.kit.checks import Packed
+from late_rag.collections.kit.checks import Change, Packed
 from late_rag.collections.local import facets
 from late_rag.errors import ConflictError
 from late_rag.metadata import dumps
 from late_rag.protocols import CollectionSettings
-from late_rag.types import AddResult, Chunk, Document, Metadata, OnConflict, Source, batched
+from late_rag.types import AddResult, Chunk, Document, OnConflict, Source, batched
 
 _LISTED = "(SELECT value FROM json_each(?))"
 _REMOVED_KEPT = 100_000
 _STAGED_BATCH = 500
 _STAGED_PACKED = embedding_rows.COLUMNS.replace("checksum", "packed_checksum")
-
-Change = Callable[[Metadata], Metadata]
 
 
 class Writer:
@@ -186,22 +184,20 @@ class Writer:
             [values for row, chunk in chunks for values in facets.facet_rows(row, chunk.metadata)],
         )
 
-    def update_metadata(
-        self, where: str, parameters: Sequence[object], chunk: Callable[[Chunk], Metadata], document: Change
-    ) -> int:
+    def update_metadata(self, where: str, parameters: Sequence[object], change: Change) -> int:
         """Other metadata for the chunks meant, and for documents all of whose chunks are meant."""
         found = self._execute(f"SELECT row, {rows.CHUNK_COLUMNS} FROM chunks WHERE {where}", parameters).fetchall()
         changed = []
         for row, *columns in found:
             before = rows.chunk_from(columns)
-            changed.append((row, replace(before, metadata=chunk(before))))
+            changed.append((row, replace(before, metadata=change(before.metadata))))
         self._executemany(
             "UPDATE chunks SET metadata = ?, checksum = ? WHERE row = ?",
             [(dumps(after.metadata), rows.chunk_values(after)[-1], row) for row, after in changed],
         )
         self._execute(f"DELETE FROM facets WHERE row IN {_LISTED}", (json.dumps([row for row, _ in changed]),))
         self._put_facets(changed)
-        self._update_documents(Counter(after.document_id for _, after in changed), document)
+        self._update_documents(Counter(after.document_id for _, after in changed), change)
         if changed:
             self._committed()
         return len(changed)
