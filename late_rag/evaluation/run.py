@@ -21,6 +21,7 @@ from late_rag.retriever.settings import new_settings
 
 if TYPE_CHECKING:
     from late_rag.protocols import Collection, Encoder
+    from late_rag.specs import IndexSpec
     from late_rag.types import Progress, Report, TokenEmbeddings
 
 
@@ -28,7 +29,7 @@ def evaluate(
     folder: str | Path,
     *,
     model: str | Path | Encoder = "minilm",
-    index: str = "auto",
+    index: str | IndexSpec = "auto",
     limit: int | None = None,
     baseline: Literal["bm25"] | None = None,
     titles: bool = False,
@@ -40,7 +41,7 @@ def evaluate(
     Args:
         folder: in BEIR layout; see :func:`load_beir`.
         model: what :func:`late_rag.encoders.load_encoder` takes, or an encoder.
-        index: the kind of candidate index, or "auto".
+        index: the kind of candidate index, also with options, or "auto".
         limit: ask only the first queries that have judgements; of all documents all the same.
         baseline: "bm25" measures the collection's full text too, over the same chunks.
         titles: put each document's title in front of its text.
@@ -111,7 +112,7 @@ def _encoded_queries(encoder: Encoder, texts: Mapping[str, str]) -> tuple[dict[s
 
 
 @contextmanager
-def _temporary_collection(encoder: Encoder, index: str, pool_factor: int) -> Iterator[Collection]:
+def _temporary_collection(encoder: Encoder, index: str | IndexSpec, pool_factor: int) -> Iterator[Collection]:
     with tempfile.TemporaryDirectory(prefix="late-rag-eval-") as folder:
         location = Path(folder) / "evaluation.rag"
         settings = new_settings(encoder, location, {"index": index, "pool_factor": pool_factor})
