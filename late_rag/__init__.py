@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from late_rag.reranker import Reranker
     from late_rag.retriever import Retriever
     from late_rag.scoring import maxsim
+    from late_rag.specs import IndexSpec, PoolingSpec
     from late_rag.types import Chunk, Document, Hit, Media, SourceFile, TokenEmbeddings
 
 _HOMES = {
@@ -39,8 +40,10 @@ _HOMES = {
     "Document": "late_rag.types",
     "F": "late_rag.filters",
     "Hit": "late_rag.types",
+    "IndexSpec": "late_rag.specs",
     "LateRAGError": "late_rag.errors",
     "Media": "late_rag.types",
+    "PoolingSpec": "late_rag.specs",
     "Reranker": "late_rag.reranker",
     "Retriever": "late_rag.retriever",
     "Selection": "late_rag.filters.selection",
@@ -58,8 +61,10 @@ __all__ = [
     "Document",
     "F",
     "Hit",
+    "IndexSpec",
     "LateRAGError",
     "Media",
+    "PoolingSpec",
     "Reranker",
     "Retriever",
     "Selection",

@@ -15,11 +15,15 @@ from late_rag.errors import InputError, MissingExtraError
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """Where a class or function is, and the extra that brings what it imports."""
+    """Where a class or function is, and the extra that brings what it imports.
+
+    ``options`` names, in the same module, the frozen dataclass of the options it takes (:mod:`late_rag.specs`).
+    """
 
     module: str
     name: str
     extra: str | None = None
+    options: str | None = None
 
 
 LARGEST_FILE = 2 << 30
@@ -68,7 +72,7 @@ CHUNKERS: Mapping[str, Backend] = {
 }
 
 POOLINGS: Mapping[str, Backend] = {
-    "hierarchical": Backend("late_rag.pooling.hierarchical", "HierarchicalPooling"),
+    "hierarchical": Backend("late_rag.pooling.hierarchical", "HierarchicalPooling", options="HierarchicalPooling"),
 }
 
 INDEXES: Mapping[str, Backend] = {
@@ -217,12 +221,27 @@ def resolve(table: Mapping[str, Backend], name: str, what: str) -> Any:
         InputError: there is no such name; names those that there are.
         MissingExtraError: the backend's library is not installed.
     """
-    backend = table.get(name)
-    if backend is None:
+    row = _row(table, name, what)
+    return _attribute(row, name, what, row.name)
+
+
+def resolve_options(table: Mapping[str, Backend], name: str, what: str) -> Any:
+    """The dataclass of a backend's options; None where it has none. Raises as :func:`resolve`."""
+    row = _row(table, name, what)
+    return None if row.options is None else _attribute(row, name, what, row.options)
+
+
+def _row(table: Mapping[str, Backend], name: str, what: str) -> Backend:
+    row = table.get(name)
+    if row is None:
         raise InputError(f"unknown {what} {name!r}; there are: {', '.join(sorted(table))}")
+    return row
+
+
+def _attribute(row: Backend, name: str, what: str, attribute: str) -> Any:
     try:
-        return getattr(importlib.import_module(backend.module), backend.name)
+        return getattr(importlib.import_module(row.module), attribute)
     except ModuleNotFoundError as error:
-        if backend.extra is None or (error.name or "").partition(".")[0] == "late_rag":
+        if row.extra is None or (error.name or "").partition(".")[0] == "late_rag":
             raise
-        raise MissingExtraError(f"{what} {name!r} needs {error.name}, which", backend.extra) from error
+        raise MissingExtraError(f"{what} {name!r} needs {error.name}, which", row.extra) from error

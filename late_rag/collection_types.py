@@ -12,8 +12,9 @@ class CollectionSettings:
     """What a collection is, fixed when it is made.
 
     ``model`` is what ``load_encoder`` was given; a folder also as seen from the collection (``model_relative``).
-    ``storage`` is "int8" (uint8 rows and one scale a chunk) or "float16"; ``index`` is a kind or "auto"; ``content``
-    and ``include`` are :class:`late_rag.loading.LoadOptions`; ``probe`` is what a changed model is noticed by.
+    ``storage`` is "int8" (uint8 rows and one scale a chunk) or "float16"; ``index`` is a kind or "auto", with all
+    its ``index_options``; ``content`` and ``include`` are :class:`late_rag.loading.LoadOptions`; ``probe`` is what a
+    changed model is noticed by.
     """
 
     model: str
@@ -27,6 +28,7 @@ class CollectionSettings:
     embed_metadata: tuple[str, ...] = ()
     language: str = "english"
     index: str = "auto"
+    index_options: Mapping[str, Any] = field(default_factory=dict)
     content: Literal["all", "main"] = "all"
     include: tuple[str, ...] = ()
     probe: Mapping[str, list[list[float]]] | None = field(default=None, repr=False)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from late_rag.cli.command import subcommand
-from late_rag.cli.options import JsonOption, QuietOption
+from late_rag.cli.options import IndexOptions, JsonOption, QuietOption
 from late_rag.cli.output import write_json
 from late_rag.cli.progress import reporting
 
@@ -46,6 +46,7 @@ def evaluate(
     folder: Folder,
     model: Model = "minilm",
     index: Index = "auto",
+    index_option: IndexOptions = None,
     limit: Limit = None,
     baseline: BaselineOption = None,
     titles: Titles = False,
@@ -55,12 +56,14 @@ def evaluate(
 ) -> None:
     """Index a collection in BEIR layout, ask its queries, and print measures of quality, speed and size."""
     from late_rag.evaluation import evaluate as run
+    from late_rag.specs import IndexSpec, parsed_options
 
+    spec = parsed_options(IndexSpec, index, index_option or [])
     with reporting(quiet=quiet) as report:
         found = run(
             folder,
             model=model,
-            index=index,
+            index=spec,
             limit=limit,
             baseline=None if baseline is None else "bm25",
             titles=titles,

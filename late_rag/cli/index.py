@@ -11,10 +11,11 @@ from late_rag.cli.left_out import lines_of
 from late_rag.cli.options import CollectionOption, JsonOption, ModelOption, PathsArgument, QuietOption, TrustModelOption
 from late_rag.cli.output import counted, note, write_json
 from late_rag.cli.progress import duration, reporting
-from late_rag.errors import CancelledError
+from late_rag.errors import CancelledError, InputError
 
 if TYPE_CHECKING:
     from late_rag.retriever import Retriever, SyncResult
+    from late_rag.specs import IndexSpec
 
 _FILES, _RECORDS, _NEW = "Files", "Records of CSV, JSON and JSONL files", "How a new collection is made"
 
@@ -63,6 +64,14 @@ Overlap: TypeAlias = Annotated[
     int | None,
     typer.Option("--overlap", metavar="N", help="Tokens that a chunk shares with the last.", rich_help_panel=_NEW),
 ]
+Index: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--index", metavar="KIND", help="The candidate index, or auto.", rich_help_panel=_NEW),
+]
+IndexOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--index-option", metavar="KEY=VALUE", help="Of the index; may be repeated.", rich_help_panel=_NEW),
+]
 Content: TypeAlias = Annotated[
     str | None,
     typer.Option("--content", metavar="all|main", help="Of web pages: all, or the article.", rich_help_panel=_NEW),
@@ -108,6 +117,8 @@ def index(
     model: ModelOption = None,
     trust_model: TrustModelOption = False,
     pool_factor: PoolFactor = None,
+    index: Index = None,
+    index_option: IndexOption = None,
     language: Language = None,
     chunk_tokens: ChunkTokens = None,
     overlap: Overlap = None,
@@ -129,6 +140,7 @@ def index(
     options = _stated(
         model=model,
         pool_factor=pool_factor,
+        index=_index_spec(index, index_option),
         language=language,
         chunking=_stated(max_tokens=chunk_tokens, overlap=overlap) or None,
         embed_metadata=embed_metadata,
@@ -156,6 +168,14 @@ def _sync(retriever: "Retriever", quiet: bool, paths: Sequence[Path], **options:
     except (KeyboardInterrupt, CancelledError) as error:
         chunks = counted(retriever.info().chunks, "chunk")
         raise CancelledError(f"stopped; the collection holds {chunks}. The same command goes on from here") from error
+
+
+def _index_spec(name: str | None, options: list[str] | None) -> "IndexSpec | None":
+    from late_rag.specs import IndexSpec, parsed_options
+
+    if name is None and options:
+        raise InputError("--index-option needs --index: the name of the index that has it")
+    return None if name is None else parsed_options(IndexSpec, name, options or [])
 
 
 def _stated(**options: Any) -> dict[str, Any]:

@@ -25,3 +25,7 @@ TrustModelOption: TypeAlias = Annotated[
 PathsArgument: TypeAlias = Annotated[
     list[Path], typer.Argument(metavar="PATH...", help="Files and folders.", show_default=False)
 ]
+IndexOptions: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--index-option", metavar="KEY=VALUE", help="Of the index; may be repeated.", show_default=False),
+]

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from late_rag.backends import POOLINGS, resolve
-from late_rag.errors import InputError
+from late_rag.specs import PoolingSpec
 
 if TYPE_CHECKING:
     from late_rag.protocols import TokenPooling
@@ -30,10 +29,5 @@ def load_pooling(options: Mapping[str, Any] | None) -> TokenPooling | None:
     """
     if not options:
         return None
-    parameters = dict(options)
-    kind = parameters.pop("kind", "hierarchical")
-    pooling = resolve(POOLINGS, kind, "pooling")
-    try:
-        return cast("TokenPooling", pooling(**parameters))
-    except TypeError as error:
-        raise InputError(f"pooling {kind!r} cannot take {parameters!r}: {error}") from error
+    spec = PoolingSpec.of({"kind": "hierarchical", **options})
+    return cast("TokenPooling", spec.backend()(**spec.checked()))

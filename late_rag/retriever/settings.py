@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from late_rag.errors import InputError, ModelMismatchError
 from late_rag.loading import LoadOptions
 from late_rag.protocols import CollectionSettings
+from late_rag.specs import IndexSpec, PoolingSpec
 from late_rag.types import Chunk
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class CollectionOptions(TypedDict, total=False):
     pool_factor: int
     """Keep about one row in so many by hierarchical pooling; 1 keeps all."""
 
+    pooling: str | PoolingSpec | Mapping[str, Any]
+    """A token pooling with its options, in place of ``pool_factor``; see :class:`late_rag.PoolingSpec`."""
+
     embed_metadata: Sequence[str]
     """Metadata keys that are encoded in front of each chunk's text."""
 
@@ -41,8 +45,8 @@ class CollectionOptions(TypedDict, total=False):
     storage: Literal["int8", "float16"]
     """How embeddings are stored."""
 
-    index: str
-    """The kind of candidate index, or "auto"."""
+    index: str | IndexSpec | Mapping[str, Any]
+    """The kind of candidate index, or "auto"; with options :class:`late_rag.IndexSpec`, or a mapping with ``kind``."""
 
     content: Literal["all", "main"]
     """Of web pages: all that they show, or the main content; see :class:`late_rag.loaders.LoadOptions`."""
@@ -62,7 +66,8 @@ def check_options(options: CollectionOptions) -> None:
         if name not in CollectionOptions.__annotations__:
             known = ", ".join(CollectionOptions.__annotations__)
             raise TypeError(f"unknown collection option {name!r}; there are: {known}")
-    _pool_factor(options.get("pool_factor", 1))
+    _pooling(options)
+    IndexSpec.of(options.get("index", "auto"))
     _embed_metadata(options)
     if options.get("storage", "int8") not in ("int8", "float16"):
         raise InputError(f'storage must be "int8" or "float16", not {options["storage"]!r}')
@@ -77,6 +82,7 @@ def new_settings(encoder: Encoder, location: str | Path | None, options: Collect
     from late_rag.chunkers import load_chunker
 
     absolute, relative = _model_names(encoder.model, location)
+    index = IndexSpec.of(options.get("index", "auto"))
     return CollectionSettings(
         model=absolute,
         model_relative=relative,
@@ -84,11 +90,12 @@ def new_settings(encoder: Encoder, location: str | Path | None, options: Collect
         variant=encoder.variant,
         dim=encoder.dim,
         storage=options.get("storage", "int8"),
-        pooling=_pooling(options.get("pool_factor", 1)),
+        pooling=_pooling(options),
         chunking=load_chunker(_chunking(options), encoder).options(),
         embed_metadata=_embed_metadata(options),
         language=options.get("language", "english"),
-        index=options.get("index", "auto"),
+        index=index.name,
+        index_options=index.checked(),
         content=_loading(options).content,
         include=tuple(_loading(options).include),
         probe={name: rows.astype(float).round(4).tolist() for name, rows in probe_embeddings(encoder).items()},
@@ -101,7 +108,8 @@ def check_recorded(settings: CollectionSettings, options: CollectionOptions, loc
     Raises:
         InputError: an option that is stated and differs; the message has both values.
     """
-    stated: dict[str, Any] = {name: value for name, value in options.items() if name not in ("chunking", "pool_factor")}
+    composed = ("chunking", "index", "pool_factor", "pooling")
+    stated: dict[str, Any] = {name: value for name, value in options.items() if name not in composed}
     recorded: dict[str, Any] = {name: getattr(settings, name) for name in stated}
     if "include" in stated:
         stated["include"] = _loading(options).include
@@ -110,14 +118,31 @@ def check_recorded(settings: CollectionSettings, options: CollectionOptions, loc
     if "pool_factor" in options:
         stated["pool_factor"] = options["pool_factor"]
         recorded["pool_factor"] = (settings.pooling or {}).get("pool_factor", 1)
-    for name, value in (_chunking(options) if options.get("chunking") else {}).items():
-        stated[f"chunking {name}"], recorded[f"chunking {name}"] = value, (settings.chunking or {}).get(name)
+    for what, given, made in _composed(settings, options):
+        for name, value in given.items():
+            option = f"{what} {name}".strip()
+            stated[option], recorded[option] = value, made.get(name)
     for name, value in stated.items():
         if _as_lists(value) != _as_lists(recorded[name]):
             raise InputError(
                 f"{name} is {value!r}, but the collection {location} was made with {recorded[name]!r}; "
                 "leave it out, or make another collection"
             )
+
+
+def _composed(
+    settings: CollectionSettings, options: CollectionOptions
+) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
+    """Of what has a kind and options: its name, what is stated of them, and what is recorded."""
+    if options.get("chunking"):
+        yield "chunking", _chunking(options), settings.chunking or {}
+    if "pooling" in options:
+        pooling = PoolingSpec.of(options["pooling"])
+        yield "pooling", {"kind": pooling.name, **pooling.options}, settings.pooling or {}
+    if "index" in options:
+        index = IndexSpec.of(options["index"])
+        yield "", {"index": index.name}, {"index": settings.index}
+        yield "index option", index.options, settings.index_options
 
 
 def probe_embeddings(encoder: Encoder) -> dict[str, TokenEmbeddings]:
@@ -214,13 +239,19 @@ def _loading(options: CollectionOptions) -> LoadOptions:
     return LoadOptions(options.get("content", "all"), options.get("include", ()))
 
 
-def _pooling(pool_factor: int) -> dict[str, Any] | None:
-    from late_rag.pooling import load_pooling
+def _pooling(options: CollectionOptions) -> dict[str, Any] | None:
+    """What is recorded of the pooling, as ``TokenPooling.options()`` has it.
 
-    if _pool_factor(pool_factor) == 1:
+    Raises:
+        InputError: an unknown pooling, a value that cannot be, or both ways to say it.
+    """
+    pool_factor = _pool_factor(options.get("pool_factor", 1))
+    if "pooling" in options and "pool_factor" in options:
+        raise InputError("pool_factor is an option of the hierarchical pooling; give it there or alone, not both")
+    if "pooling" not in options and pool_factor == 1:
         return None
-    pooling = load_pooling({"kind": "hierarchical", "pool_factor": pool_factor})
-    return None if pooling is None else pooling.options()
+    spec = PoolingSpec.of(options.get("pooling", {"kind": "hierarchical", "pool_factor": pool_factor}))
+    return {"kind": spec.name, **spec.checked()}
 
 
 def _chunking(options: CollectionOptions) -> dict[str, Any]:

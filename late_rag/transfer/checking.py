@@ -11,6 +11,7 @@ from typing import Any
 
 from late_rag.errors import InputError
 from late_rag.protocols import CollectionSettings
+from late_rag.specs import IndexSpec
 from late_rag.types import Media, Source
 
 LARGEST = 2**63 - 1
@@ -31,6 +32,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "embed_metadata": _LIST,
     "language": _TEXT,
     "index": _TEXT,
+    "index_options": (Mapping,),
     "content": _TEXT,
     "include": _LIST,
     "probe": _MAPPING,
@@ -73,6 +75,7 @@ def _usable(settings: CollectionSettings) -> CollectionSettings:
         if settings.chunking is not None:
             resolve(CHUNKERS, ChunkingOptions.from_json(settings.chunking).kind, "chunker")
         LoadOptions(settings.content, settings.include)
+        IndexSpec(settings.index, **settings.index_options).checked()
     except (TypeError, ValueError, AttributeError) as error:
         raise InputError(f"settings that cannot be: {error}") from error
     for name, rows in (settings.probe or {}).items():

@@ -12,7 +12,7 @@ INFO_KEYS = [
     *("location", "documents", "chunks", "tokens", "sources", "staged", "bytes_on_disk"),
     *("model", "model_id", "variant", "dim", "storage", "pooling", "chunking", "embed_metadata", "language"),
     *("content", "include"),
-    *("index", "indexed", "index_reason", "fields"),
+    *("index", "index_options", "indexed", "index_reason", "fields"),
 ]
 
 

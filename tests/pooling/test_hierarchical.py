@@ -154,11 +154,11 @@ def test_nothing_asked_pools_nothing(options):
     ("options", "message"),
     [
         ({"pool_factor": 0}, "pool_factor takes a whole number of at least 1, not 0"),
-        ({"pool_factor": 1.5}, "pool_factor takes a whole number of at least 1, not 1.5"),
-        ({"pool_factor": True}, "pool_factor takes a whole number of at least 1, not True"),
+        ({"pool_factor": 1.5}, "takes a whole number, not 1.5"),
+        ({"pool_factor": True}, "takes a whole number, not True"),
         ({"protected_tokens": -1}, "protected_tokens takes a whole number of at least 0, not -1"),
         ({"block_rows": 1}, "block_rows takes a whole number of at least 2, not 1"),
-        ({"factor": 2}, "cannot take {'factor': 2}"),
+        ({"factor": 2}, "has no option 'factor'; there are: pool_factor"),
         ({"kind": "mean"}, "unknown pooling 'mean'; there are: hierarchical"),
     ],
 )

@@ -10,11 +10,11 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
-from late_rag.backends import INDEXES, resolve
 from late_rag.collections.kit import fulltext
 from late_rag.collections.local import schema
 from late_rag.errors import CollectionError, CollectionExistsError, InputError
 from late_rag.protocols import CollectionSettings
+from late_rag.specs import IndexSpec
 
 FILE = "collection.sqlite"
 _MAKING = ".making-"
@@ -107,7 +107,6 @@ def _clear(path: Path, making: Path) -> None:
 def _check(settings: CollectionSettings) -> None:
     if settings.dim < 1:
         raise InputError(f"dim must be at least 1, not {settings.dim}")
-    if settings.index != "auto":
-        resolve(INDEXES, settings.index, "index")
+    IndexSpec(settings.index, **settings.index_options).checked()
     if settings.storage not in ("int8", "float16"):
         raise InputError(f"storage must be 'int8' or 'float16', not {settings.storage!r}")

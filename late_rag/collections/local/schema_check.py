@@ -133,6 +133,7 @@ def _wrong(settings: CollectionSettings) -> Any:
         checks[name] = isinstance(getattr(settings, name), str)
     for name in ("pooling", "chunking"):
         checks[name] = isinstance(getattr(settings, name), dict | None)
+    checks["index_options"] = isinstance(settings.index_options, dict)
     for name in ("embed_metadata", "include"):
         checks[name] = all(isinstance(item, str) for item in getattr(settings, name))
     for name, right in checks.items():
