@@ -81,6 +81,7 @@ class WritableStore(Closing, VectorStore):
         """
         ids = kwargs.pop("ids", None)
         store = cls._made(embedding, kwargs)
+        store._holder.writable()  # makes the collection, also for no documents
         store.add_documents(documents, ids=ids)
         return store
 
@@ -91,6 +92,7 @@ class WritableStore(Closing, VectorStore):
         """Async twin of :meth:`from_documents`."""
         ids = kwargs.pop("ids", None)
         store = cls._made(embedding, kwargs)
+        await asyncio.to_thread(store._holder.writable)
         await store.aadd_documents(documents, ids=ids)
         return store
 
