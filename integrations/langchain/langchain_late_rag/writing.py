@@ -81,7 +81,6 @@ class WritableStore(Closing, VectorStore):
         """
         ids = kwargs.pop("ids", None)
         store = cls._made(embedding, kwargs)
-        store._holder.writable()  # makes the collection, also for no documents
         store.add_documents(documents, ids=ids)
         return store
 
@@ -92,7 +91,6 @@ class WritableStore(Closing, VectorStore):
         """Async twin of :meth:`from_documents`."""
         ids = kwargs.pop("ids", None)
         store = cls._made(embedding, kwargs)
-        await asyncio.to_thread(store._holder.writable)
         await store.aadd_documents(documents, ids=ids)
         return store
 
@@ -151,8 +149,8 @@ class WritableStore(Closing, VectorStore):
         """
         _refuse("add_documents", kwargs.keys() - {"batch_size"})
         items = _with_ids(documents, ids)
+        retriever = self._holder.writable()  # makes the collection, also for no documents
         if items:
-            retriever = self._holder.writable()
             check_owners(retriever, items)
             retriever.add(items)
         return [item.id for item in items]
@@ -161,8 +159,8 @@ class WritableStore(Closing, VectorStore):
         """Async twin of :meth:`add_documents`; cancelled, it stops at the next step and keeps what was committed."""
         _refuse("aadd_documents", kwargs.keys() - {"batch_size"})
         items = await asyncio.to_thread(_with_ids, documents, ids)
+        retriever = await asyncio.to_thread(self._holder.writable)
         if items:
-            retriever = await asyncio.to_thread(self._holder.writable)
             await asyncio.to_thread(check_owners, retriever, items)
             await retriever.aadd(items)
         return [item.id for item in items]
