@@ -18,7 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from late_rag.adapters.configuration import check_collection, location_of
+    from late_rag.adapters.configuration import anchored, check_collection, location_of, seen_from
     from late_rag.adapters.hits import HitFields, beside, known
     from late_rag.adapters.holder import StoreHolder, check_owners
     from late_rag.adapters.inputs import listed
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from late_rag.types import Mode, OnConflict, Report, TokenMatch, batched, canonical_json, digest
 
 _NAMES = {
-    "late_rag.adapters.configuration": ("check_collection", "location_of"),
+    "late_rag.adapters.configuration": ("anchored", "check_collection", "location_of", "seen_from"),
     "late_rag.adapters.hits": ("HitFields", "beside", "known"),
     "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
     "late_rag.adapters.inputs": ("listed",),
@@ -140,6 +140,7 @@ __all__ = [
     "TokenCounter",
     "TokenMatch",
     "UnsupportedError",
+    "anchored",
     "as_found",
     "batched",
     "beside",
@@ -169,6 +170,7 @@ __all__ = [
     "read_datetime",
     "render",
     "same",
+    "seen_from",
     "shared_reranker",
     "shared_retriever",
     "to_reader",

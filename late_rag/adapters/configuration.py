@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check_collection(value: Any) -> Any:
-    """A location, or what can be searched.
+    """A location, or what can be searched; of a :class:`late_rag.Retriever` its collection.
 
     Raises:
         InputError: neither.
@@ -20,6 +21,9 @@ def check_collection(value: Any) -> Any:
     located = isinstance(value, str | Path) and str(value).strip()
     if located or (hasattr(value, "search") and hasattr(value, "settings")):
         return value
+    inner = getattr(value, "collection", None)
+    if hasattr(inner, "search") and hasattr(inner, "settings"):
+        return inner
     raise InputError(f"collection is a location or an open collection, not {value!r}")
 
 
@@ -39,3 +43,18 @@ def location_of(collection: str | Path | Collection) -> str:
             "and give that"
         )
     return collection.location
+
+
+def seen_from(collection: Any) -> str | None:
+    """The folder that a relative location is seen from when a component is made: the current one; else None."""
+    if not isinstance(collection, str | Path) or "://" in str(collection) or Path(collection).is_absolute():
+        return None
+    try:
+        return os.getcwd()  # noqa: PTH109 - as text, because components keep and compare it
+    except FileNotFoundError:  # the current folder was removed
+        return None
+
+
+def anchored(collection: Any, folder: str | None) -> Any:
+    """The collection; a location as seen from the folder, where there is one."""
+    return collection if folder is None else str(Path(folder) / collection)

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from late_rag.adapters.configuration import check_collection
+from late_rag.adapters.configuration import anchored, check_collection, seen_from
 from late_rag.encoders import consenting, load_encoder
 from late_rag.errors import CollectionError, CollectionReadOnlyError, ConflictError, InputError
 from late_rag.forking import starts_anew_in_children
 from late_rag.retriever import Retriever, shared_retriever
-from late_rag.retriever.settings import check_options
+from late_rag.retriever.settings import check_options, check_recorded
 from late_rag.types import Document
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ class StoreHolder:
     A temporary collection is removed when it is closed, or when neither the holder nor anyone else has it any more.
 
     Args:
-        collection: a location, where one is made if there is none; one that is open; or None for a temporary one.
+        collection: a location, where the first write makes one if there is none, and which is seen from the folder that
+            is the current one now; one that is open; or None for a temporary one.
         model: in place of the one that the collection names; of a new collection, "minilm".
         mode: "read" refuses writes, and makes nothing.
-        create: how a new collection is made.
+        create: how a new collection is made; one that is there must have been made so.
         encoder_options: with which the model is loaded, as JSON; see :func:`late_rag.encoders.load_encoder`.
         trust_model: whether to load or fetch whatever model the collection names; see docs/security.md.
 
@@ -54,9 +55,15 @@ class StoreHolder:
         if collection is None and mode == "read":
             raise InputError("a store without a collection starts empty: give collection= a location to read, or write")
         if collection is not None:
-            check_collection(collection)
+            collection = check_collection(collection)
         check_options(create)  # type: ignore[arg-type]  # it says what is unknown or cannot be
-        self._given = collection, model, mode, dict(create), consenting(encoder_options, trust_model)
+        self._given = (
+            anchored(collection, seen_from(collection)),
+            model,
+            mode,
+            dict(create),
+            consenting(encoder_options, trust_model),
+        )
         self._own: Retriever | None = None
         self.start_anew()
         starts_anew_in_children(self)
@@ -79,16 +86,20 @@ class StoreHolder:
         return type(self), self._given
 
     def retriever(self) -> Retriever:
-        """The retriever, which is opened, or its collection made, at the first call.
+        """The retriever, which is opened at the first call; a temporary collection is made.
 
         Raises:
-            CollectionNotFoundError: there is no collection, and ``mode="read"``.
+            CollectionNotFoundError: there is no collection at the location: reading makes none.
+            InputError: the collection was made otherwise than ``create`` says.
             CollectionError: it was temporary, and is closed.
         """
+        return self._opened(make=False)
+
+    def _opened(self, *, make: bool) -> Retriever:
         collection, model, mode, create, options = self._given
         if isinstance(collection, str | Path):
             return shared_retriever(
-                collection, mode, model=model, chunker="whole", create=create, encoder_options=options
+                collection, mode, model=model, chunker="whole", create=create, make=make, encoder_options=options
             )
         with self._lock:
             if self._own is None:
@@ -101,12 +112,18 @@ class StoreHolder:
             return self._own
 
     @property
+    def place(self) -> str | Path | None:
+        """The location, if there is one."""
+        collection = self._given[0]
+        return collection if isinstance(collection, str | Path) else None
+
+    @property
     def temporary(self) -> Collection | None:
         """The temporary collection, if there is one already."""
         return self._own.collection if self._given[0] is None and self._own is not None else None
 
     def writable(self) -> Retriever:
-        """The retriever, for a write.
+        """The retriever, for a write, which makes the collection where there is none.
 
         Raises:
             CollectionReadOnlyError: ``mode="read"``, also where the process has the collection open for writing.
@@ -116,13 +133,14 @@ class StoreHolder:
             from late_rag.collections import shown
 
             raise CollectionReadOnlyError(f"{shown(collection)} is open for reading; give mode='write'")
-        return self.retriever()
+        return self._opened(make=True)
 
     def _made(self, collection: Collection | None) -> Retriever:
         _, model, mode, create, options = self._given
         if collection is None:
             encoder = load_encoder("minilm" if model is None else model, **options)
             collection = Retriever.create(None, encoder, **create).collection
+        check_recorded(collection.settings, create, collection.location)  # type: ignore[arg-type]  # checked above
         return shared_retriever(collection, mode, model=model, chunker="whole", encoder_options=options)
 
     def close(self) -> None:

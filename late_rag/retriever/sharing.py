@@ -12,6 +12,7 @@ from late_rag.encoders import consenting, load_encoder
 from late_rag.errors import CollectionExistsError, CollectionNotFoundError
 from late_rag.registry import shared
 from late_rag.retriever.retriever import Retriever
+from late_rag.retriever.settings import check_recorded
 from late_rag.types import canonical_json
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def shared_retriever(
     model: str | Path | None = None,
     chunker: str | None = None,
     create: Mapping[str, Any] | None = None,
+    make: bool = True,
     encoder_options: Mapping[str, Any] | None = None,
     trust_model: bool = False,
 ) -> Retriever:
@@ -41,18 +43,21 @@ def shared_retriever(
         model: in place of the one that the collection names, where that has moved; of a new collection, "minilm".
         chunker: the kind of chunker, in place of the recorded one.
         create: options of the collection that is made where there is none, as :class:`CollectionOptions` has them;
-            None makes none.
+            None makes none. What it states of one that is there must be what that was made with.
+        make: whether one is made where there is none.
         encoder_options: with which a model is loaded, as JSON; see :func:`late_rag.encoders.load_encoder`.
         trust_model: whether to load or fetch whatever model the collection names; see docs/security.md.
 
     Raises:
-        CollectionNotFoundError: there is none, and ``create`` is None.
+        CollectionNotFoundError: there is none, and none is to be made.
+        InputError: an option of ``create`` that differs from the recorded one.
     """
     options = consenting(encoder_options, trust_model)
     if not isinstance(collection, str | Path):
         return Retriever(collection, model, chunker, mode, encoder_options=options)
 
-    found = _opened(collection, mode, model, create, options)
+    found = _opened(collection, mode, model, create if make else None, options)
+    check_recorded(found.settings, create or {}, found.location)  # type: ignore[arg-type]  # any mapping
     key = ("retriever", found.location, mode, str(model), chunker, canonical_json(options))
     return shared.get(
         key,

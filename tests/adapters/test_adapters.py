@@ -19,12 +19,14 @@ from late_rag.adapters import (
     HitFields,
     InputError,
     StoreHolder,
+    anchored,
     check_collection,
     check_owners,
     filter_description,
     known,
     location_of,
     narrowed,
+    seen_from,
     shared_reranker,
 )
 from late_rag.errors import CollectionNotFoundError, CollectionReadOnlyError
@@ -45,7 +47,10 @@ def test_a_collection_is_a_location_or_one_that_is_open(tmp_path: Path) -> None:
 
 def test_a_store_is_configuration_and_shares_its_retriever(tmp_path: Path) -> None:
     holder = StoreHolder(tmp_path / "c.rag", None, "write", {"chunking": "whole"})
+    with pytest.raises(CollectionNotFoundError, match=r"c\.rag"):
+        holder.retriever()
     assert not (tmp_path / "c.rag").exists()
+    holder.writable()
     for copied in (pickle.loads(pickle.dumps(holder)), copy.deepcopy(holder)):
         assert copied.retriever() is holder.retriever()
     assert holder.retriever().collection.settings.chunking["kind"] == "whole"
@@ -53,6 +58,33 @@ def test_a_store_is_configuration_and_shares_its_retriever(tmp_path: Path) -> No
         StoreHolder(tmp_path / "d.rag", None, "read", {}).retriever()
     with pytest.raises(InputError, match="starts empty"):
         StoreHolder(None, None, "read", {})
+
+
+def test_a_relative_location_is_seen_from_where_a_component_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    holder, folder = StoreHolder("c.rag", None, "write", {}), seen_from("c.rag")
+    monkeypatch.chdir("/")
+    assert holder.writable().collection.location == anchored("c.rag", folder) == str(tmp_path / "c.rag")
+    assert holder.place == str(tmp_path / "c.rag")
+    with Retriever.create(None) as temporary:
+        for given in (str(tmp_path / "c.rag"), "memory://c.rag", temporary.collection, None):
+            assert seen_from(given) is None
+            assert anchored(given, None) is given
+
+
+def test_a_collection_that_was_made_otherwise_is_refused(tmp_path: Path) -> None:
+    StoreHolder(tmp_path / "c.rag", None, "write", {"storage": "float16", "chunking": "whole"}).writable()
+    for create in ({}, {"chunking": "whole"}, {"storage": "float16"}):
+        assert StoreHolder(tmp_path / "c.rag", None, "write", create).retriever().collection.count() == 0
+    opened = StoreHolder(tmp_path / "c.rag", None, "read", {}).retriever().collection
+    for collection in (tmp_path / "c.rag", opened):
+        for mode in ("read", "write"):
+            holder = StoreHolder(collection, None, mode, {"storage": "int8"})
+            for ask in (holder.retriever, holder.writable) if mode == "write" else (holder.retriever,):
+                with pytest.raises(InputError, match=r"storage is 'int8', but the collection .* made with 'float16'"):
+                    ask()
 
 
 def test_a_temporary_store_goes_with_its_holder() -> None:

@@ -134,11 +134,15 @@ def test_passages_of_a_file_that_were_deleted_come_back_with_it(tmp_path: Path) 
     assert parking.id in {document.id for document in store.filter_documents()}
 
 
-def test_a_relative_location_is_that_of_its_first_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = LateInteractionDocumentStore("relative.rag")
+def test_a_relative_location_is_that_seen_from_where_the_store_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
+    store = LateInteractionDocumentStore("relative.rag")
+    monkeypatch.chdir("/")
     store.write_documents([Document(content="text")])
     assert (tmp_path / "relative.rag").exists()
+    assert store.to_dict()["init_parameters"]["collection"] == "relative.rag"
 
 
 def test_a_key_of_the_metadata_that_is_called_like_a_field_of_the_collection(

@@ -13,6 +13,7 @@ from haystack.testing import document_store as suite
 from haystack.testing import document_store_async as async_suite
 
 from haystack_integrations.document_stores.late_rag import LateInteractionDocumentStore
+from late_rag import Retriever
 
 
 class Suite(
@@ -62,6 +63,7 @@ class TestTemporary(Suite):
 class TestAtALocation(Suite):
     @pytest.fixture
     def document_store(self, tmp_path: Path) -> LateInteractionDocumentStore:
+        Retriever.create(tmp_path / "store.rag").close()
         return LateInteractionDocumentStore(tmp_path / "store.rag")
 
 

@@ -21,7 +21,7 @@ from langchain_core.runnables import ConfigurableField
 from langchain_core.tools import create_retriever_tool
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 
-from langchain_late_rag import HitFields, LateInteractionRetriever
+from langchain_late_rag import HitFields, LateInteractionReranker, LateInteractionRetriever
 from late_rag import F, Retriever
 from late_rag.encoders.onnx import OnnxEncoder
 from late_rag.errors import CollectionError, CollectionNotFoundError, FilterError, InputError, ModelMismatchError
@@ -373,3 +373,18 @@ print(kinds.count(LocalCollection), kinds.count(OnnxEncoder), grown)
     collections, encoders, grown = map(int, run.stdout.split())
     assert (collections, encoders) == (1, 1)
     assert grown < 8 * 1024, f"resident memory grew by {grown} kB"
+
+
+def test_a_relative_location_is_seen_from_where_the_retriever_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    retriever = LateInteractionRetriever.from_texts(["Parking is free."], collection="c.rag")
+    reranker = LateInteractionReranker(collection="c.rag")
+    monkeypatch.chdir("/")
+    expected = retriever.invoke("parking")
+    assert ids(expected)
+    for same in (retriever.model_copy(), copy.deepcopy(retriever), pickle.loads(pickle.dumps(retriever))):
+        assert same.invoke("parking") == expected
+    assert '"collection": "c.rag"' in dumps(retriever)
+    assert len(reranker.compress_documents(expected, "parking")) == 1

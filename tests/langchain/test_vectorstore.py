@@ -365,3 +365,23 @@ async def test_nothing_is_encoded_on_the_event_loop(monkeypatch: pytest.MonkeyPa
     assert len(threads) >= 6
     assert threading.get_ident() not in threads
     await store.aclose()
+
+
+def test_reading_a_location_makes_nothing(tmp_path: Path) -> None:
+    store = LateInteractionVectorStore(tmp_path / "not.rag")
+    for read in (lambda: store.similarity_search("cat"), lambda: store.get_by_ids(["a"])):
+        with pytest.raises(CollectionNotFoundError, match=r"not\.rag"):
+            read()
+    assert not (tmp_path / "not.rag").exists()
+    store.add_texts([])
+    assert store.similarity_search("cat") == []
+
+
+def test_a_relative_location_stays_where_it_was_when_the_store_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = LateInteractionVectorStore.from_texts(TEXTS, collection="c.rag")
+    monkeypatch.chdir("/")
+    for same in (store, copy.deepcopy(store), pickle.loads(pickle.dumps(store))):
+        assert len(same.similarity_search("a sleeping cat")) == 4

@@ -22,4 +22,4 @@ class TestTemporary(VectorStoreIntegrationTests):
 class TestAtALocation(VectorStoreIntegrationTests):
     @pytest.fixture
     def vectorstore(self, tmp_path: Path) -> VectorStore:  # type: ignore[override]
-        return LateInteractionVectorStore(tmp_path / "store.rag")
+        return LateInteractionVectorStore.from_documents([], collection=tmp_path / "store.rag")

@@ -6,12 +6,23 @@ from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from langchain_late_rag.filters import to_filter
-from late_rag.adapters import location_of
+from late_rag.adapters import SHAPE, Shape, location_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from langchain_late_rag.filters import FilterLike
+
+
+class SearchArguments(Shape, total=False):
+    """What a call of the retriever may say otherwise than its constructor; see there for each."""
+
+    k: int
+    filter: FilterLike | None
+
+
+ARGUMENTS = ("k", "filter", *SHAPE)
+"""Their names."""
 
 
 def filter_text(value: FilterLike | None) -> str | None:

@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 
 from langchain_late_rag.documents import check_documents, foreign_media
 from late_rag import Chunk
-from late_rag.adapters import as_found, check_collection, check_threshold, digest, in_thread, shared_reranker
+from late_rag.adapters import (
+    anchored,
+    as_found,
+    check_collection,
+    check_threshold,
+    digest,
+    in_thread,
+    seen_from,
+    shared_reranker,
+)
 
 if TYPE_CHECKING:
     from late_rag.adapters import Report
@@ -34,7 +43,7 @@ class LateInteractionReranker(BaseDocumentCompressor):
     """Whether to load or fetch whatever model the collection names."""
 
     collection: Any = None
-    """The location of a collection, or one that is open."""
+    """The location of a collection, or one that is open; a relative one is seen from where the reranker is made."""
 
     top_n: int | None = Field(default=3, ge=1)
     """How many documents at most; None keeps all."""
@@ -48,12 +57,19 @@ class LateInteractionReranker(BaseDocumentCompressor):
     keep_order: bool = True
     """Whether what one search found by the same model over the same collection keeps its order, such as a hybrid's."""
 
+    _folder: str | None = PrivateAttr(default=None)
+
     _check_threshold = field_validator("threshold")(check_threshold)
 
     @field_validator("collection")
     @classmethod
     def _check_collection(cls, value: Any) -> Any:
         return None if value is None else check_collection(value)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Keeps from where a relative location is seen."""
+        super().model_post_init(context)
+        self._folder = seen_from(self.collection)
 
     def compress_documents(
         self,
@@ -90,7 +106,8 @@ class LateInteractionReranker(BaseDocumentCompressor):
         return await in_thread(partial(self._ranked, documents, query))
 
     def _ranked(self, documents: Sequence[Document], query: str, progress: Report | None = None) -> list[Document]:
-        reranker = shared_reranker(self.model, self.collection, trust_model=self.trust_model)
+        collection = anchored(self.collection, self._folder)
+        reranker = shared_reranker(self.model, collection, trust_model=self.trust_model)
         candidates = [as_found(document, _candidate(document)) for document in documents]
         ranked = reranker.rerank(query, candidates, keep_order=self.keep_order, progress=progress)
         kept = [hit for hit in ranked if self.threshold is None or hit.similarity >= self.threshold]

@@ -11,21 +11,21 @@ from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, Callba
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables.config import RunnableConfig, get_config_list
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 
 from langchain_late_rag.batching import atraced, outcomes, results, traced
-from langchain_late_rag.configuration import filter_text, serialised
+from langchain_late_rag.configuration import ARGUMENTS, SearchArguments, filter_text, serialised
 from langchain_late_rag.documents import HitFields, check_documents, from_hit, to_document
-from langchain_late_rag.filters import FilterLike, to_filter
+from langchain_late_rag.filters import to_filter
 from late_rag import Retriever
 from late_rag.adapters import (
-    SHAPE,
     Filter,
     SearchConfig,
-    Shape,
+    anchored,
     check_collection,
     check_owners,
     listed,
+    seen_from,
     shared_retriever,
     to_reader,
     to_writer,
@@ -38,16 +38,6 @@ if TYPE_CHECKING:
 
     from late_rag import Hit
     from late_rag.adapters import Collection
-
-
-class SearchArguments(Shape, total=False):
-    """What a call of the retriever may say otherwise than its constructor; see there for each."""
-
-    k: int
-    filter: FilterLike | None
-
-
-_ARGUMENTS = ("k", "filter", *SHAPE)
 
 
 class LateInteractionRetriever(BaseRetriever):
@@ -64,7 +54,7 @@ class LateInteractionRetriever(BaseRetriever):
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     collection: Any
-    """The location of a collection, or one that is open."""
+    """The location of a collection, or one that is open; a relative one is seen from where the retriever is made."""
 
     model: str | None = None
     """In place of the model that the collection names, where that has moved."""
@@ -102,8 +92,15 @@ class LateInteractionRetriever(BaseRetriever):
     token_matches: bool = False
     """Whether ``metadata["token_matches"]`` says what each token of the question matched; encodes each hit again."""
 
+    _folder: str | None = PrivateAttr(default=None)
+
     _check_collection = field_validator("collection")(check_collection)
     _filter_text = field_validator("filter", mode="before")(filter_text)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Keeps from where a relative location is seen; the field, which is serialised, stays as it was given."""
+        super().model_post_init(context)
+        self._folder = seen_from(self.collection)
 
     @classmethod
     def from_documents(
@@ -215,11 +212,13 @@ class LateInteractionRetriever(BaseRetriever):
         return (await to_reader(self._search, [query], **asked))[0]
 
     def _search(self, queries: Sequence[str], **asked: Unpack[SearchArguments]) -> list[list[Document]]:
-        if unknown := sorted(asked.keys() - _ARGUMENTS):
-            raise TypeError(f"unknown argument {', '.join(unknown)}; a call may have: {', '.join(_ARGUMENTS)}")
+        if unknown := sorted(asked.keys() - ARGUMENTS):
+            raise TypeError(f"unknown argument {', '.join(unknown)}; a call may have: {', '.join(ARGUMENTS)}")
         top_k, restriction = asked.pop("k", self.k), asked.pop("filter", self.filter)
         config = SearchConfig.of(self, top_k=top_k, filter=to_filter(restriction), **asked)
-        retriever = shared_retriever(self.collection, model=self.model, trust_model=self.trust_model)
+        retriever = shared_retriever(
+            anchored(self.collection, self._folder), model=self.model, trust_model=self.trust_model
+        )
         lists = config.search_batch(retriever, queries)
         return [
             [self._document(retriever, query, hit) for hit in hits] for query, hits in zip(queries, lists, strict=True)

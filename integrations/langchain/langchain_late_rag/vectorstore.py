@@ -36,7 +36,7 @@ class LateInteractionVectorStore(WritableStore):
     pickles and copies where its collection has a location, and shares its model with all others.
 
     Args:
-        collection: the location of a collection, made when it is first needed if there is none; one that is open; or
+        collection: the location of a collection, made by the first write if there is none; one that is open; or
             None for a private temporary one, which is removed when the store is closed or goes away.
         model: in place of the one that the collection names, where that has moved; of a new collection, "minilm".
         mode: "read" refuses every write, makes nothing, and serves from a folder that cannot be written, too.

@@ -148,8 +148,8 @@ class WritableStore(Closing, VectorStore):
         """
         _refuse("add_documents", kwargs.keys() - {"batch_size"})
         items = _with_ids(documents, ids)
+        retriever = self._holder.writable()  # makes the collection, also for no documents
         if items:
-            retriever = self._holder.writable()
             check_owners(retriever, items)
             retriever.add(items)
         return [item.id for item in items]
@@ -158,8 +158,8 @@ class WritableStore(Closing, VectorStore):
         """Async twin of :meth:`add_documents`; cancelled, it stops at the next step and keeps what was committed."""
         _refuse("aadd_documents", kwargs.keys() - {"batch_size"})
         items = await to_writer(_with_ids, documents, ids)
+        retriever = await to_writer(self._holder.writable)
         if items:
-            retriever = await to_writer(self._holder.writable)
             await to_writer(check_owners, retriever, items)
             await retriever.aadd(items)
         return [item.id for item in items]

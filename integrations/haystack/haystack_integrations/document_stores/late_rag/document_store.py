@@ -37,7 +37,7 @@ class LateInteractionDocumentStore(MetadataQueries):
     collection with all others; a deep copy has the same documents.
 
     Args:
-        collection: the location of a collection, made when it is first needed if there is none; one that is open; or
+        collection: the location of a collection, made by the first write if there is none; one that is open; or
             None for a private temporary one, which is removed when the store is closed or goes away.
         model: in place of the one that the collection names, where that has moved; of a new collection, "minilm".
         mode: "read" refuses every write, makes nothing, and serves from a folder that cannot be written, too.

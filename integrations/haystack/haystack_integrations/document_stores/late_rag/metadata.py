@@ -47,10 +47,10 @@ class MetadataQueries:
         self._holder = StoreHolder(collection, model, mode, create or {}, options)
 
     def retriever(self) -> Retriever:
-        """The core's retriever over the collection, which is opened, or made, at the first call.
+        """The core's retriever over the collection, which is opened at the first call.
 
         Raises:
-            CollectionNotFoundError: there is no collection, and ``mode="read"``.
+            CollectionNotFoundError: there is no collection at the location: the first write makes it.
             CollectionError: it was temporary, and is closed.
             ValueError: the token is required, and its variable is not set.
         """

@@ -27,7 +27,7 @@ class LateInteractionIndex(Closing, WritableIndex):
 
     Args:
         nodes: put in, each in the place of the one with its id.
-        collection: the location of a collection, made when it is first needed if there is none; one that is open; or
+        collection: the location of a collection, made by the first write if there is none; one that is open; or
             None for a private temporary one, which is removed when the index is closed or goes away.
         model: in place of the one that the collection names, where that has moved; of a new collection, "minilm".
         mode: "read" refuses every write, makes nothing, and serves from a folder that cannot be written, too.
@@ -90,8 +90,7 @@ class LateInteractionIndex(Closing, WritableIndex):
                 f"unknown argument {name!r}; a retriever takes {', '.join(sorted(own))}, and an engine also "
                 f"{', '.join(sorted(_engine_arguments() - own))}"
             )
-        opened = self._holder.retriever().collection
-        location = self._collection if isinstance(self._collection, str | Path) else opened
+        location = self._holder.place or self._holder.retriever().collection
         common = {
             "model": self._model,
             "trust_model": self._trust_model,

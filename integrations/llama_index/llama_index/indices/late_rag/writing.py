@@ -179,7 +179,7 @@ class WritableIndex(BaseIndex[IndexDict]):
         return parsed.prepared(self._holder.writable(), self._model)
 
     def _changed(self, documents: Sequence[Document]) -> list[bool]:
-        collection = self._holder.retriever().collection
+        collection = (self._holder.retriever if self._mode == "read" else self._holder.writable)().collection
         hashes = stored_hashes(collection, [document.node_id for document in documents])
         changed = []
         for document in documents:

@@ -10,11 +10,12 @@ from llama_index.core.callbacks import CBEventType, EventPayload
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
-from pydantic import ConfigDict, Field, field_serializer, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_serializer, field_validator
 
 from late_rag.adapters import (
     InputError,
     Report,
+    anchored,
     as_found,
     beside,
     check_collection,
@@ -22,6 +23,7 @@ from late_rag.adapters import (
     in_thread,
     listed,
     location_of,
+    seen_from,
     shared_reranker,
 )
 from llama_index.retrievers.late_rag.nodes import candidate
@@ -69,12 +71,19 @@ class LateInteractionRerank(BaseNodePostprocessor):
     keep_retrieval_score: bool = False
     """Whether ``metadata["retrieval_score"]`` has the score that the node had before; no model sees it."""
 
+    _folder: str | None = PrivateAttr(default=None)
+
     _check_threshold = field_validator("threshold")(check_threshold)
 
     @field_validator("collection")
     @classmethod
     def _check_collection(cls, value: Any) -> Any:
         return None if value is None else check_collection(value)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Keeps from where a relative location is seen."""
+        super().model_post_init(context)
+        self._folder = seen_from(self.collection)
 
     @field_serializer("collection")
     def _location(self, value: Any) -> str | None:
@@ -119,7 +128,7 @@ class LateInteractionRerank(BaseNodePostprocessor):
         nodes = listed(nodes, NodeWithScore, "nodes", "nodes with scores")
         if not nodes:
             return []
-        reranker = shared_reranker(self.model, self.collection, trust_model=self.trust_model)
+        reranker = shared_reranker(self.model, anchored(self.collection, self._folder), trust_model=self.trust_model)
         model, top_n = reranker.encoder.model, self.top_n or len(nodes)
         _dispatcher.event(ReRankStartEvent(query=query_bundle, nodes=nodes, top_n=top_n, model_name=model))
         payload: dict[str, Any] = {

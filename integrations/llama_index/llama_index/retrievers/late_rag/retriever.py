@@ -13,9 +13,11 @@ from late_rag.adapters import (
     HitFields,
     SearchConfig,
     UnsupportedError,
+    anchored,
     check_collection,
     check_owners,
     listed,
+    seen_from,
     shared_retriever,
     to_reader,
     to_writer,
@@ -91,6 +93,7 @@ class LateInteractionRetriever(BaseRetriever):
     ) -> None:
         super().__init__(callback_manager, object_map, objects, verbose)
         self.collection = check_collection(collection)
+        self._place = anchored(self.collection, seen_from(self.collection))
         self.model = model
         self.trust_model = trust_model
         self.similarity_top_k = similarity_top_k
@@ -147,7 +150,7 @@ class LateInteractionRetriever(BaseRetriever):
         return await to_writer(cls.from_nodes, nodes, *arguments, **options)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        retriever = shared_retriever(self.collection, model=self.model, trust_model=self.trust_model)
+        retriever = shared_retriever(self._place, model=self.model, trust_model=self.trust_model)
         lists = self._config().search_batch(retriever, _queries(query_bundle))
         return [from_hit(hit, self.fields) for hit in self._together(lists)]
 

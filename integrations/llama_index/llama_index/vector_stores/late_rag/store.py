@@ -48,7 +48,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
     shares its model with all others. Every method has an async twin, which encodes and searches in a thread.
 
     Args:
-        collection: the location of a collection, made when it is first needed if there is none; one that is open; or
+        collection: the location of a collection, made by the first write if there is none; one that is open; or
             None for a private temporary one, which is removed when the store is closed or goes away.
         model: in place of the one that the collection names, where that has moved; of a new collection, "minilm".
         mode: "read" refuses every write, makes nothing, and serves from a folder that cannot be written, too.
