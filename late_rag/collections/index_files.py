@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from late_rag.backends import INDEXES, resolve
 from late_rag.collections import embedding_rows, index_manifest
 from late_rag.collections.database import Database
-from late_rag.errors import CollectionDamagedError, CollectionError
+from late_rag.collections.failures import is_full
+from late_rag.errors import CollectionDamagedError, CollectionError, CollectionFullError
 from late_rag.protocols import CollectionSettings, Index
 from late_rag.scoring.packing import unpack
 from late_rag.types import batched
@@ -237,6 +238,10 @@ class IndexFiles:
         except BaseException as error:
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
+            if is_full(error):
+                raise CollectionFullError(
+                    f"{self._folder}: no room left to write index files ({error}); nothing was lost"
+                ) from error
             if isinstance(error, OSError):
                 raise CollectionError(f"{self._folder}: index files cannot be written: {error}") from error
             raise
