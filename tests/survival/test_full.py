@@ -223,6 +223,14 @@ def test_verify_does_not_take_full_temporary_files_for_damage(
 class TestFewOpenFiles:
     """In a process that may have 64 files open."""
 
+    @pytest.fixture
+    def origin(self, tmp_path: Path) -> Iterator[LocalCollection]:
+        made = create_collection(tmp_path / "origin.rag", SETTINGS)
+        assert isinstance(made, LocalCollection)
+        fill(made, 150)
+        yield made
+        made.close()
+
     def run(self, script: str, *arguments: object) -> None:
         prelude = """
 import os, resource, sys, threading
@@ -263,7 +271,7 @@ assert not wrong, wrong
     def test_import_copy_and_optimize_tell_that_too_many_are_open(
         self, origin: LocalCollection, tmp_path: Path
     ) -> None:
-        """With 64 they do their work; with 0 to 3 more than what others hold, they tell, and go on later."""
+        """With 64 they do their work; with none or 2 more than what others hold, they tell, and go on later."""
         script = """
 def take(free):
     held = []
@@ -287,7 +295,7 @@ def load(place):
 expected = [(hit.chunk.id, hit.score) for hit in collection.search(rows(1), 20)[0]]
 copy(sys.argv[3] + "/9"), load(sys.argv[3] + "/9"), collection.optimize()  # all modules are imported
 told, database._FILES_SECONDS = 0, 0.05
-for free in (0, 1, 3):
+for free in (0, 2):
     place = f"{sys.argv[3]}/{free}"
     for work in (copy, load, lambda place: collection.optimize(), lambda place: collection.verify()):
         held = take(free) if work is not load else []
@@ -306,7 +314,7 @@ for free in (0, 1, 3):
         assert made.verify().ok
         made.close()
 assert collection.verify().ok
-assert told > 4, told
+assert told > 2, told
 """
         lines = tmp_path / "lines.jsonl"
         with lines.open("w", encoding="utf-8") as stream:
