@@ -9,12 +9,13 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
-from late_rag.errors import CancelledError, CollectionError, CollectionNotFoundError, InputError
+from late_rag.collections.local.failures import is_full
+from late_rag.errors import CancelledError, CollectionError, CollectionFullError, CollectionNotFoundError, InputError
 from late_rag.transfer.lines import read_lines, to_line
 from late_rag.transfer.records import ChunkRecord, DocumentRecord, Header, Record, read_records
 from late_rag.transfer.writing import RecordWriter, check_same_embeddings, encode_missing
@@ -97,11 +98,12 @@ def import_jsonl(
 
     Raises:
         InputError: a line is broken, or the file is cut off; names the line. Nothing was written.
+        CollectionFullError: no room for what is written, or to keep a stream while it is checked.
         CollectionExistsError: there is a collection, and ``merge`` is not set.
         ModelMismatchError: the collection or the model is of another model than the settings.
         ModelError: chunks are to be encoded, and there is no such model here; nothing was written.
     """
-    with _seekable(stream) as lines:
+    with _seekable(stream, name) as lines:
         header, complete = _check_lines(lines, name, progress)
         check = None if complete else partial(_check_encoder, model=model, trust_model=trust_model)
         collection = _destination(header, location, merge=merge, check=check)
@@ -229,12 +231,27 @@ class _Encoding:
 
 
 @contextmanager
-def _seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
+def _seekable(stream: BinaryIO, name: str) -> Iterator[BinaryIO]:
     """The stream, or a temporary file with its content."""
     if stream.seekable():
         yield stream
         return
-    with tempfile.TemporaryFile() as kept:
-        shutil.copyfileobj(stream, kept)
-        kept.seek(0)
+    with _kept(stream, name) as kept:
         yield kept
+
+
+def _kept(stream: BinaryIO, name: str) -> BinaryIO:
+    try:
+        with ExitStack() as stack:
+            kept = stack.enter_context(tempfile.TemporaryFile())
+            shutil.copyfileobj(stream, kept)
+            kept.seek(0)
+            stack.pop_all()
+            return cast("BinaryIO", kept)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise CollectionFullError(
+            f"{name}: no room left to keep it in {tempfile.gettempdir()} while it is checked ({error}); nothing was "
+            "written: give it as a file, or name another folder by TMPDIR"
+        ) from error

@@ -107,7 +107,7 @@ class LocalCollection(BaseCollection):
                 for table in ("documents", "sources", "staged")
             )
             indexed, reason = self._files.reason(connection)
-        size = sum(map(_size, self._folder.rglob("*")))
+            size = sum(map(_size, self._folder.rglob("*")))
         commits &= (1 << schema.GENERATION_SHIFT) - 1
         return CollectionInfo(
             self.location,

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from late_rag.collections.kit import fulltext
 from late_rag.collections.local import schema
-from late_rag.errors import CollectionError, CollectionExistsError, InputError
+from late_rag.collections.local.failures import is_full
+from late_rag.errors import CollectionError, CollectionExistsError, CollectionFullError, InputError
 from late_rag.protocols import CollectionSettings
 from late_rag.specs import IndexSpec
 
@@ -27,6 +28,7 @@ def create(folder: Path, settings: CollectionSettings) -> None:
 
     Raises:
         CollectionExistsError: there is a collection already.
+        CollectionFullError: there is no room for it; nothing was made.
         InputError: settings that cannot be, or a folder that holds other things.
     """
     _check(settings)
@@ -43,6 +45,8 @@ def create(folder: Path, settings: CollectionSettings) -> None:
     except FileExistsError as error:
         raise CollectionExistsError(f"there is a collection at {folder} already; open it") from error
     except (OSError, sqlite3.Error) as error:
+        if is_full(error):
+            raise CollectionFullError(f"{folder}: no room left to make the collection ({error})") from error
         raise CollectionError(f"{folder}: the collection cannot be made: {error}") from error
     finally:
         _clear(path, making)
@@ -71,13 +75,14 @@ def _check_free(path: Path) -> None:
 
 
 def _make(path: Path, settings: CollectionSettings, tokenizer: str) -> None:
-    """A whole database, its log emptied and removed by closing it."""
+    """A whole database, its log moved into it and removed by closing it."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA page_size=4096")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("BEGIN IMMEDIATE")
         schema.create(connection, settings, tokenizer)
         connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # closing would not say that it had no room
 
 
 def _publish(making: Path, path: Path) -> None:

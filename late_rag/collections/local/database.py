@@ -16,12 +16,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from late_rag.collections.local import facets, schema_check, standing
-from late_rag.collections.local.failures import busy, error_code, failures
+from late_rag.collections.local.failures import busy, error_code, failures, is_full
 from late_rag.collections.local.waiting import insist, use_wal
 from late_rag.errors import (
     CollectionBusyError,
     CollectionDamagedError,
     CollectionError,
+    CollectionFullError,
     CollectionNotFoundError,
     CollectionReadOnlyError,
 )
@@ -31,6 +32,7 @@ from late_rag.types import Mode
 _WAL_BYTES_KEPT = 64 * 2**20
 _IDLE_KEPT = 16
 """Connections that wait for the next call; each holds up to three files open."""
+_FILES_SECONDS = 2.0
 _LOOKS = 5
 """So often a file must look like another one: it may be read in the middle of a checkpoint."""
 
@@ -271,12 +273,20 @@ class Database:
         self.rest()
 
     def _take(self) -> sqlite3.Connection:
-        with self._lock:
-            if self.closed:
-                raise CollectionError(f"{self.path.parent}: the collection is closed")
-            if self._idle:
-                return self._idle.pop()
-        return self._connect()
+        """An idle connection or another one; where too many files are open, waits for one to be given back."""
+        deadline = time.monotonic() + _FILES_SECONDS
+        while True:
+            with self._lock:
+                if self.closed:
+                    raise CollectionError(f"{self.path.parent}: the collection is closed")
+                if self._idle:
+                    return self._idle.pop()
+            try:
+                return self._connect()
+            except sqlite3.OperationalError as error:
+                if error_code(error) & 0xFF != sqlite3.SQLITE_CANTOPEN or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.002)
 
     def _give_back(self, connection: sqlite3.Connection, epoch: int) -> None:
         with self._lock:
@@ -342,6 +352,13 @@ class Database:
             connection.execute("PRAGMA temp_store=FILE")  # in memory, VACUUM would hold the whole database there
             try:
                 insist(connection, "VACUUM", self.timeout)
+            except sqlite3.Error as error:
+                if not is_full(error):
+                    raise
+                raise CollectionFullError(
+                    f"{self.path.parent}: no room left to write the database anew, here or in the folder of temporary "
+                    f"files ({error}); nothing was lost"
+                ) from error
             finally:
                 connection.execute("PRAGMA temp_store=MEMORY")
         self.checkpoint()

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from late_rag.collections.kit import fulltext
 from late_rag.collections.local import schema
+from late_rag.collections.local.failures import error_code, is_full
+from late_rag.errors import CollectionFullError
 
 _TABLES = ("data", "idx", "content", "docsize", "config")
 _BATCH = 1000
@@ -26,6 +28,13 @@ def problems(connection: sqlite3.Connection, language: str) -> Iterator[str]:
             _copy(connection, path, language)
             _check(path)
         except sqlite3.DatabaseError as error:
+            if is_full(error):
+                raise CollectionFullError(
+                    f"{path.parent.parent}: no room left for a copy of the full text, which verify looks at ({error}); "
+                    "name another folder by TMPDIR"
+                ) from error
+            if error_code(error) & 0xFF == sqlite3.SQLITE_CANTOPEN:
+                raise
             yield f"fulltext: the index is not that of the texts ({error})"
 
 

@@ -25,7 +25,8 @@ from late_rag.backends import INDEXES, resolve
 from late_rag.collections.kit import embedding_rows
 from late_rag.collections.local import index_manifest
 from late_rag.collections.local.database import Database
-from late_rag.errors import CollectionDamagedError, CollectionError
+from late_rag.collections.local.failures import is_full
+from late_rag.errors import CollectionDamagedError, CollectionError, CollectionFullError
 from late_rag.protocols import CollectionSettings, Index
 from late_rag.scoring.packing import unpack
 from late_rag.types import batched
@@ -238,6 +239,10 @@ class IndexFiles:
         except BaseException as error:
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
+            if is_full(error):
+                raise CollectionFullError(
+                    f"{self._folder}: no room left to write index files ({error}); nothing was lost"
+                ) from error
             if isinstance(error, OSError):
                 raise CollectionError(f"{self._folder}: index files cannot be written: {error}") from error
             raise

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from late_rag.collections.kit import embedding_rows, rows
+from late_rag.collections.kit.restriction import check_meant
 from late_rag.collections.local import facets
 from late_rag.collections.local.database import Database
 from late_rag.errors import CollectionDamagedError
@@ -22,6 +23,7 @@ from late_rag.scoring.packing import PackedRows, unpack
 from late_rag.types import Chunk, Document, Source, TokenEmbeddings
 
 _LISTED = "(SELECT value FROM json_each(?))"
+SOURCE_LOCATION = "(SELECT location FROM sources WHERE id = chunks.source_id)"
 _PACKED = embedding_rows.COLUMNS.replace("checksum", "embeddings.checksum")
 
 
@@ -123,7 +125,7 @@ class Reader:
             size = len(found)
             if found:
                 first = found[-1][0]
-                yield self._items(found, with_embeddings=with_embeddings)
+                yield self._items(found, selection, with_embeddings=with_embeddings)
 
     def _batch(
         self, selection: Selection | None, first: int, last: int, size: int, *, with_embeddings: bool
@@ -135,17 +137,23 @@ class Reader:
             condition, values = _narrowed(connection, selection)
             # what is named is few: with a plus no index of rows serves, by which SQLite would go through all there are
             row = "+row" if _is_named(selection) else "row"
+            location = "NULL" if selection is None or selection.filter is None else SOURCE_LOCATION
             query = (
-                f"SELECT row, {columns}{extra} FROM chunks {join} "
+                f"SELECT row, {columns}, {location}{extra} FROM chunks {join} "
                 f"WHERE {row} > ? AND {row} <= ? AND {condition} ORDER BY {row} LIMIT ?"
             )
             return connection.execute(query, (first, last, *values, size)).fetchall()
 
-    def _items(self, batch: Sequence[Any], *, with_embeddings: bool) -> list[tuple[Chunk, TokenEmbeddings | None]]:
-        chunks = [rows.chunk_from(found[1 : rows.CHUNK_WIDTH + 1]) for found in batch]
+    def _items(
+        self, batch: Sequence[Any], selection: Selection | None, *, with_embeddings: bool
+    ) -> list[tuple[Chunk, TokenEmbeddings | None]]:
+        end = rows.CHUNK_WIDTH + 1
+        chunks = [rows.chunk_from(found[1:end]) for found in batch]
+        for found, chunk in zip(batch, chunks, strict=True):
+            check_meant(selection, found[0], chunk, found[end])
         if not with_embeddings:
             return [(chunk, None) for chunk in chunks]
-        packed = self._packed([(found[0], *found[rows.CHUNK_WIDTH + 1 :]) for found in batch])
+        packed = self._packed([(found[0], *found[end + 1 :]) for found in batch])
         return [(chunk, unpack(stored)) for chunk, stored in zip(chunks, packed, strict=True)]
 
     def iterate_documents(self, batch_size: int) -> Iterator[list[tuple[Document, Source | None]]]:

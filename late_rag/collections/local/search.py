@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, cast
 
 from late_rag.collections.kit import embedding_rows, fulltext, rows
 from late_rag.collections.kit.candidates import Candidates, first_candidates
-from late_rag.collections.local.reader import where
+from late_rag.collections.kit.restriction import check_meant
+from late_rag.collections.local.reader import SOURCE_LOCATION, where
 from late_rag.collections.local.view import View, ViewKeeper
 from late_rag.errors import CollectionDamagedError
 from late_rag.filters.selection import Selection
@@ -62,7 +63,7 @@ class Searcher:
         view, within = self._state(connection, selection)
         for group in batched(queries, _QUERIES_AT_ONCE):
             ranked = self._ranked(connection, group, top_k, view, within)
-            found = _chunks(connection, {row for ranking in ranked for row, _ in ranking})
+            found = _chunks(connection, {row for ranking in ranked for row, _ in ranking}, selection)
             for query, ranking in zip(group, ranked, strict=True):
                 hits.append([_hit(found[row], score, similarity(score, len(query))) for row, score in ranking])
         return hits
@@ -137,7 +138,7 @@ class Searcher:
             "ORDER BY score DESC, rowid LIMIT ?",
             (expression, *values, min(top_k, 2**63 - 1)),
         ).fetchall()
-        found = _chunks(connection, (row for row, _ in ranked))
+        found = _chunks(connection, (row for row, _ in ranked), selection)
         return [_hit(found[row], score, math.nan) for row, score in ranked]
 
 
@@ -155,18 +156,19 @@ def _best(scored: Ranked, top_k: int) -> Ranked:
     return heapq.nsmallest(top_k, scored, key=lambda pair: (-pair[1], pair[0]))
 
 
-def _chunks(connection: sqlite3.Connection, chosen: Iterable[int]) -> dict[int, tuple[Chunk, str | None]]:
-    """Chunks and the locations of their sources, by row."""
-    query = (
-        f"SELECT row, {rows.CHUNK_COLUMNS}, source_id, (SELECT location FROM sources WHERE id = chunks.source_id) "
-        f"FROM chunks WHERE row IN {_LISTED}"
-    )
+def _chunks(
+    connection: sqlite3.Connection, chosen: Iterable[int], selection: Selection | None
+) -> dict[int, tuple[Chunk, str | None]]:
+    """Chunks and the locations of their sources, by row; all must be what the selection means."""
+    query = f"SELECT row, {rows.CHUNK_COLUMNS}, source_id, {SOURCE_LOCATION} FROM chunks WHERE row IN {_LISTED}"
     wanted = list(chosen)
     found = connection.execute(query, (json.dumps(wanted),))
     chunks = {values[0]: (rows.chunk_from(values[1:-2]), _location(*values[-2:])) for values in found}
     if len(chunks) < len(wanted):
         missing = next(row for row in wanted if row not in chunks)
         raise CollectionDamagedError(f"row {missing} is found by a search and is no chunk; run late-rag repair")
+    for row, (chunk, location) in chunks.items():
+        check_meant(selection, row, chunk, location)
     return chunks
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 
 from late_rag.collections.local.database import Database
 from late_rag.collections.local.index_files import SLOW_PATIENCE, IndexFiles
-from late_rag.errors import CollectionError, CollectionFullError
+from late_rag.errors import CollectionError
 
 logger = logging.getLogger(__name__)
 
 _BULK_CHUNKS = 5_000
 """After so many chunks in one call the log is moved into the database at once."""
-
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Upkeep:
@@ -63,14 +60,8 @@ class Upkeep:
             logger.info("optimize: %s", what)
 
     def _build(self) -> None:
-        if not self._files.worthwhile():
-            return
-        try:
+        if self._files.worthwhile():
             self._files.build()
-        except CollectionError as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_ROOM:
-                raise CollectionFullError(f"{error}; nothing was lost") from error
-            raise
 
     def _merge_full_text(self) -> None:
         with self._database.writing() as connection:
