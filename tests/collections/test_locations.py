@@ -86,6 +86,6 @@ def test_errors_repr_info_and_pickles_have_no_secret(place: str) -> None:
 
 def test_logs_have_no_secret(place: str, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     with caplog.at_level(logging.DEBUG), pytest.raises(ModelError):
-        shared_retriever(place, model=tmp_path, create={})
+        shared_retriever(place, mode="write", model=tmp_path, create={})
     assert "host/x" in caplog.text
     assert "secret" not in caplog.text

@@ -82,7 +82,7 @@ def _check_payload(item: Chunk | Document, name: str) -> None:
 
 def chunk_values(chunk: Chunk) -> tuple[Any, ...]:
     """In the order of CHUNK_COLUMNS."""
-    return _with_checksum(
+    return with_checksum(
         chunk.id,
         chunk.document_id,
         chunk.text,
@@ -120,7 +120,7 @@ def chunk_from(values: Sequence[Any]) -> Chunk:
 
 def document_values(document: Document) -> tuple[Any, ...]:
     """In the order of DOCUMENT_COLUMNS."""
-    return _with_checksum(
+    return with_checksum(
         document.id,
         document.text,
         metadata_json.dumps(document.metadata),
@@ -150,7 +150,7 @@ def document_from(values: Sequence[Any]) -> Document:
 
 def source_values(source: Source) -> tuple[Any, ...]:
     """In the order of SOURCE_COLUMNS."""
-    return _with_checksum(source.root, source.path, source.hash, int(source.size), float(source.mtime))
+    return with_checksum(source.root, source.path, source.hash, int(source.size), float(source.mtime))
 
 
 def source_from(values: Sequence[Any]) -> Source:
@@ -163,7 +163,8 @@ def source_from(values: Sequence[Any]) -> Source:
     return Source(*values[:-1])
 
 
-def _with_checksum(*values: Any) -> tuple[Any, ...]:
+def with_checksum(*values: Any) -> tuple[Any, ...]:
+    """The columns of a row, and the checksum over them."""
     return (*values, _checksum(values))
 
 

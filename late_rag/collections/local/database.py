@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from late_rag.collections.local import facets, schema_check, standing
+from late_rag.collections.local import facets, migrations, schema_check, standing
 from late_rag.collections.local.failures import busy, error_code, failures, is_full
 from late_rag.collections.local.waiting import insist, use_wal
 from late_rag.errors import (
@@ -109,6 +109,8 @@ class Database:
     def _try(self) -> None:
         connection = self._connect()
         try:
+            if self.mode == "write":
+                migrations.migrate(connection, str(self.path.parent))
             schema_check.check(connection, str(self.path.parent))
         except BaseException:
             connection.close()

@@ -15,6 +15,8 @@ from late_rag.protocols import CollectionSettings
 
 APPLICATION_ID = 0x6C726167  # "lrag"
 FORMAT = 3
+OLDEST = 2
+"""The first format that is brought to today's (:mod:`late_rag.collections.local.migrations`)."""
 GENERATION_SHIFT = 32
 """``state.version`` counts commits; above so many bits it says which collection it is, by a random number."""
 
@@ -65,7 +67,7 @@ def create(connection: sqlite3.Connection, settings: CollectionSettings, tokeniz
 
 def create_tables(connection: sqlite3.Connection, tokenizer: str) -> None:
     """The tables, with nothing in them but the counters."""
-    for statement in _statements(_TABLES + facets.SCHEMA):
+    for statement in statements(_TABLES + facets.SCHEMA):
         connection.execute(statement)
     connection.execute(fulltext_statement(tokenizer))
 
@@ -75,7 +77,14 @@ def fulltext_statement(tokenizer: str) -> str:
     return f"CREATE VIRTUAL TABLE fulltext USING fts5(text, tokenize='{tokenizer}')"
 
 
-def _statements(script: str) -> list[str]:
+def format_of(connection: sqlite3.Connection) -> int:
+    """The number of the format; 0 where it is no collection of late_rag."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version) if application == APPLICATION_ID else 0
+
+
+def statements(script: str) -> list[str]:
     """The statements one by one: ``executescript`` would commit the transaction."""
     return [statement for statement in script.split(";") if statement.strip()]
 
@@ -84,13 +93,16 @@ def check_format(connection: sqlite3.Connection, location: str) -> None:
     """Raises CollectionNotFoundError for a database that is empty, CollectionDamagedError for any other but ours."""
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # first: one may just be made
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
     if not tables and not application:
         raise CollectionNotFoundError(f"there is no collection at {location}: collection.sqlite is empty")
     if application != APPLICATION_ID:
         raise CollectionDamagedError(f"{location}: collection.sqlite is not a late_rag collection")
-    if version != FORMAT:
-        raise CollectionDamagedError(
-            f"{location}: is of format {version}, this version of late_rag reads format {FORMAT}; index it anew, or "
-            "export it with the version that made it, and import that"
-        )
+    version = format_of(connection)
+    if version == FORMAT:
+        return
+    told = f"{location}: is of format {version}, this version of late_rag reads format {FORMAT}"
+    if version > FORMAT:
+        raise CollectionDamagedError(f"{told}; update late_rag")
+    if version >= OLDEST:
+        raise CollectionDamagedError(f"{told}; open it once for writing (late-rag optimize), which brings it to that")
+    raise CollectionDamagedError(f"{told}; index it anew, or export it with the version that made it, and import that")

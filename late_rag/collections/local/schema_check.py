@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -33,6 +34,9 @@ _STATE = ("version", "chunks", "tokens", "last_row", "removed_floor")
 Entry = tuple[str, str, str]
 """Type and name of something in the schema, and of the table it belongs to."""
 
+Create = Callable[[sqlite3.Connection, str], None]
+"""Makes the tables of a format, given a tokenizer of FTS5."""
+
 
 def check(connection: sqlite3.Connection, location: str) -> None:
     """Looks at format, schema and counters.
@@ -42,14 +46,23 @@ def check(connection: sqlite3.Connection, location: str) -> None:
         CollectionDamagedError: another format, anything in the schema that is not ours, or impossible counters.
     """
     schema.check_format(connection, location)
+    check_tables(connection, location, schema.create_tables)
+
+
+def check_tables(connection: sqlite3.Connection, location: str, create: Create) -> None:
+    """Looks at schema and counters, for a format whose tables ``create`` makes.
+
+    Raises:
+        CollectionDamagedError: anything in the schema that is not ours, or impossible counters.
+    """
     found = _entries(connection)
     for entry, sql in found.items():
-        if not _is_ours(entry, sql):
+        if not _is_ours(entry, sql, create):
             raise CollectionDamagedError(
                 f"{location}: the database holds a {entry[0]} {str(entry[1])[:80]!r} that late_rag did not make; "
                 f"{_ADVICE}"
             )
-    missing = set(_expected("none")) - set(found)
+    missing = set(_expected("none", create)) - set(found)
     if missing:
         raise CollectionDamagedError(f"{location}: the table {min(missing)[1]!r} is missing; {_ADVICE}")
     _check_state(connection, location)
@@ -66,21 +79,21 @@ def _normal(sql: object) -> str | None:
 
 
 @lru_cache(maxsize=8)
-def _expected(language: str) -> dict[Entry, str | None]:
+def _expected(language: str, create: Create) -> dict[Entry, str | None]:
     connection = sqlite3.connect(":memory:")
     try:
-        schema.create_tables(connection, fulltext.tokenizer(language))
+        create(connection, fulltext.tokenizer(language))
         return _entries(connection)
     finally:
         connection.close()
 
 
-def _is_ours(entry: Entry, sql: str | None) -> bool:
+def _is_ours(entry: Entry, sql: str | None, create: Create) -> bool:
     """FTS5 makes tables of its own, whose text is that of the SQLite that made them."""
     kind, name, table = entry
     if name in _SQLITES_OWN:
         return kind == "table" and table == name and sql == _SQLITES_OWN[name]
-    plain, english = _expected("none"), _expected("english")
+    plain, english = _expected("none", create), _expected("english", create)
     if entry not in plain:
         return False
     if name.startswith("fulltext_"):
