@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PAGES = (REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md")))
+CONTRIBUTING = REPOSITORY / "CONTRIBUTING.md"
+PAGES = (REPOSITORY / "README.md", CONTRIBUTING, *sorted((REPOSITORY / "docs").glob("*.md")))
 
 _FENCED = re.compile(
     r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>[^\s`]*)[^\n]*\n(?P<body>.*?)^ *(?P=fence)[^\S\n]*$",
     re.MULTILINE | re.DOTALL,
 )
+_FILE = re.compile(r"# (?P<path>[\w/]+\.py)\n")
 _COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)$", re.MULTILINE)
 
 
@@ -47,6 +49,12 @@ def blocks(page: Path) -> Iterator[Block]:
     for match in _FENCED.finditer(content):
         line = content.count("\n", 0, match.start("body")) + 1
         yield Block(page, match["language"], textwrap.dedent(match["body"]), line)
+
+
+def path_of(block: Block) -> Path | None:
+    """The file of the repository that the block shows, if its first line names one."""
+    match = _FILE.match(block.text)
+    return Path(match["path"]) if match else None
 
 
 def commands(block: Block) -> list[Command]:
