@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from late_rag.collections.local import LocalCollection
 from late_rag.protocols import CollectionSettings
 from late_rag.testing import HashEncoder, LossyIndex
 from late_rag.testing.collection_base import DIM, fill
+from late_rag.testing.lossy import LossyOptions
 from late_rag.transfer import copy_collection, export_jsonl, import_jsonl
 from late_rag.types import Selection
 
@@ -25,13 +27,17 @@ class SlowIndex(LossyIndex):
 
     kind: ClassVar[str] = "slow"
     slow_build: ClassVar[bool] = True
-    loss: ClassVar[float] = 0.0
+
+
+@dataclass(frozen=True)
+class SlowOptions(LossyOptions):
+    loss: float = 0.0
 
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_files, "TAIL_CHUNKS", 10)
-    monkeypatch.setitem(backends.INDEXES, "slow", backends.Backend(SlowIndex.__module__, "SlowIndex"))
+    monkeypatch.setitem(backends.INDEXES, "slow", backends.Backend(__name__, "SlowIndex", options="SlowOptions"))
 
 
 @pytest.fixture

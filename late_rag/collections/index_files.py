@@ -17,7 +17,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +27,7 @@ from late_rag.collections.database import Database
 from late_rag.errors import CollectionDamagedError, CollectionError
 from late_rag.protocols import CollectionSettings, Index
 from late_rag.scoring.packing import unpack
-from late_rag.types import batched
+from late_rag.specs import IndexSpec
 
 if TYPE_CHECKING:
     from late_rag.types import TokenEmbeddings
@@ -134,13 +134,19 @@ class IndexFiles:
         """Raises CollectionDamagedError where a file is not what was published."""
         folder = self._folder / published.folder
         index_manifest.check(folder, published.manifest, self._about(published.mark, published.size))
-        index: Index = self._kind().open(folder)
+        try:
+            index: Index = self._kind().open(folder, self._options())
+        except CollectionDamagedError:
+            raise
+        except Exception as error:  # whatever an index stumbles over in files that are as they were published
+            raise CollectionDamagedError(f"{folder}: not index files as late_rag writes them: {error!r}") from error
         if len(index) != published.size:
             raise CollectionDamagedError(f"{folder}: holds {len(index)} chunks, published were {published.size}")
         return index
 
     def _about(self, mark: int, size: int) -> dict[str, object]:
-        return {"kind": self.kind, "mark": mark, "size": size}
+        options = IndexSpec(self._settings.index, **self._settings.index_options).checked()
+        return {"kind": self.kind, "mark": mark, "size": size, **({"options": options} if options else {})}
 
     def _warn(self, problem: str) -> None:
         logger.warning("index files cannot be used; the next write or optimize() rebuilds them: %s", problem)
@@ -179,12 +185,17 @@ class IndexFiles:
             live = _count(connection, "SELECT count(*) FROM chunks WHERE row <= ?", base.mark if base else 0)
         if opened is not None and live >= LIVE_SHARE * opened[0].size:
             published, index = opened
-            for batch in batched(self._rows(published.mark, mark), _BATCH):
-                index.add([row for row, _ in batch], [embeddings for _, embeddings in batch])
+
+            def make(folder: Path) -> Index:
+                return index.add(folder, self._rows(published.mark, mark))
         else:
-            index = self._kind()()
-            index.build(self._rows(0, mark))
-        return self._publish(index, base, mark)
+
+            def make(folder: Path) -> Index:
+                rows, dim = self._rows(0, mark), self._settings.dim
+                made: Index = self._kind().create(folder, rows, dim, self._options())
+                return made
+
+        return self._publish(make, base, mark)
 
     def _rows(self, after: int, last: int) -> Iterator[tuple[int, TokenEmbeddings]]:
         """Rows with embeddings in ascending order, read batch by batch without holding a snapshot."""
@@ -202,8 +213,8 @@ class IndexFiles:
             for found, rows in zip(batch, packed, strict=True):
                 yield found[0], unpack(rows)
 
-    def _publish(self, index: Index, base: Published | None, mark: int) -> bool:
-        folder, manifest = self._saved(index, mark)
+    def _publish(self, make: Callable[[Path], Index], base: Published | None, mark: int) -> bool:
+        folder, size, manifest = self._written(make, mark)
         try:
             with self._database.writing() as connection:
                 if published := self.current(connection) == base:
@@ -211,7 +222,7 @@ class IndexFiles:
                     version = base.version + 1 if base else 1
                     connection.execute(
                         "INSERT INTO indexes VALUES (?, ?, ?, ?, ?, ?)",
-                        (version, self.kind, mark, len(index), folder.name, manifest),
+                        (version, self.kind, mark, size, folder.name, manifest),
                     )
                     connection.execute("UPDATE state SET version = version + 1")
         except BaseException:
@@ -225,15 +236,17 @@ class IndexFiles:
         self._sweep(base)
         return True
 
-    def _saved(self, index: Index, mark: int) -> tuple[Path, str]:
-        """A folder of its own that holds the index, on the disk, and the digest of its manifest."""
+    def _written(self, make: Callable[[Path], Index], mark: int) -> tuple[Path, int, str]:
+        """A folder of its own that holds an index, on the disk; how many rows are in; the digest of its manifest."""
         folder = None
         try:
             self._make_folder()
             folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._folder))
             folder.chmod(0o755)
-            index.save(folder)
-            return folder, index_manifest.write(folder, self._about(mark, len(index)))
+            index = make(folder)
+            size = len(index)
+            index.close()
+            return folder, size, index_manifest.write(folder, self._about(mark, size))
         except BaseException as error:
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -285,6 +298,9 @@ class IndexFiles:
 
     def _kind(self) -> Any:
         return resolve(INDEXES, self.kind, "index")
+
+    def _options(self) -> Any:
+        return IndexSpec(self.kind, **self._settings.index_options).made()
 
 
 def _count(connection: sqlite3.Connection, query: str, *values: object) -> int:

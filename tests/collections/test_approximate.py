@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from late_rag.scoring import maxsim
 from late_rag.testing import CollectionContract, LossyIndex
 from late_rag.testing.collection_base import DIM, chunk, fill, rows
 from late_rag.testing.collection_search import assert_best
+from late_rag.testing.lossy import LossyOptions  # noqa: F401  # named by the row of the kinds that are here
 from late_rag.types import Selection, TokenEmbeddings
 from tests.collections.folders import InFolders
 
@@ -33,7 +35,6 @@ class Worst(LossyIndex):
 class Counting(LossyIndex):
     """Loses nothing, and remembers how many candidates it was asked for."""
 
-    loss: ClassVar[float] = 0.0
     asked: ClassVar[list[int]] = []
 
     def search(self, queries, n, within=None):
@@ -52,7 +53,8 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def registered(monkeypatch: pytest.MonkeyPatch, kind: type[LossyIndex]) -> None:
     """Puts a row into the table of indexes, as whoever ships an index does."""
-    monkeypatch.setitem(backends.INDEXES, "lossy", backends.Backend(kind.__module__, kind.__name__))
+    row = backends.Backend(kind.__module__, kind.__name__, options="LossyOptions")
+    monkeypatch.setitem(backends.INDEXES, "lossy", row)
 
 
 class TestLossyLocalCollection(InFolders, CollectionContract):
@@ -66,7 +68,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LocalCollection:
     monkeypatch.setattr(candidates, "_APPROXIMATE", 20)
     monkeypatch.setattr(candidates, "_APPROXIMATE_FACTOR", 2)
     monkeypatch.setattr(Counting, "asked", [])
-    collection = LocalCollection.create(tmp_path / "c.rag", SETTINGS)
+    collection = LocalCollection.create(tmp_path / "c.rag", replace(SETTINGS, index_options={"loss": 0.0}))
     fill(collection, 300, seed=1)
     return collection
 
@@ -133,3 +135,24 @@ def test_a_selection_restricts_the_candidates(counted: LocalCollection) -> None:
         expected = [name for name in best(counted, query, 301) if (name == "n0" or int(name[1:]) % 2 == 0) is even]
         assert found(counted, query, 10, selection) == expected[:10]
     assert Counting.asked
+
+
+@pytest.mark.parametrize("change", ["cut", "gone", "more", "linked"])
+def test_files_of_an_index_are_kept_whole_wherever_it_put_them(
+    counted: LocalCollection, caplog: pytest.LogCaptureFixture, change: str
+) -> None:
+    before = found(counted, rows(1, seed=2)[0], 10)
+    (folder,) = (Path(counted.location) / "index").iterdir()
+    path = folder / "exact" / "values.u8"
+    if change == "cut":
+        path.write_bytes(path.read_bytes()[:-1])
+    elif change == "gone":
+        path.unlink()
+    elif change == "more":
+        (folder / "exact" / "other.bin").write_bytes(b"x")
+    else:
+        (folder / "exact").rename(folder.with_name("elsewhere"))
+        (folder / "exact").symlink_to(folder.with_name("elsewhere"))
+    with LocalCollection.open(counted.location, "read") as opened:
+        assert found(opened, rows(1, seed=2)[0], 10) == before
+    assert "index files cannot be used" in caplog.text
