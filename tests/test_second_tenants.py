@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from late_rag import IndexSpec, Retriever, backends
-from late_rag.collections import candidates, create_collection, open_collection
+from late_rag import IndexSpec, Retriever, backends, calibration
+from late_rag.calibration import Calibration
+from late_rag.collections import create_collection, open_collection
 from late_rag.errors import (
     CollectionError,
     CollectionExistsError,
@@ -185,8 +186,7 @@ def test_options_of_an_index_travel_and_are_compared(tmp_path: Path, monkeypatch
 
 
 def test_eval_shows_what_an_index_loses(beir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates, "_APPROXIMATE", 5)
-    monkeypatch.setattr(candidates, "_APPROXIMATE_FACTOR", 0)
+    monkeypatch.setattr(calibration, "calibrate", lambda *_: Calibration(0.5, 5, ()))  # too few chunks to measure
     for loss, least, most in ((0.0, 0.5, 0.5), (0.9, 0.2, 0.5)):
         report = evaluate(beir, model=HashEncoder(), index=IndexSpec("lossy", loss=loss, delay=1.0))
         assert report.index == "lossy"

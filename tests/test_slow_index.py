@@ -107,7 +107,10 @@ def test_writes_alone_leave_the_files_to_the_end_of_the_load(collection: LocalCo
     collection.finish_load()
     facts = collection.info()
     assert facts.indexed == 40
-    assert facts.index_reason == "asked for in the settings; index files cover 40 of 40 chunks"
+    assert facts.index_reason == (
+        "asked for in the settings; 10 candidates reach 0.99 (overlap with the exact ten best: 1.000 at 10); "
+        "index files cover 40 of 40 chunks"
+    )
 
 
 def test_the_tail_is_bounded_without_an_end(collection: LocalCollection) -> None:

@@ -161,9 +161,9 @@ def test_an_index_with_options(run, handbook, tmp_path, monkeypatch):
     told = run("info", "-c", tmp_path / "a.rag", "--json").json
     assert (told["index"], told["index_options"]) == ("lossy", {"loss": 0, "delay": 0.5})
     other = run("index", handbook, "-c", tmp_path / "a.rag", "--index", "lossy", "--index-option", "loss=.1")
-    assert "index option loss is 0.1, but the collection" in other.stderr
+    assert "index option loss is 0.1, but the collection" in other.err
     unknown = run("index", handbook, "-c", tmp_path / "b.rag", "--index", "lossy", "--index-option", "lost=1")
-    assert "no option 'lost'; there are: loss (a number, 0.05 if not given): The share of the rows" in unknown.stderr
+    assert "no option 'lost'; there are: loss (a number, 0.05 if not given): The share of the rows" in unknown.err
     alone = run("index", handbook, "-c", tmp_path / "b.rag", "--index-option", "loss=1")
-    assert "--index-option needs --index" in alone.stderr
+    assert "--index-option needs --index" in alone.err
     assert not (tmp_path / "b.rag").exists()

@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from late_rag import backends
-from late_rag.collections import candidates, index_files, search
+from late_rag import backends, calibration
+from late_rag.collections import index_files, search
 from late_rag.collections.local import LocalCollection
 from late_rag.protocols import Capabilities, Collection, CollectionSettings
 from late_rag.scoring import maxsim
@@ -46,6 +46,7 @@ class Counting(LossyIndex):
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Index files from 50 chunks on, and candidates for all but the smallest selections."""
     monkeypatch.setattr(index_files, "TAIL_CHUNKS", 50)
+    monkeypatch.setattr(calibration, "QUERIES", 10)
     monkeypatch.setattr(search, "_FEW", 2)
     monkeypatch.setattr(search, "_FEW_OF_ALL", 10**9)
     registered(monkeypatch, LossyIndex)
@@ -65,11 +66,9 @@ class TestLossyLocalCollection(InFolders, CollectionContract):
 def counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LocalCollection:
     """300 chunks behind an index that loses nothing, of which few candidates are taken."""
     registered(monkeypatch, Counting)
-    monkeypatch.setattr(candidates, "_APPROXIMATE", 20)
-    monkeypatch.setattr(candidates, "_APPROXIMATE_FACTOR", 2)
-    monkeypatch.setattr(Counting, "asked", [])
     collection = LocalCollection.create(tmp_path / "c.rag", replace(SETTINGS, index_options={"loss": 0.0}))
     fill(collection, 300, seed=1)
+    monkeypatch.setattr(Counting, "asked", [])
     return collection
 
 
@@ -85,6 +84,7 @@ def found(collection: Collection, query: TokenEmbeddings, top_k: int, selection:
 
 def test_the_worst_candidates_do_not_pass(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     registered(monkeypatch, Worst)
+    monkeypatch.setattr(calibration, "OVERLAP", 0.0)
     collection = LocalCollection.create(tmp_path / "c.rag", SETTINGS)
     with pytest.raises(AssertionError):
         TestLossyLocalCollection().test_search_finds_the_best_of_the_stored_rows(collection)
@@ -100,7 +100,7 @@ def test_says_what_its_index_promises(counted: LocalCollection, tmp_path: Path) 
 
 def test_as_many_candidates_as_top_k_needs_are_rescored(counted: LocalCollection) -> None:
     (query,) = rows(1, seed=2)
-    for top_k, asked in ((5, 20), (30, 60)):
+    for top_k, asked in ((5, 10), (30, 30)):
         assert found(counted, query, top_k) == best(counted, query, top_k)
         assert Counting.asked.pop() == asked
     assert not Counting.asked
@@ -111,7 +111,7 @@ def test_where_what_is_gone_took_places_more_are_asked_for(counted: LocalCollect
     gone = best(counted, query, 70)
     counted.delete(Selection(ids=tuple(gone)))
     assert found(counted, query, 10) == best(counted, query, 10)
-    assert Counting.asked == [20, 40, 80, 160]
+    assert Counting.asked == [10, 20, 40, 80]
     assert not set(gone) & set(found(counted, query, 300))
 
 
