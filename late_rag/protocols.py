@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from late_rag.collection_types import Capabilities, CollectionInfo, CollectionSettings, RepairReport, VerifyReport
 from late_rag.filters.selection import Selection
@@ -122,10 +122,26 @@ class TokenPooling(Protocol):
         """Name and parameters, as JSON: recorded in the collection."""
 
 
+Rows: TypeAlias = "Iterable[tuple[int, TokenEmbeddings]]"
+"""Row numbers, ascending, with ``(tokens, dim) float32`` of each; read once, from a stream."""
+
+Done: TypeAlias = Callable[[int], object]
+"""Told how many rows are in so far; whatever it raises stops the building."""
+
+
+def silent(_: int) -> None:
+    """Is told and does nothing."""
+
+
 class Index(Protocol):
     """Finds candidates. Knows row numbers and embeddings: no ids, text, filters or deletes.
 
-    Row numbers are positive, given in ascending order and never used twice.
+    Row numbers are positive, given in ascending order and never used twice. What it holds are files in one folder,
+    which it writes once and never changes: whoever opened them goes on searching while others are made. Whether files
+    are what was written is checked before ``open``, by whoever keeps them: an index does not check its own.
+
+    ``options`` is the frozen dataclass that its table row names (:mod:`late_rag.specs`), None without; ``device`` is
+    where to compute: "cpu", "cuda".
     """
 
     kind: ClassVar[str]
@@ -136,22 +152,29 @@ class Index(Protocol):
     recall: ClassVar[float]
     """The mean share of the exact ten best that it promises among 100 candidates; 1 with upper bounds."""
 
-    def build(self, rows: Iterable[tuple[int, TokenEmbeddings]]) -> None:
-        """Replaces whatever is in the index."""
-
-    def add(self, rows: Sequence[int], embeddings: Sequence[TokenEmbeddings]) -> None:
-        """Appends rows above all that are in."""
-
-    def save(self, folder: Path) -> None:
-        """Writes everything below a folder that exists and is empty."""
-
     @classmethod
-    def open(cls, folder: Path) -> Index:
-        """What ``save`` wrote.
+    def create(
+        cls, folder: Path, rows: Rows, dim: int, options: Any = None, device: str = "cpu", progress: Done = silent
+    ) -> Index:
+        """Writes an index of these rows into an empty folder, below which it may have any files; opened.
 
         Raises:
-            CollectionDamagedError: files are missing or are not what was written.
+            InputError: rows that do not ascend.
         """
+
+    @classmethod
+    def open(cls, folder: Path, options: Any = None, device: str = "cpu") -> Index:
+        """What ``create`` or ``add`` wrote; whatever it raises is taken for damage."""
+
+    def add(self, folder: Path, rows: Rows, progress: Done = silent) -> Index:
+        """Writes what is in and rows above all that are in, into another empty folder; opened.
+
+        Raises:
+            InputError: rows that do not ascend.
+        """
+
+    def close(self) -> None:
+        """Lets go of its files. No search follows, except of those that run."""
 
     def __len__(self) -> int:
         """How many rows are in."""

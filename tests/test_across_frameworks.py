@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from late_rag import Hit, Retriever, backends
-from late_rag.testing import LossyIndex
+from late_rag import Hit, IndexSpec, Retriever, backends
 
 TOP_K = 40
 QUESTIONS = ("who approves travel?", "how long is leave?", "where are bicycles left?")
@@ -189,9 +188,13 @@ def other_engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
     """A collection of another engine, or with an index that is not exact, with a passage of each framework."""
     row = backends.Backend("late_rag.testing", "MemoryCollection")
     monkeypatch.setitem(backends.COLLECTIONS, "memory", row)
-    monkeypatch.setitem(backends.INDEXES, "lossy", backends.Backend("late_rag.testing", "LossyIndex"))
-    monkeypatch.setattr(LossyIndex, "loss", 0.0)
-    made, index = ("memory://across", "auto") if request.param == "memory" else (str(tmp_path / "c.rag"), "lossy")
+    row = backends.Backend("late_rag.testing.lossy", "LossyIndex", options="LossyOptions")
+    monkeypatch.setitem(backends.INDEXES, "lossy", row)
+    made, index = (
+        ("memory://across", "auto")
+        if request.param == "memory"
+        else (str(tmp_path / "c.rag"), IndexSpec("lossy", loss=0.0))
+    )
     with Retriever.create(made, index=index) as retriever:
         retriever.sync(Path(__file__).parent / "docs" / "handbook")
     for write in WRITERS.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from late_rag.filters.selection import Selection
 from late_rag.protocols import CollectionSettings
 from late_rag.testing import HashEncoder, LossyIndex
 from late_rag.testing.collection_base import DIM, fill
+from late_rag.testing.lossy import LossyOptions
 from late_rag.transfer import copy_collection, export_jsonl, import_jsonl
 
 TEXTS = [f"text number {number} of the load" for number in range(12)]
@@ -25,13 +27,17 @@ class SlowIndex(LossyIndex):
 
     kind: ClassVar[str] = "slow"
     slow_build: ClassVar[bool] = True
-    loss: ClassVar[float] = 0.0
+
+
+@dataclass(frozen=True)
+class SlowOptions(LossyOptions):
+    loss: float = 0.0
 
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_files, "TAIL_CHUNKS", 10)
-    monkeypatch.setitem(backends.INDEXES, "slow", backends.Backend(SlowIndex.__module__, "SlowIndex"))
+    monkeypatch.setitem(backends.INDEXES, "slow", backends.Backend(__name__, "SlowIndex", options="SlowOptions"))
 
 
 @pytest.fixture
@@ -101,7 +107,10 @@ def test_writes_alone_leave_the_files_to_the_end_of_the_load(collection: LocalCo
     collection.finish_load()
     facts = collection.info()
     assert facts.indexed == 40
-    assert facts.index_reason == "asked for in the settings; index files cover 40 of 40 chunks"
+    assert facts.index_reason == (
+        "asked for in the settings; 10 candidates reach 0.99 (overlap with the exact ten best: 1.000 at 10); "
+        "index files cover 40 of 40 chunks"
+    )
 
 
 def test_the_tail_is_bounded_without_an_end(collection: LocalCollection) -> None:

@@ -6,22 +6,24 @@ processes share it, and opening takes no time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from late_rag.errors import CollectionDamagedError, InputError
+from late_rag.errors import InputError
 from late_rag.indexes import exact_files
-from late_rag.indexes.blocks import PackedChunk
+from late_rag.indexes.blocks import Block, PackedChunk, block_of, grouped
 from late_rag.indexes.packed import PackedScan
+from late_rag.protocols import silent
 from late_rag.scoring.packing import pack, unpack
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from late_rag.protocols import Done, Rows
     from late_rag.types import TokenEmbeddings
 
 
@@ -40,27 +42,32 @@ class ExactIndex:
     upper_bounds: ClassVar[bool] = True
     recall: ClassVar[float] = 1.0
 
-    def __init__(self) -> None:
-        self._scan = PackedScan()
-        self._mapped: exact_files.Mapped | None = None
+    def __init__(self, scan: PackedScan, mapped: exact_files.Mapped) -> None:
+        self._scan = scan
+        self._mapped: exact_files.Mapped = mapped
 
     def __len__(self) -> int:
         return len(self._scan)
 
-    def build(self, rows: Iterable[tuple[int, TokenEmbeddings]]) -> None:
-        """Replaces whatever is in the index."""
-        self._scan = PackedScan().adding(packed_chunk(row, embeddings) for row, embeddings in rows)
+    @classmethod
+    def create(
+        cls, folder: Path, rows: Rows, dim: int, options: None = None, device: str = "cpu", progress: Done = silent
+    ) -> ExactIndex:
+        """Writes the packed rows block by block and, beside them, one array for each property of a chunk."""
+        exact_files.write(folder, cls.kind, dim, _blocks(rows, 0, progress))
+        return cls.open(folder, options, device)
 
-    def add(self, rows: Sequence[int], embeddings: Sequence[TokenEmbeddings]) -> None:
-        """Appends rows above all that are in.
+    @classmethod
+    def open(cls, folder: Path, options: None = None, device: str = "cpu") -> ExactIndex:  # noqa: ARG003  # protocol
+        """What ``create`` or ``add`` wrote, with the rows mapped from the file where they are many."""
+        blocks, mapped = exact_files.read(folder, cls.kind)
+        return cls(PackedScan(blocks), mapped)
 
-        Raises:
-            InputError: a row that is not above all before it.
-        """
-        numbers = [*self._scan.rows[-1:].tolist(), *rows]
-        if any(later <= earlier for earlier, later in pairwise(numbers)):
-            raise InputError(f"rows must be above all that are in the index and ascend, got {list(rows)[:5]}…")
-        self._scan = self._scan.adding(packed_chunk(row, rows_) for row, rows_ in zip(rows, embeddings, strict=True))
+    def add(self, folder: Path, rows: Rows, progress: Done = silent) -> ExactIndex:
+        """The blocks there are, and behind them those of more rows."""
+        last = int(self._scan.rows[-1]) if len(self._scan.rows) else 0
+        exact_files.write(folder, self.kind, self._mapped.dim, chain(self._scan.blocks, _blocks(rows, last, progress)))
+        return self.open(folder)
 
     def search(
         self, queries: Sequence[TokenEmbeddings], n: int, within: npt.NDArray[np.int64] | None = None
@@ -71,25 +78,30 @@ class ExactIndex:
             CollectionDamagedError: the file that is mapped was cut since it was opened, or its rows are not of the
                 queries' dim.
         """
-        if self._mapped is not None:
-            self._mapped.check(queries[0].shape[1] if queries else self._mapped.dim)
+        self._mapped.check(queries[0].shape[1] if queries else self._mapped.dim)
         return self._scan.search(queries, n, within)
 
-    def save(self, folder: Path) -> None:
-        """Writes the packed rows and, beside them, one array for each property of a chunk."""
-        exact_files.write(folder, self.kind, self._scan.blocks)
+    def close(self) -> None:
+        """Lets go of the rows; the file is unmapped when no search reads it any more."""
+        self._scan = PackedScan()
 
-    @classmethod
-    def open(cls, folder: Path) -> ExactIndex:
-        """What ``save`` wrote, with the rows mapped from the file where they are many.
 
-        Raises:
-            CollectionDamagedError: files are missing or are not what was written.
-        """
-        index = cls()
-        try:
-            blocks, index._mapped = exact_files.read(folder, cls.kind)
-        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-            raise CollectionDamagedError(f"{folder}: not index files as late_rag writes them: {error!r}") from error
-        index._scan = PackedScan(blocks)
-        return index
+def _blocks(rows: Rows, after: int, progress: Done) -> Iterator[Block]:
+    """Blocks of rows that ascend and are above ``after``.
+
+    Raises:
+        InputError: a row that is not.
+    """
+    done = 0
+    for group in grouped(packed_chunk(row, embeddings) for row, embeddings in _ascending(rows, after)):
+        yield block_of(group)
+        done += len(group)
+        progress(done)
+
+
+def _ascending(rows: Rows, after: int) -> Iterator[tuple[int, TokenEmbeddings]]:
+    for row, embeddings in rows:
+        if row <= after:
+            raise InputError(f"rows must be above all that are in the index and ascend, got {row} after {after}")
+        after = row
+        yield row, embeddings

@@ -1,4 +1,7 @@
-"""The files of the exact index: how packed rows are written, and what is checked before they are read or mapped.
+"""The files of the exact index: how packed rows are written, read and mapped.
+
+Whether they are what was written is found by whoever keeps them (:mod:`late_rag.collections.local.index_files`); what
+is looked at here is that values are possible, for a collection may come from anywhere.
 
 They are written once, into a folder of their own, and never again in place: whoever has mapped them keeps what he has.
 A file that somebody else cuts while it is mapped would end the process at the next look at what is gone (SIGBUS); so
@@ -10,9 +13,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
-import stat
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,24 +55,20 @@ class Mapped:
             raise CollectionDamagedError(f"{self.path}: rows have dim {self.dim}, queries have {dim}")
 
 
-def write(folder: Path, kind: str, blocks: Sequence[Block]) -> None:
-    """Writes the rows of all blocks, one array for each property of a chunk, and what belongs together."""
-    columns = {
-        name: np.concatenate([np.empty(0, dtype), *(block.columns[name] for block in blocks)])
-        for name, dtype in COLUMNS.items()
-    }
-    for name, column in columns.items():
-        (folder / f"{name}.bin").write_bytes(column.tobytes())
+def write(folder: Path, kind: str, dim: int, blocks: Iterable[Block]) -> None:
+    """Writes the rows of all blocks as they come, one array for each property of a chunk, and what belongs together."""
+    columns: dict[str, list[npt.NDArray[Any]]] = {name: [np.empty(0, dtype)] for name, dtype in COLUMNS.items()}
+    chunks, rows = [], []
     with (folder / _VALUES).open("wb") as file:
         for block in blocks:
-            file.write(block.values.tobytes())
-    manifest = {
-        "kind": kind,
-        "dim": blocks[0].values.shape[1] if blocks else 0,
-        "chunks": [len(block.rows) for block in blocks],
-        "rows": [len(block.values) for block in blocks],
-        "checks": _checks(columns),
-    }
+            file.write(block.values.data)
+            chunks.append(len(block.rows))
+            rows.append(len(block.values))
+            for name, column in block.columns.items():
+                columns[name].append(column)
+    for name, parts in columns.items():
+        (folder / f"{name}.bin").write_bytes(np.concatenate(parts).tobytes())
+    manifest = {"kind": kind, "dim": dim, "chunks": chunks, "rows": rows}
     (folder / _MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
 
 
@@ -82,26 +79,15 @@ def read(folder: Path, kind: str) -> tuple[list[Block], Mapped]:
         CollectionDamagedError: sizes, shapes or values that ``write`` does not write.
         OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError: other files than it writes.
     """
-    with _opened(folder / _MANIFEST) as file:
-        manifest = json.loads(file.read())
+    manifest = json.loads((folder / _MANIFEST).read_bytes())
     chunks, rows = _counts(manifest["chunks"]), _counts(manifest["rows"])
     (dim,) = _counts([manifest["dim"]])
-    columns = {name: _column(folder / f"{name}.bin", dtype, sum(chunks)) for name, dtype in COLUMNS.items()}
-    if manifest["kind"] != kind or manifest["checks"] != _checks(columns) or len(chunks) != len(rows):
+    if manifest["kind"] != kind or len(chunks) != len(rows):
         raise CollectionDamagedError(f"{folder}: the files do not belong together")
+    columns = {name: _column(folder / f"{name}.bin", dtype, sum(chunks)) for name, dtype in COLUMNS.items()}
     _check_columns(folder, columns, sum(rows))
     values, mapped = _values(folder / _VALUES, sum(rows), dim)
     return list(_blocks(folder, values, columns, chunks, rows)), mapped
-
-
-def _opened(path: Path) -> Any:
-    """A plain file, for reading: no link is followed, and nothing that could block is waited for."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    file = os.fdopen(descriptor, "rb")
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
-        raise CollectionDamagedError(f"{path}: not a plain file")
-    return file
 
 
 def _counts(values: Any) -> list[int]:
@@ -111,9 +97,9 @@ def _counts(values: Any) -> list[int]:
 
 
 def _column(path: Path, dtype: type[Any], length: int) -> npt.NDArray[Any]:
-    with _opened(path) as file:
-        _check_size(path, os.fstat(file.fileno()).st_size, length, np.dtype(dtype).itemsize)
-        return np.frombuffer(file.read(), dtype)
+    content = path.read_bytes()
+    _check_size(path, len(content), length, np.dtype(dtype).itemsize)
+    return np.frombuffer(content, dtype)
 
 
 def _check_size(path: Path, size: int, rows: int, width: int) -> None:
@@ -132,7 +118,7 @@ def _check_columns(folder: Path, columns: Columns, rows: int) -> None:
 
 def _values(path: Path, rows: int, dim: int) -> tuple[npt.NDArray[np.uint8], Mapped]:
     size = rows * dim
-    with _opened(path) as file:
+    with path.open("rb") as file:
         _check_size(path, os.fstat(file.fileno()).st_size, rows, dim)
         if size < MAPPED_BYTES:
             content = file.read()
@@ -153,7 +139,3 @@ def _blocks(
             raise CollectionDamagedError(f"{folder}: a block of {size} chunks does not have {length} rows")
         yield Block(values=values[row : row + length], live=np.ones(size, np.bool_), **known)
         chunk, row = chunk + size, row + length
-
-
-def _checks(columns: Columns) -> dict[str, int]:
-    return {name: zlib.crc32(column.tobytes()) for name, column in columns.items()}

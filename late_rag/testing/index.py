@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from late_rag.errors import CollectionDamagedError
+from late_rag.errors import CancelledError, InputError
 from late_rag.protocols import Index
 from late_rag.scoring import maxsim
 from late_rag.scoring.packing import pack, unpack
@@ -37,10 +38,13 @@ class IndexContract:
         return random_embeddings(8, DIM, seed=2, longest=12)
 
     @pytest.fixture
-    def index(self, stored: list[TokenEmbeddings]) -> Index:
-        index = self.index_class()
-        index.build(numbered(stored))
-        return index
+    def index(self, stored: list[TokenEmbeddings], new_folder: Callable[[], Path]) -> Index:
+        return self.index_class.create(new_folder(), numbered(stored), DIM)
+
+    @pytest.fixture
+    def new_folder(self, tmp_path: Path) -> Callable[[], Path]:
+        """Gives another empty folder with each call."""
+        return lambda: Path(tempfile.mkdtemp(dir=tmp_path))
 
     def test_promises_enough(self, index: Index) -> None:
         assert LEAST_RECALL <= index.recall <= 1
@@ -93,49 +97,59 @@ class IndexContract:
         for rows, _ in index.search(queries, 10**9):
             assert len(set(rows.tolist())) == len(rows) <= len(stored)
 
-    def test_an_empty_index_finds_nothing(self, queries: list[TokenEmbeddings]) -> None:
-        index = self.index_class()
+    def test_an_empty_index_finds_nothing(self, queries: list[TokenEmbeddings], new_folder: Callable[[], Path]) -> None:
+        index = self.index_class.create(new_folder(), [], DIM)
         assert [len(rows) for rows, _ in index.search(queries, 10)] == [0] * len(queries)
-        index.build([])
-        assert [len(rows) for rows, _ in index.search(queries, 10)] == [0] * len(queries)
+        added = index.add(new_folder(), [(3, queries[0])])
+        assert added.search(queries[:1], 10)[0][0].tolist() == [3]
 
-    def test_added_rows_are_found(self, stored: list[TokenEmbeddings]) -> None:
-        index = self.index_class()
-        index.build(numbered(stored[:200]))
+    def test_added_rows_are_found(self, stored: list[TokenEmbeddings], new_folder: Callable[[], Path]) -> None:
+        index = self.index_class.create(new_folder(), numbered(stored[:200]), DIM)
         for first in range(200, 400, 50):
-            batch = stored[first : first + 50]
-            index.add(list(range(first + 1, first + 1 + len(batch))), batch)
+            index = index.add(new_folder(), iter(list(enumerate(stored[first : first + 50], first + 1))))
         wanted = [row for row in range(1, 401, 5) if len(stored[row - 1])]
         found = [row in index.search([stored[row - 1]], 20)[0][0] for row in wanted]
         assert np.mean(found) >= index.recall
 
-    def test_save_and_open(self, index: Index, queries: list[TokenEmbeddings], tmp_path: Path) -> None:
-        index.save(tmp_path)
-        opened = self.index_class.open(tmp_path)
+    def test_adding_leaves_the_index_as_it_was(
+        self, index: Index, queries: list[TokenEmbeddings], new_folder: Callable[[], Path]
+    ) -> None:
+        before = index.search(queries, 30)
+        added = index.add(new_folder(), [(1000, queries[0])])
+        assert (len(added), len(index)) == (len(index) + 1, len(added) - 1)
+        assert_same(index.search(queries, 30), before)
+
+    def test_opened_again_it_is_the_same(
+        self, queries: list[TokenEmbeddings], stored: list[TokenEmbeddings], new_folder: Callable[[], Path]
+    ) -> None:
+        folder = new_folder()
+        index = self.index_class.create(folder, numbered(stored), DIM)
+        opened = self.index_class.open(folder)
         assert len(opened) == len(index)
         assert_same(index.search(queries, 30), opened.search(queries, 30))
+        index.close()
+        assert_same(opened.search(queries, 30), self.index_class.open(folder).search(queries, 30))
 
-    def test_an_opened_index_can_be_added_to(self, index: Index, tmp_path: Path) -> None:
-        index.save(tmp_path)
-        opened = self.index_class.open(tmp_path)
-        new = random_embeddings(20, DIM, seed=9, shortest=10)
-        opened.add(list(range(1000, 1020)), new)
-        found = [row in opened.search([rows], 5)[0][0] for row, rows in enumerate(new, 1000)]
-        assert np.mean(found) >= index.recall
+    def test_rows_must_ascend(self, stored: list[TokenEmbeddings], new_folder: Callable[[], Path]) -> None:
+        with pytest.raises(InputError, match="ascend"):
+            self.index_class.create(new_folder(), [(2, stored[0]), (1, stored[1])], DIM)
+        index = self.index_class.create(new_folder(), [(5, stored[0])], DIM)
+        with pytest.raises(InputError, match="ascend"):
+            index.add(new_folder(), [(5, stored[1])])
 
-    def test_damaged_files_are_noticed(self, index: Index, tmp_path: Path) -> None:
-        index.save(tmp_path)
-        files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
-        for file in files:
-            content = file.read_bytes()
-            file.write_bytes(content[: len(content) // 2])
-            with pytest.raises(CollectionDamagedError):
-                self.index_class.open(tmp_path)
-            file.unlink()
-            with pytest.raises(CollectionDamagedError):
-                self.index_class.open(tmp_path)
-            file.write_bytes(content)
-        self.index_class.open(tmp_path)
+    def test_progress_counts_rows_and_can_stop(
+        self, stored: list[TokenEmbeddings], new_folder: Callable[[], Path]
+    ) -> None:
+        told: list[int] = []
+        index = self.index_class.create(new_folder(), numbered(stored), DIM, progress=told.append)
+        assert told == sorted(told)
+        assert told[-1] == len(index)
+
+        def stop(_: int) -> None:
+            raise CancelledError("enough")
+
+        with pytest.raises(CancelledError):
+            self.index_class.create(new_folder(), numbered(stored), DIM, progress=stop)
 
 
 def share_of_best(

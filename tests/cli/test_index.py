@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from late_rag import backends
 from late_rag.errors import LoadError
 
 KEYS = {"left_out", "collection", "files", "chunks", "seconds", "added", "changed", "removed", "unread", "failed"}
@@ -150,3 +151,19 @@ def test_names_in_other_scripts_and_outside_unicode(spawn, handbook, tmp_path):
     done = spawn("index", handbook, "-c", tmp_path / "a.rag", "--json", LC_ALL="C")
     assert done.code in (0, 3)
     assert any("отпуск – 休假.txt" in place for place in done.json["added"])
+
+
+def test_an_index_with_options(run, handbook, tmp_path, monkeypatch):
+    row = backends.Backend("late_rag.testing.lossy", "LossyIndex", options="LossyOptions")
+    monkeypatch.setitem(backends.INDEXES, "lossy", row)
+    chosen = ("--index", "lossy", "--index-option", "loss=0", "--index-option", "delay=.5")
+    assert run("index", handbook, "-c", tmp_path / "a.rag", *chosen).code == 0
+    told = run("info", "-c", tmp_path / "a.rag", "--json").json
+    assert (told["index"], told["index_options"]) == ("lossy", {"loss": 0, "delay": 0.5})
+    other = run("index", handbook, "-c", tmp_path / "a.rag", "--index", "lossy", "--index-option", "loss=.1")
+    assert "index option loss is 0.1, but the collection" in other.err
+    unknown = run("index", handbook, "-c", tmp_path / "b.rag", "--index", "lossy", "--index-option", "lost=1")
+    assert "no option 'lost'; there are: loss (a number, 0.05 if not given): The share of the rows" in unknown.err
+    alone = run("index", handbook, "-c", tmp_path / "b.rag", "--index-option", "loss=1")
+    assert "--index-option needs --index" in alone.err
+    assert not (tmp_path / "b.rag").exists()

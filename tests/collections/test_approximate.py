@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from late_rag import backends
-from late_rag.collections.kit import candidates
+from late_rag import backends, calibration
 from late_rag.collections.local import LocalCollection, index_files, search
 from late_rag.filters.selection import Selection
 from late_rag.protocols import Capabilities, Collection, CollectionSettings
@@ -17,6 +17,7 @@ from late_rag.scoring import maxsim
 from late_rag.testing import CollectionContract, LossyIndex
 from late_rag.testing.collection_base import DIM, chunk, fill, rows
 from late_rag.testing.collection_search import assert_best
+from late_rag.testing.lossy import LossyOptions  # noqa: F401  # named by the row of the kinds that are here
 from late_rag.types import TokenEmbeddings
 from tests.collections.folders import InFolders
 
@@ -34,7 +35,6 @@ class Worst(LossyIndex):
 class Counting(LossyIndex):
     """Loses nothing, and remembers how many candidates it was asked for."""
 
-    loss: ClassVar[float] = 0.0
     asked: ClassVar[list[int]] = []
 
     def search(self, queries, n, within=None):
@@ -46,6 +46,7 @@ class Counting(LossyIndex):
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Index files from 50 chunks on, and candidates for all but the smallest selections."""
     monkeypatch.setattr(index_files, "TAIL_CHUNKS", 50)
+    monkeypatch.setattr(calibration, "QUERIES", 10)
     monkeypatch.setattr(search, "_FEW", 2)
     monkeypatch.setattr(search, "_FEW_OF_ALL", 10**9)
     registered(monkeypatch, LossyIndex)
@@ -53,7 +54,8 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def registered(monkeypatch: pytest.MonkeyPatch, kind: type[LossyIndex]) -> None:
     """Puts a row into the table of indexes, as whoever ships an index does."""
-    monkeypatch.setitem(backends.INDEXES, "lossy", backends.Backend(kind.__module__, kind.__name__))
+    row = backends.Backend(kind.__module__, kind.__name__, options="LossyOptions")
+    monkeypatch.setitem(backends.INDEXES, "lossy", row)
 
 
 class TestLossyLocalCollection(InFolders, CollectionContract):
@@ -64,11 +66,9 @@ class TestLossyLocalCollection(InFolders, CollectionContract):
 def counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LocalCollection:
     """300 chunks behind an index that loses nothing, of which few candidates are taken."""
     registered(monkeypatch, Counting)
-    monkeypatch.setattr(candidates, "_APPROXIMATE", 20)
-    monkeypatch.setattr(candidates, "_APPROXIMATE_FACTOR", 2)
-    monkeypatch.setattr(Counting, "asked", [])
-    collection = LocalCollection.create(tmp_path / "c.rag", SETTINGS)
+    collection = LocalCollection.create(tmp_path / "c.rag", replace(SETTINGS, index_options={"loss": 0.0}))
     fill(collection, 300, seed=1)
+    monkeypatch.setattr(Counting, "asked", [])
     return collection
 
 
@@ -84,6 +84,7 @@ def found(collection: Collection, query: TokenEmbeddings, top_k: int, selection:
 
 def test_the_worst_candidates_do_not_pass(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     registered(monkeypatch, Worst)
+    monkeypatch.setattr(calibration, "OVERLAP", 0.0)
     collection = LocalCollection.create(tmp_path / "c.rag", SETTINGS)
     with pytest.raises(AssertionError):
         TestLossyLocalCollection().test_search_finds_the_best_of_the_stored_rows(collection)
@@ -99,7 +100,7 @@ def test_says_what_its_index_promises(counted: LocalCollection, tmp_path: Path) 
 
 def test_as_many_candidates_as_top_k_needs_are_rescored(counted: LocalCollection) -> None:
     (query,) = rows(1, seed=2)
-    for top_k, asked in ((5, 20), (30, 60)):
+    for top_k, asked in ((5, 10), (30, 30)):
         assert found(counted, query, top_k) == best(counted, query, top_k)
         assert Counting.asked.pop() == asked
     assert not Counting.asked
@@ -110,7 +111,7 @@ def test_where_what_is_gone_took_places_more_are_asked_for(counted: LocalCollect
     gone = best(counted, query, 70)
     counted.delete(Selection(ids=tuple(gone)))
     assert found(counted, query, 10) == best(counted, query, 10)
-    assert Counting.asked == [20, 40, 80, 160]
+    assert Counting.asked == [10, 20, 40, 80]
     assert not set(gone) & set(found(counted, query, 300))
 
 
@@ -134,3 +135,24 @@ def test_a_selection_restricts_the_candidates(counted: LocalCollection) -> None:
         expected = [name for name in best(counted, query, 301) if (name == "n0" or int(name[1:]) % 2 == 0) is even]
         assert found(counted, query, 10, selection) == expected[:10]
     assert Counting.asked
+
+
+@pytest.mark.parametrize("change", ["cut", "gone", "more", "linked"])
+def test_files_of_an_index_are_kept_whole_wherever_it_put_them(
+    counted: LocalCollection, caplog: pytest.LogCaptureFixture, change: str
+) -> None:
+    before = found(counted, rows(1, seed=2)[0], 10)
+    (folder,) = (Path(counted.location) / "index").iterdir()
+    path = folder / "exact" / "values.u8"
+    if change == "cut":
+        path.write_bytes(path.read_bytes()[:-1])
+    elif change == "gone":
+        path.unlink()
+    elif change == "more":
+        (folder / "exact" / "other.bin").write_bytes(b"x")
+    else:
+        (folder / "exact").rename(folder.with_name("elsewhere"))
+        (folder / "exact").symlink_to(folder.with_name("elsewhere"))
+    with LocalCollection.open(counted.location, "read") as opened:
+        assert found(opened, rows(1, seed=2)[0], 10) == before
+    assert "index files cannot be used" in caplog.text

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from late_rag.errors import InputError
 from late_rag.indexes import blocks
 from late_rag.indexes.blocks import PackedChunk
 from late_rag.indexes.exact import ExactIndex, packed_chunk
@@ -20,14 +18,6 @@ from late_rag.testing.data import random_embeddings
 
 class TestExactIndex(IndexContract):
     index_class = ExactIndex
-
-
-def test_rows_must_ascend() -> None:
-    index = ExactIndex()
-    rows = random_embeddings(3, 8, seed=0)
-    index.build([(5, rows[0])])
-    with pytest.raises(InputError, match="ascend"):
-        index.add([5], [rows[1]])
 
 
 @settings(max_examples=40, deadline=None)

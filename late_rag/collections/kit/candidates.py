@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 _FIRST_ASKED = 64
 _GROWTH = 4
-_APPROXIMATE = 200
-_APPROXIMATE_FACTOR = 20
 
 
 class _Place(Protocol):
@@ -112,8 +110,8 @@ def first_candidates(
     bounded: list[_Place] = [view.tail]
     if view.index is not None and view.index.upper_bounds:
         bounded.append(view.index)
-    elif view.index is not None:
-        wanted = max(_APPROXIMATE, _APPROXIMATE_FACTOR * top_k)
+    elif view.index is not None and view.calibration is not None:
+        wanted = view.calibration.wanted(top_k)
         for candidate, found in zip(candidates, _alive(view, queries, wanted, within), strict=True):
             candidate.put_sure(found)
     for place in bounded:

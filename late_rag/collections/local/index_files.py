@@ -17,11 +17,16 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from late_rag import calibration
 from late_rag.backends import INDEXES, resolve
+from late_rag.calibration import Calibration
 from late_rag.collections.kit import embedding_rows
 from late_rag.collections.local import index_manifest
 from late_rag.collections.local.database import Database
@@ -29,7 +34,7 @@ from late_rag.collections.local.failures import is_full
 from late_rag.errors import CollectionDamagedError, CollectionError, CollectionFullError
 from late_rag.protocols import CollectionSettings, Index
 from late_rag.scoring.packing import unpack
-from late_rag.types import batched
+from late_rag.specs import IndexSpec
 
 if TYPE_CHECKING:
     from late_rag.types import TokenEmbeddings
@@ -45,6 +50,9 @@ SLOW_PATIENCE = 4
 """So many times as much comes or goes before a write that ends no load builds an index that is slow to build."""
 
 _BATCH = 500
+_SCAN = "exact"
+"""The kind that serves where no number of candidates of another is enough."""
+
 _PREFIX = "version-"
 _FOLDER = re.compile(rf"{_PREFIX}[A-Za-z0-9_]+")
 _MOST_ROWS = 2**26
@@ -63,6 +71,24 @@ class Published(NamedTuple):
     mark: int
     size: int
     folder: str
+    manifest: str
+    kind: str = ""
+
+
+class Opened(NamedTuple):
+    """A version that can be searched; ``calibration`` is there where its candidates come without bounds."""
+
+    published: Published
+    engine: Index
+    calibration: Calibration | None
+
+
+class _Written(NamedTuple):
+    """A version on the disk that is not published yet."""
+
+    folder: Path
+    kind: str
+    size: int
     manifest: str
 
 
@@ -108,41 +134,60 @@ class IndexFiles:
         elif current.mark < _count(connection, "SELECT last_row FROM state"):
             covered = _count(connection, "SELECT count(*) FROM chunks WHERE row <= ?", current.mark)
         rest = "" if covered == chunks else ", the others are scanned from memory"
+        if covered and current is not None and (measured := self._measured(current)):
+            scanned = "" if current.kind == self.kind else "; so all chunks are scanned"
+            why = f"{why}; {measured}{scanned}"
         return covered, f"{why}; index files cover {covered:,} of {chunks:,} chunks{rest}"
 
+    def _measured(self, published: Published) -> str | None:
+        """What was found out when the version was built, in words."""
+        measured = index_manifest.measured(self._folder / published.folder, published.manifest)
+        return None if measured is None else Calibration.from_dict(measured).in_words()
+
     def current(self, connection: sqlite3.Connection) -> Published | None:
-        """What is published, if it is of this collection's kind and can be."""
+        """What is published, if it can be, and is of this collection's kind or the scan that stands in for it."""
         found = connection.execute(
-            "SELECT version, mark, size, folder, manifest FROM indexes WHERE kind = ? ORDER BY version DESC LIMIT 1",
-            (self.kind,),
+            "SELECT version, mark, size, folder, manifest, kind FROM indexes WHERE kind IN (?, ?) "
+            "ORDER BY version DESC LIMIT 1",
+            (self.kind, _SCAN),
         ).fetchone()
-        if found is None or _possible(*found):
+        if found is None or _possible(*found[:5]):
             return None if found is None else Published(*found)
         self._warn(f"{self._folder}: the collection names an impossible version: {str(found)[:200]}")
         return None
 
-    def open_current(self, connection: sqlite3.Connection) -> tuple[Published, Index] | None:
+    def open_current(self, connection: sqlite3.Connection) -> Opened | None:
         """The published index, opened; None, with a warning, where its files are gone or damaged."""
         current = self.current(connection)
         if current is None:
             return None
         try:
-            return current, self._opened(current)
+            return self._opened(current)
         except CollectionDamagedError as error:
             self._warn(str(error))
             return None
 
-    def _opened(self, published: Published) -> Index:
+    def _opened(self, published: Published) -> Opened:
         """Raises CollectionDamagedError where a file is not what was published."""
         folder = self._folder / published.folder
-        index_manifest.check(folder, published.manifest, self._about(published.mark, published.size))
-        index: Index = self._kind().open(folder)
+        measured = index_manifest.check(
+            folder, published.manifest, self._about(published.kind, published.mark, published.size)
+        )
+        kind = self._kind(published.kind)
+        calibration = None if kind.upper_bounds else Calibration.from_dict(measured)
+        try:
+            index: Index = kind.open(folder, self._options(published.kind))
+        except CollectionDamagedError:
+            raise
+        except Exception as error:  # whatever an index stumbles over in files that are as they were published
+            raise CollectionDamagedError(f"{folder}: not index files as late_rag writes them: {error!r}") from error
         if len(index) != published.size:
             raise CollectionDamagedError(f"{folder}: holds {len(index)} chunks, published were {published.size}")
-        return index
+        return Opened(published, index, calibration)
 
-    def _about(self, mark: int, size: int) -> dict[str, object]:
-        return {"kind": self.kind, "mark": mark, "size": size}
+    def _about(self, kind: str, mark: int, size: int) -> dict[str, object]:
+        options = IndexSpec(kind, **self._given(kind)).checked()
+        return {"kind": kind, "mark": mark, "size": size, **({"options": options} if options else {})}
 
     def _warn(self, problem: str) -> None:
         logger.warning("index files cannot be used; the next write or optimize() rebuilds them: %s", problem)
@@ -179,14 +224,31 @@ class IndexFiles:
             opened = self.open_current(connection)
             (mark,) = connection.execute("SELECT last_row FROM state").fetchone()
             live = _count(connection, "SELECT count(*) FROM chunks WHERE row <= ?", base.mark if base else 0)
-        if opened is not None and live >= LIVE_SHARE * opened[0].size:
-            published, index = opened
-            for batch in batched(self._rows(published.mark, mark), _BATCH):
-                index.add([row for row, _ in batch], [embeddings for _, embeddings in batch])
+        usable = opened is not None and opened.published.kind == self.kind
+        if opened is not None and usable and live >= LIVE_SHARE * opened.published.size:
+            published, index, _ = opened
+
+            def make(folder: Path) -> Index:
+                return index.add(folder, self._rows(published.mark, mark))
         else:
-            index = self._kind()()
-            index.build(self._rows(0, mark))
-        return self._publish(index, base, mark)
+
+            def make(folder: Path) -> Index:
+                return self._created(self.kind, folder, mark)
+
+        return self._publish(make, base, mark)
+
+    def _created(self, kind: str, folder: Path, mark: int) -> Index:
+        index: Index = self._kind(kind).create(folder, self._rows(0, mark), self._settings.dim, self._options(kind))
+        return index
+
+    def _calibrated(self, index: Index, mark: int) -> Calibration:
+        with self._database.connection() as connection:
+            query = "SELECT row FROM embeddings WHERE row <= ? AND tokens > 0 ORDER BY row"
+            numbers = [row for (row,) in connection.execute(query, (mark,))]
+        places = np.linspace(0, max(0, len(numbers) - 1), min(len(numbers), calibration.QUERIES)).astype(int)
+        sample = [next(self._rows(numbers[place] - 1, numbers[place]), None) for place in places]
+        known = [pair for pair in sample if pair is not None]  # one may have gone meanwhile
+        return calibration.calibrate(index, known, self._rows(0, mark), calibration.OVERLAP)
 
     def _rows(self, after: int, last: int) -> Iterator[tuple[int, TokenEmbeddings]]:
         """Rows with embeddings in ascending order, read batch by batch without holding a snapshot."""
@@ -204,8 +266,8 @@ class IndexFiles:
             for found, rows in zip(batch, packed, strict=True):
                 yield found[0], unpack(rows)
 
-    def _publish(self, index: Index, base: Published | None, mark: int) -> bool:
-        folder, manifest = self._saved(index, mark)
+    def _publish(self, make: Callable[[Path], Index], base: Published | None, mark: int) -> bool:
+        folder, kind, size, manifest = self._written(make, mark)
         try:
             with self._database.writing() as connection:
                 if published := self.current(connection) == base:
@@ -213,7 +275,7 @@ class IndexFiles:
                     version = base.version + 1 if base else 1
                     connection.execute(
                         "INSERT INTO indexes VALUES (?, ?, ?, ?, ?, ?)",
-                        (version, self.kind, mark, len(index), folder.name, manifest),
+                        (version, kind, mark, size, folder.name, manifest),
                     )
                     connection.execute("UPDATE state SET version = version + 1")
         except BaseException:
@@ -227,15 +289,36 @@ class IndexFiles:
         self._sweep(base)
         return True
 
-    def _saved(self, index: Index, mark: int) -> tuple[Path, str]:
-        """A folder of its own that holds the index, on the disk, and the digest of its manifest."""
+    def _written(self, make: Callable[[Path], Index], mark: int) -> _Written:
+        """A version on the disk: what ``make`` makes, or the scan, where its candidates are not good enough."""
+        with self._new_folder() as folder:
+            index = make(folder)
+            if index.upper_bounds:
+                return self._finished(folder, index, mark, None)
+            found = self._calibrated(index, mark)
+            if found.candidates is not None:
+                return self._finished(folder, index, mark, found)
+            index.close()
+        logger.warning("%s: %s: the scan is kept: %s", self._folder, self.kind, found.in_words())
+        shutil.rmtree(folder, ignore_errors=True)
+        with self._new_folder() as folder:
+            return self._finished(folder, self._created(_SCAN, folder, mark), mark, found)
+
+    def _finished(self, folder: Path, index: Index, mark: int, found: Calibration | None) -> _Written:
+        size = len(index)
+        index.close()
+        about, measured = self._about(index.kind, mark, size), None if found is None else found.to_dict()
+        return _Written(folder, index.kind, size, index_manifest.write(folder, about, measured))
+
+    @contextmanager
+    def _new_folder(self) -> Iterator[Path]:
+        """A folder of its own, which goes where something goes wrong."""
         folder = None
         try:
             self._make_folder()
             folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._folder))
             folder.chmod(0o755)
-            index.save(folder)
-            return folder, index_manifest.write(folder, self._about(mark, len(index)))
+            yield folder
         except BaseException as error:
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -276,7 +359,7 @@ class IndexFiles:
             published = _count(connection, "SELECT count(*) FROM indexes")
             return published, ["index: what is published is not a version of this collection"] if published else []
         try:
-            index = self._opened(current)
+            index = self._opened(current).engine
         except CollectionDamagedError as error:
             return 1, [f"index: {error}"]
         rows = _count(connection, "SELECT count(*) FROM embeddings WHERE row <= ? AND tokens > 0", current.mark)
@@ -289,8 +372,14 @@ class IndexFiles:
             connection.execute("DELETE FROM indexes")
         return damaged
 
-    def _kind(self) -> Any:
-        return resolve(INDEXES, self.kind, "index")
+    def _kind(self, kind: str | None = None) -> Any:
+        return resolve(INDEXES, kind or self.kind, "index")
+
+    def _given(self, kind: str) -> Mapping[str, Any]:
+        return self._settings.index_options if kind == self._settings.index else {}
+
+    def _options(self, kind: str) -> Any:
+        return IndexSpec(kind, **self._given(kind)).made()
 
 
 def _count(connection: sqlite3.Connection, query: str, *values: object) -> int:

@@ -23,24 +23,26 @@ _PIECE = 4 * 2**20
 """Bytes that have a checksum of their own, so that all cores share the work."""
 
 
-def write(folder: Path, about: Mapping[str, object]) -> str:
+def write(folder: Path, about: Mapping[str, object], measured: Mapping[str, object] | None = None) -> str:
     """Writes the manifest of what is in a folder, makes all of it durable, and gives the manifest's digest.
 
     Args:
         folder: The version's, in the folder of all versions, in the collection's.
         about: What must be true of the version when it is read.
+        measured: What was found out when it was built, for whoever reads it.
     """
-    paths = sorted(path for path in folder.iterdir() if path.name != NAME)
-    files = {path.name: {"size": path.stat().st_size, "checks": _checks(path)} for path in paths}
-    content = json.dumps({"about": dict(about), "files": files}).encode()
+    paths = {name: folder / name for name in _names(folder) if name != NAME}
+    files = {name: {"size": path.stat().st_size, "checks": _checks(path)} for name, path in paths.items()}
+    content = json.dumps({"about": dict(about), "files": files, "measured": measured}).encode()
     (folder / NAME).write_bytes(content)
-    for path in (*paths, folder / NAME, folder, folder.parent, folder.parent.parent):
+    below = {parent for path in paths.values() for parent in path.parents if folder in parent.parents}
+    for path in (*paths.values(), folder / NAME, *below, folder, folder.parent, folder.parent.parent):
         _sync(path)
     return digest(content)
 
 
-def check(folder: Path, expected: str, about: Mapping[str, object]) -> None:
-    """Whether a folder holds exactly what was written into it.
+def check(folder: Path, expected: str, about: Mapping[str, object]) -> Any:
+    """Whether a folder holds exactly what was written into it; what was measured of it.
 
     Raises:
         CollectionDamagedError: a link, or a file that is missing, too many, of another size or content.
@@ -52,13 +54,35 @@ def check(folder: Path, expected: str, about: Mapping[str, object]) -> None:
         if digest(content) != expected or manifest["about"] != about:
             raise CollectionDamagedError(f"{folder / NAME}: is not the one that was published")
         known: Mapping[str, Any] = manifest["files"]
-        there = {path.name for path in folder.iterdir()} - {NAME}
+        there = set(_names(folder)) - {NAME}
         if there != set(known):
             raise CollectionDamagedError(f"{folder}: holds {sorted(there)}, published were {sorted(known)}")
         for name, facts in known.items():
             _check_file(folder / name, facts["size"], facts["checks"])
+        return manifest.get("measured")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CollectionDamagedError(f"{folder}: not index files as late_rag writes them: {error!r}") from error
+
+
+def measured(folder: Path, expected: str) -> Any:
+    """What was measured of a version, its files not looked at; None where its manifest is not what was published."""
+    try:
+        content = _plain(folder / NAME).read_bytes()
+        return json.loads(content).get("measured") if digest(content) == expected else None
+    except (OSError, ValueError, AttributeError, RecursionError, CollectionDamagedError):
+        return None
+
+
+def _names(folder: Path) -> list[str]:
+    """All that is no folder below one, as seen from it; no link is followed."""
+    found = [
+        Path(place, name) for place, folders, files in os.walk(folder) for name in (*files, *_links(place, folders))
+    ]
+    return sorted(path.relative_to(folder).as_posix() for path in found)
+
+
+def _links(place: str, folders: list[str]) -> list[str]:
+    return [name for name in folders if Path(place, name).is_symlink()]
 
 
 def _check_folder(folder: Path) -> None:

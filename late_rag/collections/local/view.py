@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from late_rag.calibration import Calibration
 from late_rag.collections.kit import embedding_rows
 from late_rag.collections.local import reader
 from late_rag.collections.local.database import Database
@@ -48,6 +49,7 @@ class View:
     removed: int = 0
     index_version: int = 0
     index: Index | None = None
+    calibration: Calibration | None = None
     mark: int = 0
     gone: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     tail: PackedScan = field(default_factory=PackedScan)
@@ -133,11 +135,13 @@ class ViewKeeper:
         opened = self._files.open_current(connection)
         if opened is None:
             return View()
-        published, index = opened
+        published, index, calibration = opened
         mark = published.mark
         live = np.array(reader.live_rows(connection, "row <= ?", (mark,)), np.int64)
         gone = np.setdiff1d(np.arange(1, mark + 1), live, assume_unique=True)
-        return View(index_version=published.version, index=index, mark=mark, last_row=mark, gone=gone)
+        return View(
+            index_version=published.version, index=index, calibration=calibration, mark=mark, last_row=mark, gone=gone
+        )
 
     def _chunks(self, connection: sqlite3.Connection, after: int) -> Iterator[PackedChunk]:
         cursor = connection.execute(

@@ -1,0 +1,110 @@
+"""The number of candidates is measured, is enough for queries that come, and where none is, the scan is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from late_rag import backends, calibration
+from late_rag.calibration import OVERLAP, Calibration, best_others, calibrate
+from late_rag.collections.local import LocalCollection, index_files
+from late_rag.errors import CollectionDamagedError
+from late_rag.protocols import CollectionSettings
+from late_rag.scoring import maxsim
+from late_rag.testing.collection_base import DIM, fill, rows
+from late_rag.testing.data import random_embeddings
+from late_rag.testing.index import numbered, share_of_best
+from late_rag.testing.lossy import LossyIndex, LossyOptions
+
+STORED = random_embeddings(600, 16, seed=1, longest=12, empty_share=0.02)
+FULL = [(row, embeddings) for row, embeddings in numbered(STORED) if len(embeddings)]
+
+
+def measured(folder: Path, loss: float, delay: float, asked: float = OVERLAP) -> tuple[LossyIndex, Calibration]:
+    index = LossyIndex.create(folder, numbered(STORED), 16, LossyOptions(loss, delay))
+    return index, calibrate(index, FULL[::4], iter(numbered(STORED)), asked)
+
+
+@pytest.mark.parametrize(("loss", "delay"), [(0.0, 0.25), (0.1, 0.25), (0.3, 0.4)])
+def test_the_number_is_enough_for_queries_that_come_and_not_much_too_large(
+    loss: float, delay: float, tmp_path: Path
+) -> None:
+    index, found = measured(tmp_path, loss, delay)
+    assert found.candidates is not None
+    queries, everything = random_embeddings(100, 16, seed=2, longest=12), np.arange(1, len(STORED) + 1)
+    assert share_of_best(index.search(queries, found.candidates), queries, STORED, everything) >= OVERLAP - 0.005
+    if loss:
+        fewer = index.search(queries, found.candidates // 2)
+        assert share_of_best(fewer, queries, STORED, everything) < OVERLAP
+    else:
+        assert found.candidates <= 12  # the index orders by bounds
+    overlaps = [overlap for _, overlap in found.curve]
+    assert overlaps == sorted(overlaps)
+    assert found.candidates in dict(found.curve)
+
+
+def test_a_number_that_would_be_more_than_half_of_the_rows_is_none(tmp_path: Path) -> None:
+    index, found = measured(tmp_path, 0.5, 1.0)
+    assert found.candidates is None
+    assert found.curve[-1][0] == len(index) // 2
+    assert found.in_words().startswith("no number of candidates up to half of the chunks reaches 0.99 (overlap with")
+
+
+def test_the_best_others_are_those_of_the_definition() -> None:
+    queries = [embeddings for _, embeddings in FULL[:20]]
+    own = [row for row, _ in FULL[:20]]
+    for query, row, found in zip(queries, own, best_others(queries, own, iter(numbered(STORED))), strict=True):
+        scores = maxsim(query, STORED)
+        ranked = [number + 1 for number in np.argsort(-scores, kind="stable") if number + 1 != row]
+        assert found.tolist() == ranked[:10]
+
+
+def test_more_hits_need_more_candidates() -> None:
+    found = Calibration(0.99, 25, ((10, 0.9), (25, 0.992)))
+    assert [found.wanted(top_k) for top_k in (1, 10, 11, 40)] == [25, 25, 28, 100]
+    assert Calibration.from_dict(found.to_dict()) == found
+    assert found.in_words() == ("25 candidates reach 0.99 (overlap with the exact ten best: 0.900 at 10, 0.992 at 25)")
+
+
+@pytest.mark.parametrize("data", [None, {}, {"asked": 1, "candidates": "9", "curve": []}, {"asked": 1, "curve": [3]}])
+def test_what_is_no_calibration(data: object) -> None:
+    with pytest.raises(CollectionDamagedError, match="not a"):
+        Calibration.from_dict(data)
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> CollectionSettings:
+    monkeypatch.setattr(index_files, "TAIL_CHUNKS", 50)
+    monkeypatch.setattr(calibration, "QUERIES", 40)
+    row = backends.Backend("late_rag.testing.lossy", "LossyIndex", options="LossyOptions")
+    monkeypatch.setitem(backends.INDEXES, "lossy", row)
+    return CollectionSettings(model="m", model_id="m", dim=DIM, index="lossy", index_options={"loss": 0.1})
+
+
+def test_it_is_stored_with_the_version_and_told(settings: CollectionSettings, tmp_path: Path) -> None:
+    with LocalCollection.create(tmp_path / "c.rag", settings) as collection:
+        fill(collection, 300, seed=1)
+        assert " candidates reach 0.99 (overlap with the exact ten best: " in collection.info().index_reason
+        collection.optimize()
+        assert " candidates reach 0.99" in collection.info().index_reason
+
+
+def test_where_no_number_is_enough_the_scan_is_kept_and_told(
+    settings: CollectionSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.index_options.update(loss=0.6, delay=1.0)  # type: ignore[attr-defined]
+    with LocalCollection.create(tmp_path / "c.rag", settings) as collection:
+        fill(collection, 300, seed=1)
+        reason = collection.info().index_reason
+        assert "no number of candidates up to half of the chunks reaches 0.99" in reason
+        assert "; so all chunks are scanned; index files cover 300 of 300 chunks" in reason
+        assert "lossy: the scan is kept: no number of candidates" in caplog.text
+        assert len(list((Path(collection.location) / "index").iterdir())) == 1
+        (query,) = rows(1, seed=2)
+        stored = collection.embeddings([f"c{number}" for number in range(300)])
+        scores = maxsim(query, list(stored.values()))
+        ranked = [list(stored)[number] for number in np.argsort(-scores, kind="stable")[:20]]
+        assert [hit.chunk.id for hit in collection.search([query], 20)[0]] == ranked
+        assert collection.verify().ok
