@@ -14,8 +14,9 @@ Names load on first use, so that a component loads no more than it needs.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from late_rag.lazy import lazy_names
 
 if TYPE_CHECKING:
     from late_rag.adapters.configuration import check_collection, location_of
@@ -80,6 +81,7 @@ _NAMES = {
     "late_rag.filters.times": ("read_datetime",),
     "late_rag.filters.tree": ("FILTER_DEPTH",),
     "late_rag.filters.values": ("is_number",),
+    "late_rag.lazy": ("lazy_names",),
     "late_rag.loaders": ("LoadOptions", "RecordFields", "render"),
     "late_rag.metadata": ("METADATA_DEPTH", "check_metadata", "encode_metadata", "same"),
     "late_rag.protocols": ("Chunker", "Collection"),
@@ -154,6 +156,7 @@ __all__ = [
     "in_thread",
     "is_number",
     "known",
+    "lazy_names",
     "listed",
     "load_chunker",
     "location_of",
@@ -166,15 +169,4 @@ __all__ = [
     "shared_retriever",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'late_rag.adapters' has no attribute {name!r}")
-    value = getattr(importlib.import_module(home), _RENAMED.get(name, name))
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, _RENAMED)
