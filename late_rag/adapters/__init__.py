@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from late_rag.lazy import lazy_names
+from late_rag import lazy
 
 if TYPE_CHECKING:
     from late_rag.adapters.configuration import check_collection, location_of
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from late_rag.filters.times import read_datetime
     from late_rag.filters.tree import MAX_DEPTH as FILTER_DEPTH
     from late_rag.filters.values import is_number
+    from late_rag.lazy import lazy_names
     from late_rag.loaders import LoadOptions, RecordFields, render
     from late_rag.metadata import MAX_DEPTH as METADATA_DEPTH
     from late_rag.metadata import check as check_metadata
@@ -169,4 +170,4 @@ __all__ = [
     "shared_retriever",
 ]
 
-__getattr__, __dir__ = lazy_names(__name__, _HOMES, _RENAMED)
+__getattr__, __dir__ = lazy.lazy_names(__name__, _HOMES, _RENAMED)
