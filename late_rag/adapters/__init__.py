@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from late_rag.adapters.hits import HitFields, beside, known
     from late_rag.adapters.holder import StoreHolder, check_owners
     from late_rag.adapters.inputs import listed
+    from late_rag.adapters.media import is_unread, to_compare
     from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, filter_description, narrowed
     from late_rag.asynchronous import in_thread
     from late_rag.chunkers import ChunkingOptions, load_chunker
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from late_rag.metadata import check as check_metadata
     from late_rag.metadata import encode as encode_metadata
     from late_rag.metadata import same
-    from late_rag.protocols import Chunker, Collection
+    from late_rag.protocols import Chunker, Collection, Encoder
     from late_rag.reranker import Ranked, shared_reranker
     from late_rag.retriever import shared_retriever
     from late_rag.retriever.inputs import Addable, check_query, check_threshold, check_top_k
@@ -62,6 +63,7 @@ _NAMES = {
     "late_rag.adapters.hits": ("HitFields", "beside", "known"),
     "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
     "late_rag.adapters.inputs": ("listed",),
+    "late_rag.adapters.media": ("is_unread", "to_compare"),
     "late_rag.adapters.tool": ("NOTHING_FOUND", "TOOL_COUNT", "TOOL_QUERY", "filter_description", "narrowed"),
     "late_rag.asynchronous": ("in_thread",),
     "late_rag.chunkers": ("ChunkingOptions", "load_chunker"),
@@ -85,7 +87,7 @@ _NAMES = {
     "late_rag.lazy": ("lazy_names",),
     "late_rag.loaders": ("LoadOptions", "RecordFields", "render"),
     "late_rag.metadata": ("METADATA_DEPTH", "check_metadata", "encode_metadata", "same"),
-    "late_rag.protocols": ("Chunker", "Collection"),
+    "late_rag.protocols": ("Chunker", "Collection", "Encoder"),
     "late_rag.reranker": ("Ranked", "shared_reranker"),
     "late_rag.retriever": ("shared_retriever",),
     "late_rag.retriever.inputs": ("Addable", "check_query", "check_threshold", "check_top_k"),
@@ -120,6 +122,7 @@ __all__ = [
     "CollectionError",
     "Condition",
     "ConflictError",
+    "Encoder",
     "Filter",
     "FilterError",
     "HitFields",
@@ -156,6 +159,7 @@ __all__ = [
     "filter_description",
     "in_thread",
     "is_number",
+    "is_unread",
     "known",
     "lazy_names",
     "listed",
@@ -168,6 +172,7 @@ __all__ = [
     "same",
     "shared_reranker",
     "shared_retriever",
+    "to_compare",
 ]
 
 __getattr__, __dir__ = lazy.lazy_names(__name__, _HOMES, _RENAMED)

@@ -188,9 +188,9 @@ def test_an_unknown_on_conflict(retriever):
 
 def test_a_picture_for_a_model_of_texts(retriever, tmp_path):
     told = "has no text but a picture, and the model 'hash' reads only text; leave it out, give it a text, or take a "
-    with pytest.raises(UnsupportedError, match=f"^chunk 'c' {told}model that reads it$"):
+    with pytest.raises(UnsupportedError, match=f"^chunk 'c' of document 'd' {told}model that reads it$"):
         retriever.add([Chunk("c", "d", "", media=(Media(b"...", "image/png"),))])
-    with pytest.raises(UnsupportedError, match=r"^chunk 'd#0' \(.*logo\.png\) has no text but a picture"):
+    with pytest.raises(UnsupportedError, match=r"^chunk 'd#0' of document 'd' \(.*logo\.png\) has no text"):
         retriever.add([Document("d", media=(Media(str(tmp_path / "logo.png"), "image/png"),))])
 
 

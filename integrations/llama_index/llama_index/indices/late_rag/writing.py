@@ -176,8 +176,9 @@ class WritableIndex(BaseIndex[IndexDict]):
         listed = check_nodes(nodes)
         if not documents and not listed:
             return []
-        parsed = Parsed.of(documents, without_objects(listed, self._object_map))
-        return parsed.prepared(self._holder.writable(), self._model)
+        retriever = self._holder.writable()
+        parsed = Parsed.of(documents, without_objects(listed, self._object_map), lambda: retriever.encoder)
+        return parsed.prepared(retriever, self._model)
 
     def _changed(self, documents: Sequence[Document]) -> list[bool]:
         collection = self._holder.retriever().collection

@@ -22,6 +22,7 @@ from late_rag.adapters import (
     listed,
     location_of,
     shared_reranker,
+    to_compare,
 )
 from llama_index.retrievers.late_rag.nodes import candidate
 
@@ -102,13 +103,13 @@ class LateInteractionRerank(BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        """The nodes that answer the query best, with its similarity as their score; one without text is left out.
+        """The nodes that answer the query best, with its similarity as their score; one without text is left out,
+        with a warning where it has a picture that the model does not read.
 
         The nodes given stay as they are.
 
         Raises:
             InputError: no query, or an empty one.
-            UnsupportedError: a node of pictures alone, which the model cannot read.
         """
         if query_bundle is None:
             raise InputError("reranking needs a query: give postprocess_nodes query_str= or query_bundle=")
@@ -131,7 +132,7 @@ class LateInteractionRerank(BaseNodePostprocessor):
         return ranked
 
     def _ranked(self, reranker: Reranker, query: str, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-        candidates = (candidate(item.node) for item in nodes)
+        candidates = (to_compare(candidate(item.node), lambda: reranker.encoder) for item in nodes)
         return [
             self._scored(nodes[hit.index], hit.similarity)
             for hit in reranker.rerank(query, candidates, progress=_progress.get())
