@@ -141,6 +141,13 @@ def test_a_document_is_never_there_twice() -> None:
         assert [len(info.node_ids) for identity, info in index.ref_doc_info.items() if identity == "travel"] == [1]
 
 
+def test_a_node_put_in_again_keeps_its_place(index: LateInteractionIndex) -> None:
+    ids = index.ref_doc_info["rules"].node_ids
+    (node,) = [item.node for item in index.as_retriever(node_ids=ids[1:2]).retrieve("rule")]
+    index.insert_nodes([node.model_copy(update={"metadata": {**node.metadata, "checked": True}})])
+    assert index.ref_doc_info["rules"].node_ids == ids
+
+
 async def test_pages_under_one_id_are_refused_and_lose_nothing(index: LateInteractionIndex) -> None:
     scan = [Document(id_="scan.pdf", text=f"Page {number}.") for number in range(5)]
     told = r"documents\[0\] and documents\[1\] have the same id, 'scan\.pdf', and different content; give each an id"
