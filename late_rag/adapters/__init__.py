@@ -14,14 +14,16 @@ Names load on first use, so that a component loads no more than it needs.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from late_rag import lazy
 
 if TYPE_CHECKING:
     from late_rag.adapters.configuration import anchored, check_collection, location_of, seen_from
     from late_rag.adapters.hits import HitFields, beside, known
     from late_rag.adapters.holder import StoreHolder, check_owners
     from late_rag.adapters.inputs import listed
+    from late_rag.adapters.media import is_unread, to_compare
     from late_rag.adapters.notes import as_found, noted
     from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, filter_description, narrowed
     from late_rag.asynchronous import in_thread, to_reader, to_writer
@@ -44,12 +46,13 @@ if TYPE_CHECKING:
     from late_rag.filters.times import read_datetime
     from late_rag.filters.tree import MAX_DEPTH as FILTER_DEPTH
     from late_rag.filters.values import is_number
+    from late_rag.lazy import lazy_names
     from late_rag.loaders import LoadOptions, RecordFields, render
     from late_rag.metadata import MAX_DEPTH as METADATA_DEPTH
     from late_rag.metadata import check as check_metadata
     from late_rag.metadata import encode as encode_metadata
     from late_rag.metadata import same
-    from late_rag.protocols import Chunker, Collection
+    from late_rag.protocols import Chunker, Collection, Encoder
     from late_rag.reranker import Ranked, shared_reranker
     from late_rag.retriever import shared_retriever
     from late_rag.retriever.inputs import Addable, check_query, check_threshold, check_top_k
@@ -62,6 +65,7 @@ _NAMES = {
     "late_rag.adapters.hits": ("HitFields", "beside", "known"),
     "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
     "late_rag.adapters.inputs": ("listed",),
+    "late_rag.adapters.media": ("is_unread", "to_compare"),
     "late_rag.adapters.notes": ("as_found", "noted"),
     "late_rag.adapters.tool": ("NOTHING_FOUND", "TOOL_COUNT", "TOOL_QUERY", "filter_description", "narrowed"),
     "late_rag.asynchronous": ("in_thread", "to_reader", "to_writer"),
@@ -84,9 +88,10 @@ _NAMES = {
     "late_rag.filters.times": ("read_datetime",),
     "late_rag.filters.tree": ("FILTER_DEPTH",),
     "late_rag.filters.values": ("is_number",),
+    "late_rag.lazy": ("lazy_names",),
     "late_rag.loaders": ("LoadOptions", "RecordFields", "render"),
     "late_rag.metadata": ("METADATA_DEPTH", "check_metadata", "encode_metadata", "same"),
-    "late_rag.protocols": ("Chunker", "Collection"),
+    "late_rag.protocols": ("Chunker", "Collection", "Encoder"),
     "late_rag.reranker": ("Ranked", "shared_reranker"),
     "late_rag.retriever": ("shared_retriever",),
     "late_rag.retriever.inputs": ("Addable", "check_query", "check_threshold", "check_top_k"),
@@ -121,6 +126,7 @@ __all__ = [
     "CollectionError",
     "Condition",
     "ConflictError",
+    "Encoder",
     "Filter",
     "FilterError",
     "HitFields",
@@ -159,7 +165,9 @@ __all__ = [
     "filter_description",
     "in_thread",
     "is_number",
+    "is_unread",
     "known",
+    "lazy_names",
     "listed",
     "load_chunker",
     "location_of",
@@ -173,19 +181,9 @@ __all__ = [
     "seen_from",
     "shared_reranker",
     "shared_retriever",
+    "to_compare",
     "to_reader",
     "to_writer",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'late_rag.adapters' has no attribute {name!r}")
-    value = getattr(importlib.import_module(home), _RENAMED.get(name, name))
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+__getattr__, __dir__ = lazy.lazy_names(__name__, _HOMES, _RENAMED)

@@ -158,9 +158,16 @@ def check_owners(retriever: Retriever, items: Iterable[Chunk | Document]) -> Non
         items: documents that become one chunk of the same id, and chunks.
 
     Raises:
-        ConflictError: names the passage and what it is a part of.
+        ConflictError: names the passage and what it is a part of; also where the items themselves give it to two.
     """
-    owners = {item.id: item.id if isinstance(item, Document) else item.document_id for item in items}
+    owners: dict[str, str] = {}
+    for item in items:
+        owner = item.id if isinstance(item, Document) else item.document_id
+        if owners.setdefault(item.id, owner) != owner:
+            raise ConflictError(
+                f"{item.id!r} is the id of passages of two documents, {owners[item.id]!r} and {owner!r}, and one of "
+                "them would be lost; make ids of the document and the text, not of the text alone"
+            )
     for chunk in retriever.collection.get(list(owners)):
         if chunk.document_id != owners[chunk.id]:
             raise ConflictError(_torn_out(chunk, owners[chunk.id]))

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from late_rag.backends import CHUNKERS, resolve
-from late_rag.chunkers.options import ChunkingOptions
+from late_rag.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from late_rag.chunkers.options import ChunkingOptions
     from late_rag.protocols import Chunker, Encoder
 
 __all__ = ["ChunkingOptions", "load_chunker"]
@@ -35,3 +36,6 @@ def load_chunker(options: Mapping[str, Any] | str | None, encoder: Encoder) -> C
     given = {"kind": options} if isinstance(options, str) else dict(options or {})
     chunker = resolve(CHUNKERS, given.setdefault("kind", "auto"), "chunker")
     return cast("Chunker", chunker.from_options(given, encoder))
+
+
+__getattr__, __dir__ = lazy_names(__name__, {"ChunkingOptions": "late_rag.chunkers.options"})

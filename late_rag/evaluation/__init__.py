@@ -8,8 +8,26 @@ the share of the first ten chunks that are also the first ten by exact MaxSim ov
 embeddings, before pooling and storage: what it lacks to 1 is lost there or in the index.
 """
 
-from late_rag.evaluation.beir import BeirCollection, load_beir
-from late_rag.evaluation.report import EvaluationReport, Ranked
-from late_rag.evaluation.run import evaluate
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from late_rag.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from late_rag.evaluation.beir import BeirCollection, load_beir
+    from late_rag.evaluation.report import EvaluationReport, Ranked
+    from late_rag.evaluation.run import evaluate
 
 __all__ = ["BeirCollection", "EvaluationReport", "Ranked", "evaluate", "load_beir"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "BeirCollection": "late_rag.evaluation.beir",
+        "EvaluationReport": "late_rag.evaluation.report",
+        "Ranked": "late_rag.evaluation.report",
+        "evaluate": "late_rag.evaluation.run",
+        "load_beir": "late_rag.evaluation.beir",
+    },
+)

@@ -8,10 +8,33 @@ All three give the same :class:`Filter`. :func:`matches` says what it means, chu
 into their own queries and are measured against it.
 """
 
-from late_rag.filters.builder import F
-from late_rag.filters.operators import BUILT_IN, OPERATORS
-from late_rag.filters.parsing import parse
-from late_rag.filters.predicate import matches
-from late_rag.filters.tree import And, Condition, Filter, Not, Or
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from late_rag.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from late_rag.filters.builder import F
+    from late_rag.filters.operators import BUILT_IN, OPERATORS
+    from late_rag.filters.parsing import parse
+    from late_rag.filters.predicate import matches
+    from late_rag.filters.tree import And, Condition, Filter, Not, Or
 
 __all__ = ["BUILT_IN", "OPERATORS", "And", "Condition", "F", "Filter", "Not", "Or", "matches", "parse"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "BUILT_IN": "late_rag.filters.operators",
+        "F": "late_rag.filters.builder",
+        "OPERATORS": "late_rag.filters.operators",
+        "And": "late_rag.filters.tree",
+        "Condition": "late_rag.filters.tree",
+        "Filter": "late_rag.filters.tree",
+        "Not": "late_rag.filters.tree",
+        "Or": "late_rag.filters.tree",
+        "matches": "late_rag.filters.predicate",
+        "parse": "late_rag.filters.parsing",
+    },
+)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from late_rag.scoring.maxsim import starts_of
 from late_rag.scoring.packing import PackedRows
 from late_rag.scoring.products import integer_products
+from late_rag.scoring.scores import starts_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt

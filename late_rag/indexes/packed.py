@@ -19,7 +19,7 @@ import numpy as np
 from late_rag.indexes import blocks as packing
 from late_rag.indexes.blocks import Block, PackedChunk
 from late_rag.indexes.micro_batching import MicroBatching
-from late_rag.scoring.maxsim import starts_of
+from late_rag.scoring.scores import starts_of
 from late_rag.scoring.workers import parallel
 
 if TYPE_CHECKING:

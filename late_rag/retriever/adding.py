@@ -10,6 +10,7 @@ from late_rag.errors import ConflictError
 from late_rag.filters.selection import Selection
 from late_rag.retriever.encoding import Batch, encode
 from late_rag.retriever.modalities import check_readable
+from late_rag.retriever.places import Places
 from late_rag.retriever.reuse import StoredEmbeddings, paired_chunks, same_item, unchanged
 from late_rag.types import AddResult, Chunk, Document, OnConflict, digest
 
@@ -36,11 +37,13 @@ class Adding:
         self._collection = stages.collection
         self._on_conflict = on_conflict
         self._meter = meter
+        self._places = Places(stages.collection)
 
     def stream(self, items: Iterable[Item]) -> None:
         """Adds group by group. Where an id comes again with other content, what came before is written first."""
         for _, groups in itertools.groupby(_Met().groups(self._counted(items)), key=itemgetter(0)):
             self._encode(group for _, group in groups)
+        self._places.restore()
         self._collection.finish_load()
 
     def all_or_nothing(self, items: Iterable[Item]) -> None:
@@ -100,6 +103,11 @@ class Adding:
         left = set(stored) if self._on_conflict == "skip" else {c.id for c in chunks if same_item(stored.get(c.id), c)}
         self.result += AddResult(skipped=len(left))
         changed = tuple(stored.keys() - left)
+        self._places.note(
+            stored[chunk.id]
+            for chunk in chunks
+            if chunk.id in changed and chunk.document_id == stored[chunk.id].document_id
+        )
         known = StoredEmbeddings(self._stages, Selection(ids=changed) if changed else None)
         yield from known.pair(chunk for chunk in chunks if chunk.id not in left)
 

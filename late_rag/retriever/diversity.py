@@ -28,7 +28,7 @@ def diverse(
     """
     import numpy as np
 
-    from late_rag.scoring.maxsim import maxsim_of_many
+    from late_rag.scoring.scores import maxsim_of_many
 
     if not hits:
         return []

@@ -14,11 +14,21 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NAMES = {"image": "picture", "audio": "sound", "video": "film"}
+_FILES = ("source", "file_path", "file_name")
+"""The keys of metadata under which loaders and frameworks name the file."""
 
 
 def has_text(chunk: Chunk) -> bool:
     """Whether there is a text to encode."""
     return bool(chunk.encoded_text.strip())
+
+
+def named(chunk: Chunk) -> str:
+    """A chunk as messages name it: by its document and file as well, as an id of its own may tell nobody anything."""
+    document = "" if chunk.document_id == chunk.id else f" of document {chunk.document_id!r}"
+    files = [str(media.content) for media in chunk.media if not isinstance(media.content, bytes)]
+    files += [name for key in _FILES if isinstance(name := chunk.metadata.get(key), str)]
+    return f"chunk {chunk.id!r}{document}{f' ({files[0]:.200})' if files else ''}"
 
 
 def unread_media(chunk: Chunk, encoder: Encoder) -> str:
@@ -46,8 +56,6 @@ def check_readable(chunk: Chunk, encoder: Encoder) -> None:
     if has_text(chunk):
         return
     if what := unread_media(chunk, encoder):
-        files = [str(media.content) for media in chunk.media if not isinstance(media.content, bytes)]
-        where = f" ({files[0]})" if files else ""
-        raise unsupported(f"chunk {chunk.id!r}{where}", what, encoder)
+        raise unsupported(named(chunk), what, encoder)
     if not chunk.media:
-        logger.warning("chunk %r has no text: stored without embeddings, no search will find it", chunk.id)
+        logger.warning("%s has no text: stored without embeddings, no search will find it", named(chunk))

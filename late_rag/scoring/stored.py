@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from late_rag.scoring.maxsim import blocks_of, segment_maxima, starts_of
 from late_rag.scoring.packing import PackedRows, Storage
 from late_rag.scoring.products import double_products, integer_products
+from late_rag.scoring.scores import blocks_of, segment_maxima, starts_of
 from late_rag.scoring.workers import parallel
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ are imported when they are asked for.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from late_rag.lazy import lazy_names
 
 if TYPE_CHECKING:
     from late_rag.testing.collection import CollectionContract
@@ -48,9 +49,4 @@ __all__ = [
     "PictureEncoder",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'late_rag.testing' has no attribute {name!r}")
-    return getattr(importlib.import_module(home), name)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -27,6 +27,7 @@ from late_rag.errors import (
     UnsupportedError,
 )
 from llama_index.indices.late_rag import LateInteractionIndex
+from llama_index.vector_stores.late_rag import LateInteractionVectorStore
 from tests.frameworks import HANDBOOK, done_here, watch_work
 
 LONG = " ".join(f"Rule {number} of the handbook is about the matter of paragraph {number}." for number in range(30))
@@ -138,6 +139,39 @@ def test_a_document_is_never_there_twice() -> None:
         index.insert_nodes([TextNode(id_="x", text="y")])
         assert len(everything(index)) == before + 1
         assert [len(info.node_ids) for identity, info in index.ref_doc_info.items() if identity == "travel"] == [1]
+
+
+def test_a_node_put_in_again_keeps_its_place(index: LateInteractionIndex) -> None:
+    ids = index.ref_doc_info["rules"].node_ids
+    (node,) = [item.node for item in index.as_retriever(node_ids=ids[1:2]).retrieve("rule")]
+    index.insert_nodes([node.model_copy(update={"metadata": {**node.metadata, "checked": True}})])
+    assert index.ref_doc_info["rules"].node_ids == ids
+
+
+async def test_pages_under_one_id_are_refused_and_lose_nothing(index: LateInteractionIndex) -> None:
+    scan = [Document(id_="scan.pdf", text=f"Page {number}.") for number in range(5)]
+    told = r"documents\[0\] and documents\[1\] have the same id, 'scan\.pdf', and different content; give each an id"
+    before = everything(index)
+    with pytest.raises(InputError, match=told):
+        LateInteractionIndex.from_documents(scan)
+    with pytest.raises(InputError, match=told):
+        index.refresh_ref_docs(scan)
+    with pytest.raises(InputError, match=told):
+        await index.arefresh_ref_docs(scan)
+    assert everything(index) == before
+
+
+def test_nodes_of_two_documents_under_one_id_are_refused(tmp_path: Path) -> None:
+    def by_text(_: int, document: Any) -> str:
+        return str(hash(document.text))
+
+    twins = [Document(id_=name, text="The same notice.") for name in ("hall", "stairs")]
+    parser = SentenceSplitter(id_func=by_text)
+    told = "the id of passages of two documents, 'hall' and 'stairs', and one of them would be lost"
+    with pytest.raises(ConflictError, match=told):
+        LateInteractionIndex.from_documents(twins, transformations=[parser])
+    with pytest.raises(ConflictError, match=told):
+        LateInteractionVectorStore(tmp_path / "store.rag").add(parser(twins))
 
 
 def test_other_transformations_make_other_nodes_of_the_same_document(tmp_path: Path) -> None:

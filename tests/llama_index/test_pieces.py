@@ -20,11 +20,13 @@ from late_rag import load
 from late_rag.chunkers import load_chunker
 from late_rag.chunkers.tokens import TokenCounter
 from late_rag.encoders import load_encoder
-from late_rag.errors import InputError, LoadError, UnsupportedError
+from late_rag.errors import InputError, LoadError
 from late_rag.types import Document as CoreDocument
+from llama_index.indices.late_rag import LateInteractionIndex
 from llama_index.node_parser.late_rag import LateInteractionNodeParser
 from llama_index.readers.late_rag import LateInteractionReader
 from llama_index.retrievers.late_rag import LateInteractionRetriever
+from llama_index.vector_stores.late_rag import LateInteractionVectorStore, PlaceholderEmbedding
 
 GUIDE = "# Leave\n\n" + "Thirty days of leave a year. " * 20 + "\n\n# Parking\n\n" + "Parking is free. " * 20
 PIXEL = base64.b64decode(
@@ -202,13 +204,30 @@ async def test_files_are_parsed_in_threads(tmp_path: Path, monkeypatch: pytest.M
     assert threading.get_ident() not in threads
 
 
-def test_a_picture_is_an_image_document_and_no_text_model_takes_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["from_nodes", "from_documents", "pipeline"])
+def test_a_picture_that_the_model_does_not_read_is_kept_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, way: str
+) -> None:
     (tmp_path / "pixel.png").write_bytes(PIXEL)
     (picture,) = LateInteractionReader().load_data(tmp_path)
     assert isinstance(picture, ImageDocument)
     assert picture.resolve_image().read() == PIXEL
-    (node,) = LateInteractionNodeParser()([picture])
-    assert isinstance(node, ImageNode)
-    assert node.image_path == picture.image_path
-    with pytest.raises(UnsupportedError, match="no text but a picture"):
-        LateInteractionRetriever.from_nodes([node])
+    documents = [picture, Document(id_="text", text="Thirty days of leave.")]
+    parser, location = LateInteractionNodeParser(), tmp_path / "made.rag"
+    if way == "from_nodes":
+        LateInteractionRetriever.from_nodes(parser(documents), location)
+    elif way == "from_documents":
+        LateInteractionIndex.from_documents(documents, collection=location, transformations=[parser])
+    else:
+        store = LateInteractionVectorStore(location)
+        pipeline = IngestionPipeline(transformations=[parser, PlaceholderEmbedding()], vector_store=store)
+        pipeline.run(documents=documents)
+    (warning,) = [record.getMessage() for record in caplog.records if "no search will find it" in record.getMessage()]
+    assert f"of document {picture.node_id!r}" in warning
+    assert "pixel.png" in warning
+    found = {node.ref_doc_id: node for node in LateInteractionVectorStore(location).get_nodes()}
+    kept = found[picture.node_id]
+    assert isinstance(kept, ImageNode)
+    assert kept.image_path == picture.image_path
+    (hit,) = LateInteractionRetriever(location).retrieve("leave")
+    assert hit.node.ref_doc_id == "text"

@@ -14,7 +14,7 @@ from llama_index.core.instrumentation.event_handlers.base import BaseEventHandle
 from llama_index.core.schema import ImageNode, MetadataMode, NodeWithScore, QueryBundle, TextNode
 
 from late_rag import Reranker, Retriever
-from late_rag.errors import CollectionError, InputError, UnsupportedError
+from late_rag.errors import CollectionError, InputError
 from llama_index.postprocessor.late_rag import LateInteractionRerank
 from llama_index.retrievers.late_rag import LateInteractionRetriever
 from tests.frameworks import check_cancelling, watch_encoding
@@ -70,12 +70,13 @@ def test_the_callers_nodes_stay_as_they_are(found: list[NodeWithScore]) -> None:
             assert item.get_content(mode) == node.get_content(mode)
 
 
-def test_what_has_no_text_is_left_out_and_what_is_a_picture_is_refused() -> None:
+def test_what_has_no_text_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     empty, full = (NodeWithScore(node=TextNode(text=text)) for text in (" ", "Thirty days of leave."))
     assert rerank([]) == []
     assert [item.node for item in rerank([empty, full])] == [full.node]
-    with pytest.raises(UnsupportedError, match="image/png"):
-        rerank([NodeWithScore(node=ImageNode(image="iVBORw0KGgo=", image_mimetype="image/png"))])
+    picture = NodeWithScore(node=ImageNode(id_="plan", image="iVBORw0KGgo=", image_mimetype="image/png"))
+    assert [item.node for item in rerank([picture, full])] == [full.node]
+    assert "chunk 'plan' has no text, only a picture, which the model does not read: left out" in caplog.messages
     with pytest.raises(InputError, match="nothing to search for"):
         LateInteractionRerank().postprocess_nodes([full], query_str="")
     with pytest.raises(InputError, match="query_str="):

@@ -189,9 +189,9 @@ def test_an_unknown_on_conflict(retriever):
 
 def test_a_picture_for_a_model_of_texts(retriever, tmp_path):
     told = "has no text but a picture, and the model 'hash' reads only text; leave it out, give it a text, or take a "
-    with pytest.raises(UnsupportedError, match=f"^chunk 'c' {told}model that reads it$"):
+    with pytest.raises(UnsupportedError, match=f"^chunk 'c' of document 'd' {told}model that reads it$"):
         retriever.add([Chunk("c", "d", "", media=(Media(b"...", "image/png"),))])
-    with pytest.raises(UnsupportedError, match=r"^chunk 'd#0' \(.*logo\.png\) has no text but a picture"):
+    with pytest.raises(UnsupportedError, match=r"^chunk 'd#0' of document 'd' \(.*logo\.png\) has no text"):
         retriever.add([Document("d", media=(Media(str(tmp_path / "logo.png"), "image/png"),))])
 
 
@@ -250,3 +250,22 @@ def test_together_is_as_one_after_the_other(encoder, items, on_conflict):
         for identity, embeddings in apart.collection.embeddings(list(stored(apart))).items():
             assert (together.collection.embeddings([identity])[identity] == embeddings).all()
         assert together.delete(Selection(document_ids=("a", "b"))) == len(stored(apart))
+
+
+def test_a_passage_that_is_written_again_keeps_its_place(retriever, encoder):
+    words = ("one", "two", "three", "four")
+    retriever.add([Chunk(word, "d", f"The {word}.") for word in words])
+    retriever.add([Chunk("alone", "alone", "Nothing else.")])
+    before = retriever.collection.embeddings(words)
+    encoder.documents.clear()
+    retriever.add([Chunk("five", "d", "The five."), Chunk("two", "d", "The second.")])
+    assert sorted(encoder.documents) == ["The five.", "The second."]
+    found = [chunk.id for batch in retriever.collection.iterate() for chunk, _ in batch if chunk.document_id == "d"]
+    assert found == [*words, "five"]
+    after = retriever.collection.embeddings(words)
+    assert all((after[word] == before[word]).all() for word in words if word != "two")
+    (hit,) = retriever.search("four", top_k=1, expand="document")
+    assert [hit.context.index(word) for word in ("one", "second", "three", "four", "five")] == sorted(
+        hit.context.index(word) for word in ("one", "second", "three", "four", "five")
+    )
+    assert retriever.collection.verify().ok

@@ -18,7 +18,7 @@ from late_rag import Retriever, Selection
 from late_rag.errors import InputError, UnsupportedError
 from late_rag.protocols import Capabilities
 from late_rag.retriever.diversity import diverse
-from late_rag.scoring.maxsim import maxsim, maxsim_of_many
+from late_rag.scoring.scores import maxsim, maxsim_of_many
 from late_rag.testing.data import random_embeddings
 from late_rag.types import Chunk, Document, Hit
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from late_rag.errors import InputError
 from late_rag.scoring import maxsim, similarity
 from late_rag.scoring import maxsim as maxsim_function
-from late_rag.scoring.maxsim import BLOCK_TOKENS
 from late_rag.scoring.packing import pack, unpack
+from late_rag.scoring.scores import BLOCK_TOKENS
 from late_rag.scoring.stored import stored_maxsim, stored_query
 from late_rag.testing.data import random_embeddings
 

@@ -9,6 +9,20 @@ nodes = index.as_retriever(similarity_top_k=5).retrieve("who approves travel?")
 index.refresh_ref_docs(documents)  # [False]: nothing changed
 """
 
-from llama_index.indices.late_rag.index import LateInteractionIndex
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from late_rag.adapters import lazy_names
+
+if TYPE_CHECKING:
+    from llama_index.indices.late_rag.index import LateInteractionIndex
 
 __all__ = ["LateInteractionIndex"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "LateInteractionIndex": "llama_index.indices.late_rag.index",
+    },
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from llama_index.retrievers.late_rag.nodes import to_chunk
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode
 
-    from late_rag.adapters import Addable, Collection
+    from late_rag.adapters import Addable, Collection, Encoder
 
 HASH = "llama_index_hash"
 """The key of a document's ``extra`` under which its hash stands as LlamaIndex computes it."""
@@ -33,7 +33,7 @@ class Parsed:
     loose: Sequence[Chunk]
 
     @classmethod
-    def of(cls, documents: Iterable[BaseNode], nodes: Iterable[BaseNode]) -> Parsed:
+    def of(cls, documents: Iterable[BaseNode], nodes: Iterable[BaseNode], encoder: Callable[[], Encoder]) -> Parsed:
         """Documents and the nodes that were made of them; of those with the same id the last counts."""
         given = {document.node_id: document for document in documents}
         texts = {identity: to_chunk(document).text for identity, document in given.items()}
@@ -41,7 +41,7 @@ class Parsed:
         loose: list[Chunk] = []
         for node in nodes:
             identity = node.ref_doc_id or node.node_id
-            chunks.get(identity, loose).append(to_chunk(node, texts.get(identity)))
+            chunks.get(identity, loose).append(to_chunk(node, texts.get(identity), encoder))
         return cls([_stored(document, chunks[document.node_id]) for document in given.values()], chunks, loose)
 
     def prepared(self, retriever: Retriever, model: str | None) -> Sequence[tuple[Retriever, Sequence[Addable]]]:

@@ -175,12 +175,13 @@ class WritableIndex(BaseIndex[IndexDict]):
         listed = check_nodes(nodes)
         if not documents and not listed:
             return []
-        parsed = Parsed.of(documents, without_objects(listed, self._object_map))
-        return parsed.prepared(self._holder.writable(), self._model)
+        retriever = self._holder.writable()
+        parsed = Parsed.of(documents, without_objects(listed, self._object_map), lambda: retriever.encoder)
+        return parsed.prepared(retriever, self._model)
 
     def _changed(self, documents: Sequence[Document]) -> list[bool]:
         collection = (self._holder.retriever if self._mode == "read" else self._holder.writable)().collection
-        hashes = stored_hashes(collection, [document.node_id for document in documents])
+        hashes = stored_hashes(collection, [document.node_id for document in _each_once(documents)])
         changed = []
         for document in documents:
             changed.append(hashes.get(document.node_id) != document.hash)
@@ -198,8 +199,20 @@ class WritableIndex(BaseIndex[IndexDict]):
 
 
 def _each_once(documents: Sequence[Document]) -> list[Document]:
-    """The documents; of those with the same id the last one, at the place of the first."""
-    return list({document.node_id: document for document in _listed(documents)}.values())
+    """The documents, each id once.
+
+    Raises:
+        InputError: two with the same id and different content, of which one would be lost.
+    """
+    met: dict[str, tuple[int, Document]] = {}
+    for place, document in enumerate(_listed(documents)):
+        before, first = met.setdefault(document.node_id, (place, document))
+        if first.hash != document.hash:
+            raise InputError(
+                f"documents[{before}] and documents[{place}] have the same id, {document.node_id!r}, and different "
+                "content; give each an id of its own, such as the file and the page"
+            )
+    return [document for _, document in met.values()]
 
 
 def _listed(documents: Sequence[Document]) -> list[Document]:

@@ -25,6 +25,7 @@ from late_rag.adapters import (
     location_of,
     seen_from,
     shared_reranker,
+    to_compare,
 )
 from llama_index.retrievers.late_rag.nodes import candidate
 
@@ -115,13 +116,13 @@ class LateInteractionRerank(BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        """The nodes that answer the query best, with its similarity as their score; one without text is left out.
+        """The nodes that answer the query best, with its similarity as their score; one without text is left out,
+        with a warning where it has a picture that the model does not read.
 
         The nodes given stay as they are.
 
         Raises:
             InputError: no query, or an empty one.
-            UnsupportedError: a node of pictures alone, which the model cannot read.
         """
         if query_bundle is None:
             raise InputError("reranking needs a query: give postprocess_nodes query_str= or query_bundle=")
@@ -144,7 +145,7 @@ class LateInteractionRerank(BaseNodePostprocessor):
         return ranked
 
     def _ranked(self, reranker: Reranker, query: str, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-        candidates = (as_found(item.node, candidate(item.node)) for item in nodes)
+        candidates = (as_found(item.node, to_compare(candidate(item.node), lambda: reranker.encoder)) for item in nodes)
         ranked = reranker.rerank(query, candidates, keep_order=self.keep_order, progress=_progress.get())
         return [
             self._scored(nodes[hit.index], hit.similarity)

@@ -9,8 +9,24 @@ A component holds configuration, never a model: it pickles and copies, and all c
 collection share one open collection and one model.
 """
 
-from late_rag.adapters import HitFields
-from llama_index.retrievers.late_rag.retriever import LateInteractionRetriever
-from llama_index.retrievers.late_rag.tool import late_interaction_tool
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from late_rag.adapters import lazy_names
+
+if TYPE_CHECKING:
+    from late_rag.adapters import HitFields
+    from llama_index.retrievers.late_rag.retriever import LateInteractionRetriever
+    from llama_index.retrievers.late_rag.tool import late_interaction_tool
 
 __all__ = ["HitFields", "LateInteractionRetriever", "late_interaction_tool"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "HitFields": "late_rag.adapters",
+        "LateInteractionRetriever": "llama_index.retrievers.late_rag.retriever",
+        "late_interaction_tool": "llama_index.retrievers.late_rag.tool",
+    },
+)

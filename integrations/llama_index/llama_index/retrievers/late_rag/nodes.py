@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ from llama_index.core.schema import (
     ImageDocument,
     ImageNode,
     IndexNode,
-    MediaResource,
     MetadataMode,
     Node,
     NodeRelationship,
@@ -25,10 +24,12 @@ from llama_index.core.schema import (
 )
 
 from late_rag import Chunk, Media
-from late_rag.adapters import HitFields, InputError, known, listed, noted, same
+from late_rag.adapters import HitFields, InputError, is_unread, known, listed, noted, same
+from llama_index.retrievers.late_rag.media import media_of
 
 if TYPE_CHECKING:
     from late_rag import Hit
+    from late_rag.adapters import Encoder
 
 EXTRA = "llama_index"
 """The key of a chunk's ``extra`` under which stands what makes it the very node again."""
@@ -39,7 +40,6 @@ _KINDS: dict[str, type[BaseNode]] = {
 _FOR_PROGRAMS = ("mime_type",)
 """What the core's loaders say of a file that is of no use to a language model."""
 
-_RESOURCES = ("image_resource", "audio_resource", "video_resource")
 _ELSEWHERE = {"id_": True, "embedding": True, "metadata": True, "text": True, "relationships": True}
 
 
@@ -56,7 +56,7 @@ def check_nodes(nodes: Any, name: str = "nodes") -> list[BaseNode]:
     return found
 
 
-def to_chunk(node: BaseNode, document_text: str | None = None) -> Chunk:
+def to_chunk(node: BaseNode, document_text: str | None = None, encoder: Callable[[], Encoder] | None = None) -> Chunk:
     """What the core stores of a node: all of it but its embedding.
 
     What is encoded is the node's content for embedding, with the metadata that it does not exclude.
@@ -65,11 +65,15 @@ def to_chunk(node: BaseNode, document_text: str | None = None) -> Chunk:
         node: stays as it is. One of a class of the caller's comes back as the LlamaIndex class it derives from.
         document_text: of the node's document. Only with it can be known whether the node's character indexes are
             places in that text, which the chunk's span promises.
+        encoder: gives the model, which is asked for where there is a picture without text: if it does not read that,
+            the node keeps it, and nothing is encoded.
 
     Raises:
         InputError: a node of a kind that LlamaIndex does not have, or with an object that cannot be written down.
     """
-    passage, media = candidate(node), dict(_media(node))
+    passage, media = candidate(node), dict(media_of(node))
+    if encoder is not None and is_unread(passage, encoder):
+        passage, media = replace(passage, media=()), {}
     start, end = _span(node, passage.text, document_text)
     metadata = copy.deepcopy(node.metadata)
     return replace(passage, start=start, end=end, metadata=metadata, extra={EXTRA: _rest(node, media)})
@@ -83,7 +87,7 @@ def candidate(node: BaseNode) -> Chunk:
         document_id=node.ref_doc_id or node.node_id,
         text=text,
         embed_text=None if embedded == text else embedded,
-        media=tuple(media for _, media in _media(node)),
+        media=tuple(media for _, media in media_of(node)),
     )
 
 
@@ -215,30 +219,3 @@ def _related(relationships: Mapping[str, Any], own: Mapping[str, Any]) -> dict[s
 def _excluded(media: Mapping[str, Media]) -> dict[str, Any]:
     found: dict[str, Any] = {**_ELSEWHERE, "text_resource": {"text": True}}
     return {**found, "image": True} if "image" in media else found
-
-
-def _media(node: BaseNode) -> Iterator[tuple[str, Media]]:
-    """Pictures, sounds and films that the node has as data or a path, by the field that they stand in."""
-    if isinstance(node, ImageNode):
-        yield from _image(node)
-    elif isinstance(node, Node):
-        for name in _RESOURCES:
-            resource: MediaResource | None = getattr(node, name)
-            if resource is not None and (media := _resource(resource, name)) is not None:
-                yield name, media
-
-
-def _image(node: ImageNode) -> Iterator[tuple[str, Media]]:
-    data = None if node.image is None else node.image.encode()
-    resource = MediaResource(data=data, mimetype=node.image_mimetype)
-    if resource.data == data and (media := _resource(resource, "image")) is not None:
-        yield "image", media  # an image that is no base64 stays in the rest
-    elif node.image_path is not None and data is None:
-        yield "image_path", Media(node.image_path, node.image_mimetype or "image/*")
-
-
-def _resource(resource: MediaResource, name: str) -> Media | None:
-    mime_type = resource.mimetype or f"{name.partition('_')[0]}/*"
-    if resource.data is not None:
-        return Media(base64.b64decode(resource.data), mime_type)
-    return None if resource.path is None else Media(str(resource.path), mime_type)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.constants import DEFAULT_SIMILARITY_TOP_K
 
-from late_rag import Retriever, Selection
+from late_rag import Selection
 from late_rag.adapters import (
     HitFields,
     SearchConfig,
+    StoreHolder,
     UnsupportedError,
     anchored,
     check_collection,
@@ -131,17 +132,11 @@ class LateInteractionRetriever(BaseRetriever):
             InputError: a node that cannot be stored; none is then.
             ConflictError: a node's id is that of a passage of another document.
         """
-        chunks = [to_chunk(node) for node in check_nodes(nodes)]
-        if collection is None:
-            made = Retriever.create(None, "minilm" if model is None else model)
-            retriever = cls(made.collection, model=model, **options)
-        else:
-            retriever = cls(collection, model=model, **options)
-            made = shared_retriever(
-                collection, "write", model=model, chunker="whole", create={}, trust_model=retriever.trust_model
-            )
-        check_owners(made, chunks)
-        made.add(chunks)
+        holder = StoreHolder(collection, model, "write", {}, trust_model=options.get("trust_model", False))
+        chunks = [to_chunk(node, encoder=lambda: holder.writable().encoder) for node in check_nodes(nodes)]
+        retriever = cls(holder.writable().collection if collection is None else collection, model=model, **options)
+        check_owners(holder.writable(), chunks)
+        holder.writable().add(chunks)
         return retriever
 
     @classmethod

@@ -9,8 +9,24 @@ index.insert(Document(text="Travel is approved by the head of the department."))
 nodes = index.as_retriever(similarity_top_k=5).retrieve("who approves travel?")
 """
 
-from late_rag.adapters import HitFields
-from llama_index.vector_stores.late_rag.placeholder import PlaceholderEmbedding
-from llama_index.vector_stores.late_rag.store import LateInteractionVectorStore
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from late_rag.adapters import lazy_names
+
+if TYPE_CHECKING:
+    from late_rag.adapters import HitFields
+    from llama_index.vector_stores.late_rag.placeholder import PlaceholderEmbedding
+    from llama_index.vector_stores.late_rag.store import LateInteractionVectorStore
 
 __all__ = ["HitFields", "LateInteractionVectorStore", "PlaceholderEmbedding"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "HitFields": "late_rag.adapters",
+        "LateInteractionVectorStore": "llama_index.vector_stores.late_rag.store",
+        "PlaceholderEmbedding": "llama_index.vector_stores.late_rag.placeholder",
+    },
+)

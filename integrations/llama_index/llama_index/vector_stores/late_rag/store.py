@@ -126,7 +126,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
             InputError: a node that cannot be stored; none is then.
             ConflictError: an id is that of a passage of another document or file.
         """
-        chunks = [to_chunk(node) for node in check_nodes(nodes)]
+        chunks = self._chunks(nodes)
         if chunks:
             retriever = self._holder.writable()
             check_owners(retriever, chunks)
@@ -135,12 +135,15 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
 
     async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
         """Async twin of :meth:`add`; cancelled, it stops at the next step and keeps what was committed."""
-        chunks = await to_writer(lambda: [to_chunk(node) for node in check_nodes(nodes)])
+        chunks = await to_writer(self._chunks, nodes)
         if chunks:
             retriever = await to_writer(self._holder.writable)
             await to_writer(check_owners, retriever, chunks)
             await retriever.aadd(chunks)
         return [chunk.id for chunk in chunks]
+
+    def _chunks(self, nodes: Sequence[BaseNode]) -> list[Chunk]:
+        return [to_chunk(node, encoder=lambda: self._holder.writable().encoder) for node in check_nodes(nodes)]
 
     def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
         """Removes all nodes of a document, and a node without one whose own id this is."""
