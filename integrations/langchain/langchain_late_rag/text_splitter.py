@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import BaseDocumentTransformer, Document
 
-from langchain_late_rag.documents import check_documents
+from langchain_late_rag.inputs import check_documents
 from late_rag import Document as CoreDocument
 from late_rag import load_encoder
 from late_rag.adapters import ChunkingOptions, load_chunker
