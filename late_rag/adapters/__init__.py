@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from late_rag.adapters.inputs import listed
     from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, filter_description, narrowed
     from late_rag.asynchronous import in_thread
-    from late_rag.chunkers import ChunkingOptions, load_chunker
+    from late_rag.chunkers import ChunkingOptions, chunker_class, load_chunker
     from late_rag.chunkers.options import LEAST_TOKENS
     from late_rag.chunkers.tokens import TokenCounter
     from late_rag.closing import Closing
@@ -62,7 +62,7 @@ _NAMES = {
     "late_rag.adapters.inputs": ("listed",),
     "late_rag.adapters.tool": ("NOTHING_FOUND", "TOOL_COUNT", "TOOL_QUERY", "filter_description", "narrowed"),
     "late_rag.asynchronous": ("in_thread",),
-    "late_rag.chunkers": ("ChunkingOptions", "load_chunker"),
+    "late_rag.chunkers": ("ChunkingOptions", "chunker_class", "load_chunker"),
     "late_rag.chunkers.options": ("LEAST_TOKENS",),
     "late_rag.chunkers.tokens": ("TokenCounter",),
     "late_rag.closing": ("Closing",),
@@ -146,6 +146,7 @@ __all__ = [
     "check_query",
     "check_threshold",
     "check_top_k",
+    "chunker_class",
     "consenting",
     "constant",
     "copy_collection",

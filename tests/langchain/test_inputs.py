@@ -67,11 +67,11 @@ def test_an_error_about_one_document_names_it() -> None:
 
 async def test_one_query_is_the_query_and_those_of_a_batch_have_numbers(handbook: str) -> None:
     retriever = LateInteractionRetriever(collection=handbook)
-    with pytest.raises(InputError, match="^query is ' '"):
+    with pytest.raises(InputError, match=r"^query is ' '"):
         retriever.invoke(" ")
-    with pytest.raises(InputError, match="^query is ' '"):
+    with pytest.raises(InputError, match=r"^query is ' '"):
         await retriever.ainvoke(" ")
-    with pytest.raises(InputError, match="^query 1 is ''"):
+    with pytest.raises(InputError, match=r"^query 1 is ''"):
         retriever.batch(["travel", ""])
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 CONTENT_BLOCKS = "content_blocks"
 """The key of the metadata under which a document has pictures and the like, as LangChain's content blocks."""
 
+DOCUMENT_ID, START_INDEX, END_INDEX = "document_id", "start_index", "end_index"
+"""The keys of the metadata by which a passage says where it stands, and of which document it is."""
+
 _TEXT_BLOCKS = frozenset({"text", "text-plain", "reasoning"})
 """Types of content blocks that are metadata like any other: they say something, and show nothing."""
 
@@ -51,8 +54,11 @@ class HitFields(CoreHitFields):
     """Pictures and pages of the chunk, as LangChain's content blocks."""
 
 
-def to_document(document: LangChainDocument, id: str | None = None) -> Document:  # noqa: A002
+def to_document(document: LangChainDocument, id: str | None = None) -> Document | Chunk:  # noqa: A002
     """What the core stores of a LangChain document, whose text becomes one chunk with the same id.
+
+    A passage, whose metadata have the ``document_id``, ``start_index`` and ``end_index`` that the text splitter gives,
+    becomes a chunk of that document.
 
     Content blocks with data under ``metadata["content_blocks"]`` become media; the rest of the metadata is as given,
     blocks of text included.
@@ -72,7 +78,18 @@ def to_document(document: LangChainDocument, id: str | None = None) -> Document:
         metadata |= {CONTENT_BLOCKS: said} if said else {}
     check_metadata(metadata)
     identity = id or document.id or _identity(document.page_content, metadata, media)
+    if (place := _place(document)) is not None:
+        parent, start, end = place
+        return Chunk(identity, parent, document.page_content, start=start, end=end, metadata=metadata, media=media)
     return Document(id=identity, text=document.page_content, metadata=metadata, media=media)
+
+
+def _place(document: LangChainDocument) -> tuple[str, int, int] | None:
+    """Of which document a passage is, and from where to where; None of what is no passage."""
+    parent, start, end = (document.metadata.get(name) for name in (DOCUMENT_ID, START_INDEX, END_INDEX))
+    if not isinstance(parent, str) or not parent or type(start) is not int or type(end) is not int:
+        return None
+    return (parent, start, end) if start >= 0 and end - start == len(document.page_content) else None
 
 
 def _identity(text: str, metadata: Mapping[str, Any], media: Iterable[Media]) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.documents import Document as LangChainDocument
 
 from langchain_late_rag.documents import foreign_media, to_document
 from late_rag import Chunk, Document
-from late_rag.adapters import InputError, digest, listed
+from late_rag.adapters import ConflictError, InputError, check_owners, digest, listed
+
+if TYPE_CHECKING:
+    from late_rag import Retriever
 
 T = TypeVar("T")
 
@@ -23,7 +26,7 @@ def check_documents(documents: Any) -> list[LangChainDocument]:
     return listed(documents, LangChainDocument, "documents", "LangChain documents")
 
 
-def to_documents(documents: Any, ids: Iterable[str | None] | None = None) -> list[Document]:
+def to_documents(documents: Any, ids: Iterable[str | None] | None = None) -> list[Document | Chunk]:
     """What the core stores of each document; ``ids`` stand in place of the documents' own.
 
     Raises:
@@ -93,3 +96,19 @@ def candidates(documents: Iterable[LangChainDocument]) -> Iterator[Chunk]:
         identity = document.id or digest(document.page_content)
         media = _named(lambda item, _: foreign_media(item), place, document)
         yield Chunk(identity, identity, document.page_content, media=media)
+
+
+def check_conflicts(retriever: Retriever, items: Iterable[Document | Chunk]) -> None:
+    """Refuses to tear a document or file apart: what would change a part of one that is stored as a whole.
+
+    Raises:
+        ConflictError: names the passage, and what it is a part of.
+    """
+    items = list(items)
+    check_owners(retriever, items)
+    passages = {item.document_id: item.id for item in items if isinstance(item, Chunk)}
+    for whole in retriever.collection.get_documents(list(passages)):
+        raise ConflictError(
+            f"{passages[whole.id]!r} is a passage of {whole.id!r}, which is stored as a whole document or file; change "
+            "that, or delete it before its passages are added"
+        )

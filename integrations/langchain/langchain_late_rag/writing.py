@@ -12,9 +12,9 @@ from langchain_core.vectorstores import VectorStore, VectorStoreRetriever
 
 from langchain_late_rag.documents import with_media
 from langchain_late_rag.filters import to_filter
-from langchain_late_rag.inputs import text_documents, to_documents
+from langchain_late_rag.inputs import check_conflicts, text_documents, to_documents
 from late_rag import Selection
-from late_rag.adapters import Closing, InputError, StoreHolder, check_owners
+from late_rag.adapters import Closing, InputError, StoreHolder
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -154,7 +154,7 @@ class WritableStore(Closing, VectorStore):
         items = to_documents(documents, ids)
         retriever = self._holder.writable()  # makes the collection, also for no documents
         if items:
-            check_owners(retriever, items)
+            check_conflicts(retriever, items)
             retriever.add(items, progress=kwargs.get("progress"))
         return [item.id for item in items]
 
@@ -164,7 +164,7 @@ class WritableStore(Closing, VectorStore):
         items = await asyncio.to_thread(to_documents, documents, ids)
         retriever = await asyncio.to_thread(self._holder.writable)
         if items:
-            await asyncio.to_thread(check_owners, retriever, items)
+            await asyncio.to_thread(check_conflicts, retriever, items)
             await retriever.aadd(items, progress=kwargs.get("progress"))
         return [item.id for item in items]
 
