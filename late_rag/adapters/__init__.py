@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from late_rag.adapters.hits import HitFields, beside, known
     from late_rag.adapters.holder import StoreHolder, check_owners
     from late_rag.adapters.inputs import listed
-    from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, filter_description, narrowed
+    from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, agent_filter, filter_description, narrowed
     from late_rag.asynchronous import in_thread
     from late_rag.chunkers import ChunkingOptions, chunker_class, load_chunker
     from late_rag.chunkers.options import LEAST_TOKENS
@@ -60,7 +60,14 @@ _NAMES = {
     "late_rag.adapters.hits": ("HitFields", "beside", "known"),
     "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
     "late_rag.adapters.inputs": ("listed",),
-    "late_rag.adapters.tool": ("NOTHING_FOUND", "TOOL_COUNT", "TOOL_QUERY", "filter_description", "narrowed"),
+    "late_rag.adapters.tool": (
+        "NOTHING_FOUND",
+        "TOOL_COUNT",
+        "TOOL_QUERY",
+        "agent_filter",
+        "filter_description",
+        "narrowed",
+    ),
     "late_rag.asynchronous": ("in_thread",),
     "late_rag.chunkers": ("ChunkingOptions", "chunker_class", "load_chunker"),
     "late_rag.chunkers.options": ("LEAST_TOKENS",),
@@ -136,6 +143,7 @@ __all__ = [
     "TokenCounter",
     "TokenMatch",
     "UnsupportedError",
+    "agent_filter",
     "anchored",
     "batched",
     "beside",

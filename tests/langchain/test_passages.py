@@ -20,7 +20,7 @@ from late_rag import Retriever
 from late_rag.errors import ConflictError, InputError
 
 RULES = {
-    "leave.md": "# Leave\n\nThere are thirty days of paid leave.\n\n# Illness\n\nA doctor's note is due on day three.\n",
+    "leave.md": "# Leave\n\nThere are thirty days of paid leave.\n\n# Illness\n\nA doctor's note is due on day 3.\n",
     "travel.md": "# Travel\n\nThe head of department approves it.\n\n# Hotels\n\nA night costs at most 90 euros.\n",
 }
 

@@ -209,14 +209,21 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
     ) -> list[Document]:
         return (await asyncio.to_thread(self._search, [check_query(query)], **asked))[0]
 
+    def core(self) -> Retriever:
+        """The core's retriever over the collection, which all of the process share.
+
+        Raises:
+            CollectionNotFoundError: there is no collection at the location.
+        """
+        place = anchored(self.collection, self._folder)
+        return shared_retriever(place, model=self.model, trust_model=self.trust_model)
+
     def _search(self, queries: Sequence[str], **asked: Unpack[SearchArguments]) -> list[list[Document]]:
         if unknown := sorted(asked.keys() - ARGUMENTS):
             raise TypeError(f"unknown argument {', '.join(unknown)}; a call may have: {', '.join(ARGUMENTS)}")
         top_k, restriction = asked.pop("k", self.k), asked.pop("filter", self.filter)
         config = SearchConfig.of(self, top_k=top_k, filter=to_filter(restriction), **asked)
-        retriever = shared_retriever(
-            anchored(self.collection, self._folder), model=self.model, trust_model=self.trust_model
-        )
+        retriever = self.core()
         lists = config.search_batch(retriever, queries)
         return [
             [self._document(retriever, query, hit) for hit in hits] for query, hits in zip(queries, lists, strict=True)
