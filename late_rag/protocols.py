@@ -237,6 +237,8 @@ class Collection(Protocol):
     def delete(self, selection: Selection) -> int:
         """Removes the chunks meant, and documents that have none left; how many chunks went.
 
+        A source that loses chunks has no hash any more, so that it counts as changed.
+
         Raises:
             InputError: a selection of everything (use ``clear``).
         """

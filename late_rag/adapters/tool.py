@@ -50,9 +50,8 @@ def agent_filter(text: str | None, collection: Collection, told: Mapping[str, st
     if text is None or not text.strip():
         return None
     fields = collection.fields()
-    hint = (
-        f"Fields to filter by: {', '.join(sorted(told or fields)) or 'none'}. Leave the filter out to search everything"
-    )
+    names = ", ".join(sorted(told or fields)) or "none"
+    hint = f"Fields to filter by: {names}. Leave the filter out to search everything"
     try:
         found = parse(text)
     except FilterError as error:

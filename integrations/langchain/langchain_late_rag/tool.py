@@ -59,8 +59,7 @@ def late_interaction_tool(
     """
     if not isinstance(retriever, LateInteractionRetriever):
         raise InputError(f"retriever takes a LateInteractionRetriever, not {retriever!r}")
-    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
-        raise InputError(f"most must be a whole number of at least 1, not {most!r}")
+    _check_most(most)
     fields = dict(filter_fields or {})
     prompt = document_prompt or PromptTemplate.from_template("{page_content}")
 
@@ -101,6 +100,11 @@ def late_interaction_tool(
         handle_tool_error=True,
         handle_validation_error=_told,
     )
+
+
+def _check_most(most: object) -> None:
+    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        raise InputError(f"most must be a whole number of at least 1, not {most!r}")
 
 
 def _told(error: ValidationError | ValidationErrorV1) -> str:
