@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from late_rag.adapters.inputs import listed
     from late_rag.adapters.media import is_unread, to_compare
     from late_rag.adapters.notes import as_found, noted
-    from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, filter_description, narrowed
+    from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, agent_filter, filter_description, narrowed
     from late_rag.asynchronous import in_thread, to_reader, to_writer
-    from late_rag.chunkers import ChunkingOptions, load_chunker
+    from late_rag.chunkers import ChunkingOptions, chunker_class, load_chunker
     from late_rag.chunkers.options import LEAST_TOKENS
     from late_rag.chunkers.tokens import TokenCounter
     from late_rag.chunkers.whole import one_chunk
@@ -67,9 +67,16 @@ _NAMES = {
     "late_rag.adapters.inputs": ("listed",),
     "late_rag.adapters.media": ("is_unread", "to_compare"),
     "late_rag.adapters.notes": ("as_found", "noted"),
-    "late_rag.adapters.tool": ("NOTHING_FOUND", "TOOL_COUNT", "TOOL_QUERY", "filter_description", "narrowed"),
+    "late_rag.adapters.tool": (
+        "NOTHING_FOUND",
+        "TOOL_COUNT",
+        "TOOL_QUERY",
+        "agent_filter",
+        "filter_description",
+        "narrowed",
+    ),
     "late_rag.asynchronous": ("in_thread", "to_reader", "to_writer"),
-    "late_rag.chunkers": ("ChunkingOptions", "load_chunker"),
+    "late_rag.chunkers": ("ChunkingOptions", "chunker_class", "load_chunker"),
     "late_rag.chunkers.options": ("LEAST_TOKENS",),
     "late_rag.chunkers.tokens": ("TokenCounter",),
     "late_rag.chunkers.whole": ("one_chunk",),
@@ -146,6 +153,7 @@ __all__ = [
     "TokenCounter",
     "TokenMatch",
     "UnsupportedError",
+    "agent_filter",
     "anchored",
     "as_found",
     "batched",
@@ -157,6 +165,7 @@ __all__ = [
     "check_query",
     "check_threshold",
     "check_top_k",
+    "chunker_class",
     "consenting",
     "constant",
     "copy_collection",

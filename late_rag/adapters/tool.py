@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
+
+from late_rag.errors import FilterError
+from late_rag.filters import BUILT_IN, And, Condition, Not, Or, parse
+from late_rag.filters.fields import metadata_key
 
 if TYPE_CHECKING:
     from late_rag.filters import Filter
+    from late_rag.protocols import Collection
 
 TOOL_QUERY = "What to look for, as a question or in key words."
 TOOL_COUNT = "How many passages to return."
@@ -29,3 +34,40 @@ def narrowed(own: Filter | None, given: Filter | None) -> Filter | None:
     if own is None or given is None:
         return given if own is None else own
     return own & given
+
+
+def agent_filter(text: str | None, collection: Collection, told: Mapping[str, str] | None = None) -> Filter | None:
+    """The filter that an agent wrote; nothing, and nothing but white space, is none.
+
+    Args:
+        text: in the filter language.
+        collection: in which the fields must be.
+        told: the fields that the agent was told of, which are named in an error in place of all that there are.
+
+    Raises:
+        FilterError: it cannot be read, or no passage has a field that it names; says which fields there are.
+    """
+    if text is None or not text.strip():
+        return None
+    fields = collection.fields()
+    names = ", ".join(sorted(told or fields)) or "none"
+    hint = f"Fields to filter by: {names}. Leave the filter out to search everything"
+    try:
+        found = parse(text)
+    except FilterError as error:
+        raise FilterError(f"{error}. {hint}") from error
+    for name in _named(found):
+        if name not in BUILT_IN and metadata_key(name) not in fields:
+            raise FilterError(f"filter {text!r}: no passage has the field {name!r}. {hint}")
+    return found
+
+
+def _named(tree: Filter) -> Iterator[str]:
+    """The fields that a filter compares."""
+    if isinstance(tree, Condition):
+        yield tree.field
+    elif isinstance(tree, Not):
+        yield from _named(tree.filter)
+    elif isinstance(tree, And | Or):
+        for inner in tree.filters:
+            yield from _named(inner)

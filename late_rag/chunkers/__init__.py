@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from late_rag.chunkers.options import ChunkingOptions
     from late_rag.protocols import Chunker, Encoder
 
-__all__ = ["ChunkingOptions", "load_chunker"]
+__all__ = ["ChunkingOptions", "chunker_class", "load_chunker"]
 
 
 def load_chunker(options: Mapping[str, Any] | str | None, encoder: Encoder) -> Chunker:
@@ -34,8 +34,16 @@ def load_chunker(options: Mapping[str, Any] | str | None, encoder: Encoder) -> C
         InputError: an unknown kind or option, or a value that cannot be, such as more tokens than the encoder takes.
     """
     given = {"kind": options} if isinstance(options, str) else dict(options or {})
-    chunker = resolve(CHUNKERS, given.setdefault("kind", "auto"), "chunker")
-    return cast("Chunker", chunker.from_options(given, encoder))
+    return cast("Chunker", chunker_class(given.setdefault("kind", "auto")).from_options(given, encoder))
+
+
+def chunker_class(kind: str) -> Any:
+    """The class of a kind of chunker.
+
+    Raises:
+        InputError: there is no such kind; names those that there are.
+    """
+    return resolve(CHUNKERS, kind, "chunker")
 
 
 __getattr__, __dir__ = lazy_names(__name__, {"ChunkingOptions": "late_rag.chunkers.options"})

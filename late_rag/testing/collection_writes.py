@@ -220,6 +220,15 @@ class WriteContract(CollectionContractBase):
         assert collection.get_documents(["d"]) == []
         assert collection.count() == 0
 
+    def test_a_source_that_loses_chunks_counts_as_changed(self, collection: Collection) -> None:
+        for name in ("a", "b"):
+            of_file = [chunk(f"{name}#{n}", document=name) for n in range(2)]
+            collection.replace(source(f"{name}.md"), [document(name)], of_file, rows(2))
+        collection.delete(Selection(ids=("a#0", "not there")))
+        assert {state.path: state.hash for state in collection.sources()} == {"a.md": "", "b.md": source("b.md").hash}
+        collection.delete(Selection(document_ids=("b",)))
+        assert [state.hash for state in collection.sources()] == ["", ""]
+
     def test_delete_of_everything_needs_its_own_name(self, collection: Collection) -> None:
         fill(collection, 2)
         with pytest.raises(InputError, match="clear"):

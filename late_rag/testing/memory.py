@@ -171,7 +171,10 @@ class MemoryCollection(BaseCollection):
     def _delete(self, selection: Selection) -> int:
         with self._writing() as store:
             meant = {stored.chunk.id for stored in store.selected(selection)}
-            owners = {stored.chunk.document_id for stored in store.drop(lambda stored: stored.chunk.id in meant)}
+            gone = store.drop(lambda stored: stored.chunk.id in meant)
+            for key in {stored.source for stored in gone if stored.source is not None}:
+                store.sources[key] = replace(store.sources[key], hash="")
+            owners = {stored.chunk.document_id for stored in gone}
             owners -= {stored.chunk.document_id for stored in store.chunks.values()}
             store.drop_documents(lambda identity, _: identity in owners)
             return len(meant)

@@ -103,7 +103,7 @@ def test_content_blocks_come_back_and_survive_being_written_back():
     store.close()
 
 
-@pytest.mark.parametrize("block", [{"type": "image", "url": "http://x/y.png"}, {"type": "text", "text": "cat"}])
+@pytest.mark.parametrize("block", [{"type": "image", "url": "http://x/y.png"}, {"type": "audio", "file_id": "1"}])
 def test_foreign_blocks_without_data_do_not_stop_a_reranking(block):
     foreign = [Document("dogs bark"), Document("cats sleep", metadata={"content_blocks": [block]})]
     assert LateInteractionReranker().compress_documents(foreign, "cats sleep")[0].page_content == "cats sleep"

@@ -50,7 +50,7 @@ def test_no_component_loads_a_model_runtime_or_more_of_langchain_than_its_core(t
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
 def test_modules_stay_small_and_import_the_core_of_langchain_only(module: Path) -> None:
-    check_module(module, {"langchain_core", "langchain_late_rag", "pydantic"})
+    check_module(module, {"langchain_core", "langchain_late_rag", "langchain_text_splitters", "pydantic"})
 
 
 def test_it_depends_on_the_two_cores_only(repository: Path) -> None:

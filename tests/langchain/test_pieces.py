@@ -51,7 +51,8 @@ def test_passages_have_a_copy_of_the_metadata_and_an_id_where_the_document_has_o
     assert document.metadata == {"tags": ["a"]}
     assert all(passage.metadata["tags"] == ["a"] for passage in rest)
     assert [first.id, rest[0].id] == ["guide#0", "guide#1"]
-    assert "start_index" not in first.metadata
+    plain = LateInteractionTextSplitter(add_start_index=False).split_documents([document])
+    assert "start_index" not in plain[0].metadata
     named = LateInteractionTextSplitter().create_documents(["One.", "Two."], [{"n": 1}, {"n": 2}])
     assert [(passage.id, passage.page_content, passage.metadata["n"]) for passage in named] == [
         (None, "One.", 1),

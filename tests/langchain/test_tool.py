@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import ToolCall, ToolMessage
@@ -10,7 +12,7 @@ from langchain_core.tools import StructuredTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from langchain_late_rag import LateInteractionRetriever, late_interaction_tool
-from late_rag.errors import CollectionNotFoundError
+from late_rag.errors import CollectionNotFoundError, InputError
 
 
 @pytest.fixture
@@ -112,3 +114,39 @@ def test_the_search_is_a_run_below_the_tools(tool: StructuredTool) -> None:
     tool.invoke({"query": "travel"}, {"callbacks": [Handler()]})
     assert len(parents) == 2
     assert parents[0] == parents[1]
+
+
+async def test_what_is_unknown_is_answered_with_what_there_is(tool: StructuredTool, handbook: str) -> None:
+    untold = late_interaction_tool(LateInteractionRetriever(collection=handbook), "handbook", "The rules")
+    for given, fields in ((tool, "year"), (untold, "topic, year")):
+        hint = rf"Fields to filter by: {fields}\. Leave the filter out"
+        for wrong, told in (
+            ("null", "expected"),
+            ("yaer >= 2020", "no passage has the field 'yaer'"),
+            ('topic == "travel" and not (author.name == "x" or year > 1)', "no passage has the field 'author.name'"),
+        ):
+            message = call(given, query="travel", filter=wrong)
+            assert message.status == "error"
+            assert re.search(f"{told}.*{hint}", str(message.content))
+            again = await given.ainvoke(
+                ToolCall(name="handbook", args={"query": "travel", "filter": wrong}, id="1", type="tool_call")
+            )
+            assert again.content == message.content
+    assert call(tool, query="travel", top_k=3).content == (
+        "top_k: Extra inputs are not permitted; the arguments are query, k and filter"
+    )
+    assert call(untold, query="travel", filter='$text matches "travel"').artifact
+
+
+def test_null_for_an_optional_argument_is_its_default(tool: StructuredTool) -> None:
+    assert len(call(tool, query="travel", k=None, filter=None).artifact) == 2
+
+
+def test_bounds_of_the_schema_agree(handbook: str) -> None:
+    tool = late_interaction_tool(LateInteractionRetriever(collection=handbook, k=30), "handbook", "The rules", most=3)
+    bounds = convert_to_openai_tool(tool)["function"]["parameters"]["properties"]["k"]
+    assert (bounds["minimum"], bounds["default"], bounds["maximum"]) == (1, 3, 3)
+    assert len(call(tool, query="travel").artifact) == 3
+    for wrong in (0, True, 2.5, None):
+        with pytest.raises(InputError, match="most must be a whole number of at least 1"):
+            late_interaction_tool(LateInteractionRetriever(collection=handbook), "h", "The rules", most=wrong)  # type: ignore[arg-type]

@@ -13,7 +13,9 @@ import pytest
 
 from late_rag import Retriever, load
 from late_rag.errors import CancelledError, CollectionFullError, InputError, LoadError, ModelError
+from late_rag.filters.selection import Selection
 from late_rag.retriever import files as file_module
+from late_rag.testing import HashEncoder
 from late_rag.types import Document, Progress
 
 PARAGRAPHS = ["\n\n".join(f"{name}{part} " * 25 for part in range(4)) for name in ("ant", "bee", "cat", "dog")]
@@ -390,3 +392,21 @@ def test_two_at_once_on_one_folder(retriever, files):
         for thread in threads:
             thread.join()
     is_fresh(retriever, folder)
+
+
+def test_what_was_deleted_of_a_file_comes_back_with_the_next_sync(tmp_path):
+    file = tmp_path / "rules.md"
+    file.write_text("# Leave\n\nThirty days.\n\n# Parking\n\nIt is free.\n")
+    with Retriever.create(None, HashEncoder(), chunking={"kind": "markdown", "max_tokens": 32}) as retriever:
+        retriever.sync(file)
+        before = retriever.collection.get_documents([*retriever.collection.document_hashes()])
+        count = retriever.collection.count()
+        assert count > 1
+        (first, *_) = next(iter(retriever.collection.iterate()))
+        for selection in ([first[0].id], Selection(document_ids=(first[0].document_id,))):
+            assert retriever.delete(selection)
+            assert retriever.collection.verify().ok
+            assert retriever.sync(file).updated
+            assert retriever.collection.count() == count
+            assert retriever.collection.get_documents([*retriever.collection.document_hashes()]) == before
+        assert not retriever.sync(file).updated

@@ -71,7 +71,7 @@ async def atraced(
 
 def outcomes(queries: Sequence[str], search: Callable[[list[str]], list[list[Document]]]) -> list[Outcome]:
     """For each query its documents, or what is wrong with it; what is wrong with the whole search stands at each."""
-    problems = [_problem(query) for query in queries]
+    problems = [_problem(query, number) for number, query in enumerate(queries)]
     good = [query for query, problem in zip(queries, problems, strict=True) if problem is None]
     try:
         found = iter(search(good) if good else [])
@@ -80,9 +80,9 @@ def outcomes(queries: Sequence[str], search: Callable[[list[str]], list[list[Doc
     return [problem or next(found) for problem in problems]
 
 
-def _problem(query: object) -> LateRAGError | None:
+def _problem(query: object, number: int) -> LateRAGError | None:
     try:
-        check_query(query)
+        check_query(query, f"query {number}")
     except LateRAGError as error:
         return error
     return None

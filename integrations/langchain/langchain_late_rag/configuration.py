@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.load.serializable import Serializable
+
 from langchain_late_rag.filters import to_filter
-from late_rag.adapters import SHAPE, Shape, location_of
+from late_rag.adapters import SHAPE, CollectionError, Shape, location_of
 
 if TYPE_CHECKING:
+    from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
     from pydantic import BaseModel
 
     from langchain_late_rag.filters import FilterLike
@@ -34,7 +37,7 @@ def filter_text(value: FilterLike | None) -> str | None:
     return None if value is None else str(to_filter(value))
 
 
-def serialised(component: BaseModel) -> dict[str, Any]:
+def _serialised(component: BaseModel) -> dict[str, Any]:
     """Those fields of a component whose values are no JSON, as the JSON that its constructor takes.
 
     Raises:
@@ -48,3 +51,29 @@ def serialised(component: BaseModel) -> dict[str, Any]:
         elif is_dataclass(value) and not isinstance(value, type):
             found[name] = asdict(value)
     return found
+
+
+class AsConfiguration(Serializable):
+    """A component that ``langchain_core.load.dumps`` takes; ``loads`` wants its class in ``allowed_objects``."""
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        return True
+
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """As ``dumps`` writes it: of one over a temporary collection, which no other process can have, LangChain's
+        ``not_implemented``.
+        """
+        try:
+            return super().to_json()
+        except CollectionError:
+            return self.to_json_not_implemented()
+
+    @property
+    def lc_attributes(self) -> dict[str, Any]:
+        """The fields that are no JSON, as JSON.
+
+        Raises:
+            CollectionError: the collection is a temporary one.
+        """
+        return _serialised(self)

@@ -17,17 +17,7 @@ from langchain_core.messages.content import (
 
 from late_rag import Chunk, Document, Media
 from late_rag.adapters import HitFields as CoreHitFields
-from late_rag.adapters import (
-    InputError,
-    beside,
-    canonical_json,
-    check_metadata,
-    digest,
-    encode_metadata,
-    known,
-    listed,
-    noted,
-)
+from late_rag.adapters import InputError, beside, canonical_json, check_metadata, digest, encode_metadata, known, noted
 
 if TYPE_CHECKING:
     from late_rag import Hit
@@ -35,6 +25,12 @@ if TYPE_CHECKING:
 
 CONTENT_BLOCKS = "content_blocks"
 """The key of the metadata under which a document has pictures and the like, as LangChain's content blocks."""
+
+DOCUMENT_ID, START_INDEX, END_INDEX = "document_id", "start_index", "end_index"
+"""The keys of the metadata by which a passage says where it stands, and of which document it is."""
+
+_TEXT_BLOCKS = frozenset({"text", "text-plain", "reasoning"})
+"""Types of content blocks that are metadata like any other: they say something, and show nothing."""
 
 _PDF = "application/pdf"
 _CREATE = {"image": create_image_block, "audio": create_audio_block, "video": create_video_block}
@@ -58,19 +54,14 @@ class HitFields(CoreHitFields):
     """Pictures and pages of the chunk, as LangChain's content blocks."""
 
 
-def check_documents(documents: Any) -> list[LangChainDocument]:
-    """The documents as a list.
-
-    Raises:
-        InputError: no list of LangChain documents.
-    """
-    return listed(documents, LangChainDocument, "documents", "LangChain documents")
-
-
-def to_document(document: LangChainDocument, id: str | None = None) -> Document:  # noqa: A002
+def to_document(document: LangChainDocument, id: str | None = None) -> Document | Chunk:  # noqa: A002
     """What the core stores of a LangChain document, whose text becomes one chunk with the same id.
 
-    Content blocks with data under ``metadata["content_blocks"]`` become media; the rest of the metadata is as given.
+    A passage, whose metadata have the ``document_id``, ``start_index`` and ``end_index`` that the text splitter gives,
+    becomes a chunk of that document.
+
+    Content blocks with data under ``metadata["content_blocks"]`` become media; the rest of the metadata is as given,
+    blocks of text included.
 
     Args:
         document: stays as it is.
@@ -81,10 +72,24 @@ def to_document(document: LangChainDocument, id: str | None = None) -> Document:
         InputError: metadata that cannot be stored.
     """
     media = media_of(document)
-    metadata = {key: value for key, value in document.metadata.items() if not (media and key == CONTENT_BLOCKS)}
+    metadata = dict(document.metadata)
+    if media:
+        said = [block for block in metadata.pop(CONTENT_BLOCKS) if _is_text(block)]
+        metadata |= {CONTENT_BLOCKS: said} if said else {}
     check_metadata(metadata)
     identity = id or document.id or _identity(document.page_content, metadata, media)
+    if (place := _place(document)) is not None:
+        parent, start, end = place
+        return Chunk(identity, parent, document.page_content, start=start, end=end, metadata=metadata, media=media)
     return Document(id=identity, text=document.page_content, metadata=metadata, media=media)
+
+
+def _place(document: LangChainDocument) -> tuple[str, int, int] | None:
+    """Of which document a passage is, and from where to where; None of what is no passage."""
+    parent, start, end = (document.metadata.get(name) for name in (DOCUMENT_ID, START_INDEX, END_INDEX))
+    if not isinstance(parent, str) or not parent or type(start) is not int or type(end) is not int:
+        return None
+    return (parent, start, end) if start >= 0 and end - start == len(document.page_content) else None
 
 
 def _identity(text: str, metadata: Mapping[str, Any], media: Iterable[Media]) -> str:
@@ -114,7 +119,11 @@ def media_of(document: LangChainDocument) -> tuple[Media, ...]:
     blocks = document.metadata.get(CONTENT_BLOCKS)
     if not isinstance(blocks, list) or not all(isinstance(block, Mapping) and "type" in block for block in blocks):
         return ()
-    return tuple(_media(block) for block in blocks)
+    return tuple(_media(block) for block in blocks if not _is_text(block))
+
+
+def _is_text(block: Mapping[str, Any]) -> bool:
+    return block["type"] in _TEXT_BLOCKS
 
 
 def from_chunk(chunk: Chunk, **more: Any) -> LangChainDocument:
@@ -124,7 +133,17 @@ def from_chunk(chunk: Chunk, **more: Any) -> LangChainDocument:
 
 def with_media(chunk: Chunk) -> LangChainDocument:
     """A chunk as the document that was added: its media stand under ``metadata["content_blocks"]`` again."""
-    return from_chunk(chunk, **({CONTENT_BLOCKS: content_blocks(chunk.media)} if chunk.media else {}))
+    return from_chunk(chunk, **_blocks_again(chunk))
+
+
+def _blocks_again(chunk: Chunk) -> dict[str, Any]:
+    """The content blocks of a chunk with media, behind those of text that its metadata have."""
+    said = chunk.metadata.get(CONTENT_BLOCKS)
+    return (
+        {CONTENT_BLOCKS: [*(said if isinstance(said, list) else []), *content_blocks(chunk.media)]}
+        if chunk.media
+        else {}
+    )
 
 
 def from_hit(
@@ -139,13 +158,16 @@ def from_hit(
     """
     fields = HitFields() if fields is None else fields
     more: dict[str | None, Any] = {}
-    if fields.media is not None and hit.chunk.media:
+    again: dict[str, Any] = {}
+    if fields.media == CONTENT_BLOCKS:
+        again = _blocks_again(hit.chunk)
+    elif fields.media is not None and hit.chunk.media:
         more[fields.media] = content_blocks(hit.chunk.media)
     if token_matches is not None:
         more["token_matches"] = [asdict(match) for match in token_matches]
     metadata = {**hit.chunk.metadata, **known(hit, fields)}
     document = LangChainDocument(
-        id=hit.chunk.id, page_content=hit.chunk.text, metadata={**metadata, **beside(metadata, more)}
+        id=hit.chunk.id, page_content=hit.chunk.text, metadata={**metadata, **beside(metadata, more), **again}
     )
     return noted(document, hit)
 

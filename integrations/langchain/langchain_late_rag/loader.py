@@ -11,7 +11,7 @@ from langchain_core.documents import Document
 
 from langchain_late_rag.documents import CONTENT_BLOCKS, content_blocks
 from late_rag import load
-from late_rag.adapters import beside
+from late_rag.adapters import LoadOptions, beside
 
 if TYPE_CHECKING:
     from late_rag import Document as CoreDocument
@@ -46,6 +46,7 @@ class LateInteractionLoader(BaseLoader):
         include: Sequence[str] = (),
         content_blocks: bool = False,
     ) -> None:
+        LoadOptions(content=content, include=include)  # refuses what cannot be
         self._paths = list(paths) if isinstance(paths, Iterable) and not isinstance(paths, str) else paths
         self._as = as_
         self._strict = strict

@@ -10,14 +10,12 @@ from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 
-from langchain_late_rag.documents import check_documents, foreign_media
-from late_rag import Chunk
+from langchain_late_rag.inputs import candidates, check_documents
 from late_rag.adapters import (
     anchored,
     as_found,
     check_collection,
     check_threshold,
-    digest,
     in_thread,
     seen_from,
     shared_reranker,
@@ -108,15 +106,10 @@ class LateInteractionReranker(BaseDocumentCompressor):
     def _ranked(self, documents: Sequence[Document], query: str, progress: Report | None = None) -> list[Document]:
         collection = anchored(self.collection, self._folder)
         reranker = shared_reranker(self.model, collection, trust_model=self.trust_model)
-        candidates = [as_found(document, _candidate(document)) for document in documents]
-        ranked = reranker.rerank(query, candidates, keep_order=self.keep_order, progress=progress)
+        found = map(as_found, documents, candidates(documents))
+        ranked = reranker.rerank(query, found, keep_order=self.keep_order, progress=progress)
         kept = [hit for hit in ranked if self.threshold is None or hit.similarity >= self.threshold]
         return [_scored(documents[hit.index], self.score_key, hit.similarity) for hit in kept[: self.top_n]]
-
-
-def _candidate(document: Document) -> Chunk:
-    identity = document.id or digest(document.page_content)
-    return Chunk(identity, identity, document.page_content, media=foreign_media(document))
 
 
 def _scored(document: Document, key: str, similarity: float) -> Document:

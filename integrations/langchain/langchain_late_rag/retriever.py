@@ -11,20 +11,20 @@ from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, Callba
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables.config import RunnableConfig, get_config_list
-from pydantic import ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from langchain_late_rag.batching import atraced, outcomes, results, traced
-from langchain_late_rag.configuration import ARGUMENTS, SearchArguments, filter_text, serialised
-from langchain_late_rag.documents import HitFields, check_documents, from_hit, to_document
+from langchain_late_rag.configuration import ARGUMENTS, AsConfiguration, SearchArguments, filter_text
+from langchain_late_rag.documents import HitFields, from_hit
 from langchain_late_rag.filters import to_filter
+from langchain_late_rag.inputs import check_conflicts, text_documents, to_documents
 from late_rag import Retriever
 from late_rag.adapters import (
     Filter,
     SearchConfig,
     anchored,
     check_collection,
-    check_owners,
-    listed,
+    check_query,
     seen_from,
     shared_retriever,
     to_reader,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from late_rag.adapters import Collection
 
 
-class LateInteractionRetriever(BaseRetriever):
+class LateInteractionRetriever(AsConfiguration, BaseRetriever):
     """Finds the passages of a collection that answer a question, each as a document with its score.
 
     Whatever shapes the result can be said in the constructor and, for one call, as a named argument of ``invoke`` and
@@ -97,6 +97,11 @@ class LateInteractionRetriever(BaseRetriever):
     _check_collection = field_validator("collection")(check_collection)
     _filter_text = field_validator("filter", mode="before")(filter_text)
 
+    @model_validator(mode="after")
+    def _check_shape(self) -> Self:
+        SearchConfig.of(self, top_k=self.k)
+        return self
+
     def model_post_init(self, context: Any, /) -> None:
         """Keeps from where a relative location is seen; the field, which is serialised, stays as it was given."""
         super().model_post_init(context)
@@ -124,14 +129,14 @@ class LateInteractionRetriever(BaseRetriever):
         Raises:
             ConflictError: an id is that of a passage of a larger document or file.
         """
-        items = [to_document(document) for document in check_documents(documents)]
+        items = to_documents(documents)
         if collection is None:
             collection = Retriever.create(None, "minilm" if model is None else model).collection
         retriever = cls(collection=collection, model=model, **options)
         made = shared_retriever(
-            collection, "write", model=model, chunker="whole", create={}, trust_model=retriever.trust_model
+            retriever.collection, "write", model=model, chunker="whole", create={}, trust_model=retriever.trust_model
         )
-        check_owners(made, items)
+        check_conflicts(made, items)
         made.add(items)
         return retriever
 
@@ -139,21 +144,15 @@ class LateInteractionRetriever(BaseRetriever):
     def from_texts(
         cls,
         texts: Iterable[str],
-        metadatas: Iterable[dict[str, Any]] | None = None,
+        metadatas: Iterable[dict[str, Any] | None] | None = None,
         collection: str | Path | Collection | None = None,
         *,
-        ids: Iterable[str] | None = None,
+        ids: Iterable[str | None] | None = None,
         model: str | None = None,
         **options: Any,
     ) -> Self:
         """The same for texts, with their metadata and ids where they have any."""
-        given = listed(texts, str, "texts", "texts")
-        known = [{} for _ in given] if metadatas is None else list(metadatas)
-        named = [None] * len(given) if ids is None else list(ids)
-        documents = [
-            Document(id=identity, page_content=text, metadata=metadata)
-            for identity, text, metadata in zip(named, given, known, strict=True)
-        ]
+        documents = text_documents(texts, metadatas, ids)
         return cls.from_documents(documents, collection, model=model, **options)
 
     @classmethod
@@ -200,7 +199,7 @@ class LateInteractionRetriever(BaseRetriever):
         run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002 - of the interface
         **asked: Unpack[SearchArguments],
     ) -> list[Document]:
-        return self._search([query], **asked)[0]
+        return self._search([check_query(query)], **asked)[0]
 
     async def _aget_relevant_documents(
         self,
@@ -209,16 +208,23 @@ class LateInteractionRetriever(BaseRetriever):
         run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 - of the interface
         **asked: Unpack[SearchArguments],
     ) -> list[Document]:
-        return (await to_reader(self._search, [query], **asked))[0]
+        return (await to_reader(self._search, [check_query(query)], **asked))[0]
+
+    def core(self) -> Retriever:
+        """The core's retriever over the collection, which all of the process share.
+
+        Raises:
+            CollectionNotFoundError: there is no collection at the location.
+        """
+        place = anchored(self.collection, self._folder)
+        return shared_retriever(place, model=self.model, trust_model=self.trust_model)
 
     def _search(self, queries: Sequence[str], **asked: Unpack[SearchArguments]) -> list[list[Document]]:
         if unknown := sorted(asked.keys() - ARGUMENTS):
             raise TypeError(f"unknown argument {', '.join(unknown)}; a call may have: {', '.join(ARGUMENTS)}")
         top_k, restriction = asked.pop("k", self.k), asked.pop("filter", self.filter)
         config = SearchConfig.of(self, top_k=top_k, filter=to_filter(restriction), **asked)
-        retriever = shared_retriever(
-            anchored(self.collection, self._folder), model=self.model, trust_model=self.trust_model
-        )
+        retriever = self.core()
         lists = config.search_batch(retriever, queries)
         return [
             [self._document(retriever, query, hit) for hit in hits] for query, hits in zip(queries, lists, strict=True)
@@ -234,17 +240,3 @@ class LateInteractionRetriever(BaseRetriever):
         if self.model is not None:
             params["ls_embedding_model"] = self.model
         return params
-
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """Whether ``langchain_core.load.dumps`` takes it; ``loads`` wants the class in ``allowed_objects``."""
-        return True
-
-    @property
-    def lc_attributes(self) -> dict[str, Any]:
-        """The fields that are no JSON, as JSON.
-
-        Raises:
-            CollectionError: the collection is a temporary one.
-        """
-        return serialised(self)

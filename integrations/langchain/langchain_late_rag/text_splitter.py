@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import BaseDocumentTransformer, Document
 
-from langchain_late_rag.documents import check_documents
+from langchain_late_rag.documents import DOCUMENT_ID, END_INDEX, START_INDEX, to_document
+from langchain_late_rag.inputs import check_documents, text_documents
 from late_rag import Document as CoreDocument
 from late_rag import load_encoder
-from late_rag.adapters import ChunkingOptions, load_chunker
+from late_rag.adapters import ChunkingOptions, chunker_class, load_chunker
 
 if TYPE_CHECKING:
     from late_rag import Chunk
 
 
 class LateInteractionTextSplitter(BaseDocumentTransformer):
-    """Has the methods of LangChain's ``TextSplitter``, and counts with the encoder's own tokenizer.
+    """A ``TextSplitter`` that counts with the encoder's own tokenizer.
+
+    It goes wherever LangChain asks for a ``TextSplitter``, as ``ParentDocumentRetriever`` does: where
+    langchain-text-splitters is installed, it is one by ``isinstance``.
 
     Each passage is a part of the text as it stands: ``text[start_index:][: len(passage)] == passage``.
 
@@ -29,7 +33,8 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
         max_characters: of a passage; None is eight times its tokens.
         overlap: tokens that the next passage of the same section repeats.
         headings: whether the headings above a passage are in its metadata, and room is left for them in front of it.
-        add_start_index: whether ``metadata["start_index"]`` says where the passage starts in the text.
+        add_start_index: whether the metadata say where the passage stands: ``start_index``, ``end_index``, and of which
+            document, ``document_id``. By these the store keeps passages of one document together.
 
     Raises:
         InputError: an option that cannot be.
@@ -44,8 +49,9 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
         max_characters: int | None = None,
         overlap: int = 0,
         headings: bool = True,
-        add_start_index: bool = False,
+        add_start_index: bool = True,
     ) -> None:
+        chunker_class(kind)  # refuses one that there is not
         self._model = model
         self._options = ChunkingOptions(
             kind=kind, max_tokens=max_tokens, max_characters=max_characters, overlap=overlap, headings=headings
@@ -54,16 +60,13 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
 
     def split_text(self, text: str) -> list[str]:
         """The passages of a text."""
-        return [chunk.text for chunk in self._chunks(Document(page_content=text))]
+        return [chunk.text for chunk in self._chunks(Document(page_content=text)) if chunk.text]
 
     def create_documents(
-        self, texts: Sequence[str], metadatas: Sequence[dict[str, Any]] | None = None
+        self, texts: Iterable[str], metadatas: Iterable[dict[str, Any] | None] | None = None
     ) -> list[Document]:
         """The passages of texts, each with the metadata of its text."""
-        known = [{} for _ in texts] if metadatas is None else metadatas
-        return self.split_documents(
-            Document(page_content=text, metadata=metadata) for text, metadata in zip(texts, known, strict=True)
-        )
+        return self.split_documents(text_documents(texts, metadatas))
 
     def split_documents(self, documents: Iterable[Document]) -> list[Document]:
         """The passages of documents, each with a copy of its document's metadata.
@@ -87,6 +90,15 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
     def _passage(self, document: Document, chunk: Chunk, number: int) -> Document:
         metadata = copy.deepcopy(dict(chunk.metadata))
         if self._add_start_index:
-            metadata["start_index"] = chunk.start
+            parent = document.id or to_document(document).id
+            metadata |= {DOCUMENT_ID: parent, START_INDEX: chunk.start, END_INDEX: chunk.end}
         identity = f"{document.id}#{number}" if document.id else None
         return Document(id=identity, page_content=chunk.text, metadata=metadata)
+
+
+try:
+    from langchain_text_splitters import TextSplitter
+except ModuleNotFoundError:
+    pass
+else:
+    TextSplitter.register(LateInteractionTextSplitter)

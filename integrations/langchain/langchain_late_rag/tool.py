@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import Document
 from langchain_core.prompts import BasePromptTemplate, PromptTemplate, format_document
 from langchain_core.tools import StructuredTool, ToolException
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from langchain_late_rag.filters import to_filter
 from langchain_late_rag.retriever import LateInteractionRetriever
-from late_rag.adapters import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, InputError, filter_description, narrowed
+from late_rag.adapters import (
+    NOTHING_FOUND,
+    TOOL_COUNT,
+    TOOL_QUERY,
+    InputError,
+    agent_filter,
+    filter_description,
+    narrowed,
+)
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -40,12 +49,18 @@ def late_interaction_tool(
         name: of the tool.
         description: for the model, of what can be found.
         most: passages that the agent may ask for at most.
-        filter_fields: keys of the metadata and what they mean, which the model is told.
+        filter_fields: keys of the metadata and what they mean, which the model is told; also where it filters by one
+            that no passage has.
         document_prompt: how a document becomes text; the text alone where it is not said.
         document_separator: what stands between documents.
+
+    Raises:
+        InputError: no retriever, or a ``most`` that is no number of passages.
     """
     if not isinstance(retriever, LateInteractionRetriever):
         raise InputError(f"retriever takes a LateInteractionRetriever, not {retriever!r}")
+    _check_most(most)
+    fields = dict(filter_fields or {})
     prompt = document_prompt or PromptTemplate.from_template("{page_content}")
 
     def answer(documents: Sequence[Document]) -> tuple[str, list[Document]]:
@@ -59,7 +74,7 @@ def late_interaction_tool(
         callbacks: Callbacks = None,
     ) -> tuple[str, list[Document]]:
         try:
-            return answer(retriever.invoke(query, {"callbacks": callbacks}, **_asked(retriever, k, filter)))
+            return answer(retriever.invoke(query, {"callbacks": callbacks}, **_asked(retriever, k, filter, fields)))
         except InputError as error:
             raise ToolException(str(error)) from error
 
@@ -70,7 +85,8 @@ def late_interaction_tool(
         callbacks: Callbacks = None,
     ) -> tuple[str, list[Document]]:
         try:
-            return answer(await retriever.ainvoke(query, {"callbacks": callbacks}, **_asked(retriever, k, filter)))
+            asked = await to_reader(_asked, retriever, k, filter, fields)
+            return answer(await retriever.ainvoke(query, {"callbacks": callbacks}, **asked))
         except InputError as error:
             raise ToolException(str(error)) from error
 
@@ -79,29 +95,45 @@ def late_interaction_tool(
         description=description,
         func=search,
         coroutine=asearch,
-        args_schema=_arguments(retriever.k, most, filter_fields or {}),
+        args_schema=_arguments(retriever.k, most, fields),
         response_format="content_and_artifact",
         handle_tool_error=True,
         handle_validation_error=_told,
     )
 
 
+def _check_most(most: object) -> None:
+    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        raise InputError(f"most must be a whole number of at least 1, not {most!r}")
+
+
 def _told(error: ValidationError | ValidationErrorV1) -> str:
-    return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+    problems = error.errors()
+    told = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems)
+    unknown = any(problem["type"] == "extra_forbidden" for problem in problems)
+    return f"{told}; the arguments are query, k and filter" if unknown else told
 
 
 def _arguments(default: int, most: int, fields: Mapping[str, str]) -> type[BaseModel]:
+    usual = min(default, most)
+    count = Annotated[int, BeforeValidator(lambda given: usual if given is None else given)]
     return create_model(
         "Search",
+        __config__=ConfigDict(extra="forbid"),
         query=(str, Field(description=TOOL_QUERY)),
-        k=(int, Field(default=min(default, most), ge=1, le=most, description=TOOL_COUNT)),
+        k=(count, Field(default=usual, ge=1, le=most, description=TOOL_COUNT)),
         filter=(str | None, Field(default=None, description=filter_description(fields))),
     )
 
 
-def _asked(retriever: LateInteractionRetriever, k: int | None, filter: str | None) -> dict[str, Any]:  # noqa: A002
+def _asked(
+    retriever: LateInteractionRetriever,
+    k: int | None,
+    filter: str | None,  # noqa: A002
+    fields: Mapping[str, str],
+) -> dict[str, Any]:
     """What the agent said as arguments of ``invoke``."""
     asked: dict[str, Any] = {} if k is None else {"k": k}
-    if filter is not None and filter.strip():
-        asked["filter"] = narrowed(to_filter(retriever.filter), to_filter(filter))
+    if filter is not None and (given := agent_filter(filter, retriever.core().collection, fields)) is not None:
+        asked["filter"] = narrowed(to_filter(retriever.filter), given)
     return asked

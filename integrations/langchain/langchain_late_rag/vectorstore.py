@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 AS_ADDED = HitFields(score=None, similarity=None, chunk_id=None, document_id=None, source=None, media=CONTENT_BLOCKS)
 """Nothing of the hit in the metadata, so that a document is found as it was added, but the context asked for."""
 
+OF_FILES = HitFields(media=CONTENT_BLOCKS)
+"""Of a passage of a file, which no document was added for: where it is from, and its ids."""
+
 _BY_VECTOR = (
     "late interaction has one vector for each token of a query, and searches by none alone; pass the text itself to "
     "similarity_search (or max_marginal_relevance_search)"
@@ -40,8 +43,9 @@ class LateInteractionVectorStore(WritableStore):
             None for a private temporary one, which is removed when the store is closed or goes away.
         model: in place of the one that the collection names, where that has moved; of a new collection, "minilm".
         mode: "read" refuses every write, makes nothing, and serves from a folder that cannot be written, too.
-        fields: which keys of a found document's metadata carry its score and the like; none but its context, unless
-            said otherwise.
+        fields: which keys of a found document's metadata carry its score and the like. None leaves a document as it was
+            added, with its context where that is asked for, and gives a passage of a file ``source``, ``chunk_id`` and
+            ``document_id``.
         create: how a new collection is made; see :class:`late_rag.retriever.CollectionOptions`.
         trust_model: whether to load or fetch whatever model the collection names.
 
@@ -55,7 +59,7 @@ class LateInteractionVectorStore(WritableStore):
         *,
         model: str | Path | None = None,
         mode: Mode = "write",
-        fields: HitFields = AS_ADDED,
+        fields: HitFields | None = None,
         create: Mapping[str, Any] | None = None,
         trust_model: bool = False,
     ) -> None:
@@ -166,7 +170,8 @@ class LateInteractionVectorStore(WritableStore):
         return config.search(self._holder.retriever(), query)
 
     def _found(self, hit: Hit) -> Document:
-        return from_hit(hit, self._fields)
+        as_found = AS_ADDED if hit.source is None else OF_FILES
+        return from_hit(hit, as_found if self._fields is None else self._fields)
 
 
 def _with_threshold(options: Mapping[str, Any], threshold: float | None) -> Mapping[str, Any]:

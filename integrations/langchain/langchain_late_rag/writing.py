@@ -7,23 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from langchain_core.documents import Document
-from langchain_core.vectorstores import VectorStore
+from langchain_core.vectorstores import VectorStore, VectorStoreRetriever
 
-from langchain_late_rag.documents import check_documents, to_document, with_media
+from langchain_late_rag.documents import with_media
 from langchain_late_rag.filters import to_filter
+from langchain_late_rag.inputs import check_conflicts, text_documents, to_documents
 from late_rag import Selection
-from late_rag.adapters import Closing, InputError, StoreHolder, check_owners, listed, to_reader, to_writer
+from late_rag.adapters import Closing, InputError, StoreHolder, to_reader, to_writer
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
     from langchain_late_rag.filters import FilterLike
-    from late_rag import Document as CoreDocument
     from late_rag.adapters import Collection as OpenCollection
     from late_rag.adapters import Mode
 
-Ids: TypeAlias = Sequence[str | None] | None
+Ids: TypeAlias = Iterable[str | None] | None
 """One for each document, or None for those that have none."""
+
+_OF_ADDING = frozenset({"batch_size", "progress"})
 
 
 class WritableStore(Closing, VectorStore):
@@ -45,7 +47,7 @@ class WritableStore(Closing, VectorStore):
         cls,
         texts: Iterable[str],
         embedding: Embeddings | None = None,
-        metadatas: Sequence[dict[str, Any]] | None = None,
+        metadatas: Iterable[dict[str, Any] | None] | None = None,
         *,
         ids: Ids = None,
         **kwargs: Any,
@@ -55,20 +57,20 @@ class WritableStore(Closing, VectorStore):
         Raises:
             InputError: an ``embedding``, or not as many metadatas or ids as texts.
         """
-        return cls.from_documents(_documents(texts, metadatas), embedding, ids=ids, **kwargs)
+        return cls.from_documents(text_documents(texts, metadatas), embedding, ids=ids, **kwargs)
 
     @classmethod
     async def afrom_texts(
         cls,
         texts: Iterable[str],
         embedding: Embeddings | None = None,
-        metadatas: Sequence[dict[str, Any]] | None = None,
+        metadatas: Iterable[dict[str, Any] | None] | None = None,
         *,
         ids: Ids = None,
         **kwargs: Any,
     ) -> Self:
         """Async twin of :meth:`from_texts`."""
-        documents = await to_writer(_documents, texts, metadatas)
+        documents = await to_writer(text_documents, texts, metadatas)
         return await cls.afrom_documents(documents, embedding, ids=ids, **kwargs)
 
     @classmethod
@@ -110,24 +112,24 @@ class WritableStore(Closing, VectorStore):
     def add_texts(
         self,
         texts: Iterable[str],
-        metadatas: Sequence[dict[str, Any]] | None = None,
+        metadatas: Iterable[dict[str, Any] | None] | None = None,
         *,
         ids: Ids = None,
         **kwargs: Any,
     ) -> list[str]:
         """As :meth:`add_documents`, for texts and their metadata."""
-        return self.add_documents(_documents(texts, metadatas), ids=ids, **kwargs)
+        return self.add_documents(text_documents(texts, metadatas), ids=ids, **kwargs)
 
     async def aadd_texts(
         self,
         texts: Iterable[str],
-        metadatas: Sequence[dict[str, Any]] | None = None,
+        metadatas: Iterable[dict[str, Any] | None] | None = None,
         *,
         ids: Ids = None,
         **kwargs: Any,
     ) -> list[str]:
         """Async twin of :meth:`add_texts`."""
-        documents = await to_writer(_documents, texts, metadatas)
+        documents = await to_writer(text_documents, texts, metadatas)
         return await self.aadd_documents(documents, ids=ids, **kwargs)
 
     def add_documents(self, documents: Iterable[Document], *, ids: Ids = None, **kwargs: Any) -> list[str]:
@@ -137,7 +139,8 @@ class WritableStore(Closing, VectorStore):
             documents: stay as they are.
             ids: one for each; else the document's own, else a hash of its text and metadata, by which the same
                 document is there once however often it is added.
-            kwargs: ``batch_size``, which LangChain's ``index()`` gives and which changes nothing.
+            kwargs: ``progress``, called with the passages that are encoded, and what it raises stops the work;
+                ``batch_size``, which LangChain's ``index()`` gives and which changes nothing.
 
         Returns:
             The ids, in order.
@@ -146,22 +149,22 @@ class WritableStore(Closing, VectorStore):
             InputError: not as many ids as documents, or metadata that cannot be stored.
             ConflictError: an id is that of a passage of a larger document or file.
         """
-        _refuse("add_documents", kwargs.keys() - {"batch_size"})
-        items = _with_ids(documents, ids)
+        _refuse("add_documents", kwargs.keys() - _OF_ADDING)
+        items = to_documents(documents, ids)
         retriever = self._holder.writable()  # makes the collection, also for no documents
         if items:
-            check_owners(retriever, items)
-            retriever.add(items)
+            check_conflicts(retriever, items)
+            retriever.add(items, progress=kwargs.get("progress"))
         return [item.id for item in items]
 
     async def aadd_documents(self, documents: Iterable[Document], *, ids: Ids = None, **kwargs: Any) -> list[str]:
         """Async twin of :meth:`add_documents`; cancelled, it stops at the next step and keeps what was committed."""
-        _refuse("aadd_documents", kwargs.keys() - {"batch_size"})
-        items = await to_writer(_with_ids, documents, ids)
+        _refuse("aadd_documents", kwargs.keys() - _OF_ADDING)
+        items = await to_writer(to_documents, documents, ids)
         retriever = await to_writer(self._holder.writable)
         if items:
-            await to_writer(check_owners, retriever, items)
-            await retriever.aadd(items)
+            await to_writer(check_conflicts, retriever, items)
+            await retriever.aadd(items, progress=kwargs.get("progress"))
         return [item.id for item in items]
 
     def delete(self, ids: Sequence[str] | None = None, *, filter: FilterLike | None = None, **kwargs: Any) -> bool:  # noqa: A002
@@ -195,6 +198,33 @@ class WritableStore(Closing, VectorStore):
         """Async twin of :meth:`get_by_ids`."""
         return await to_reader(self.get_by_ids, ids)
 
+    def count(self, filter: FilterLike | None = None) -> int:  # noqa: A002
+        """How many documents there are, or match the filter.
+
+        Raises:
+            CollectionNotFoundError: there is no collection at the location.
+        """
+        collection = self._holder.retriever().collection
+        return collection.count(None if filter is None else Selection(filter=to_filter(filter)))
+
+    async def acount(self, filter: FilterLike | None = None) -> int:  # noqa: A002
+        """Async twin of :meth:`count`."""
+        return await to_reader(self.count, filter)
+
+    def as_retriever(self, **kwargs: Any) -> VectorStoreRetriever:
+        """LangChain's retriever over the store; what a search is asked for goes into ``search_kwargs``.
+
+        Raises:
+            TypeError: an argument that it does not have, such as ``k``.
+        """
+        if unknown := {name: value for name, value in kwargs.items() if name not in VectorStoreRetriever.model_fields}:
+            raise TypeError(f"as_retriever() takes no {', '.join(unknown)}: pass search_kwargs={unknown!r}")
+        return super().as_retriever(**kwargs)
+
+    def __repr__(self) -> str:
+        where = "temporary" if self._holder.place is None else repr(str(self._holder.place))
+        return f"{type(self).__name__}({where})"
+
     def close(self) -> None:
         """Removes a temporary collection; any other stays open for those who share it."""
         self._holder.close()
@@ -202,27 +232,6 @@ class WritableStore(Closing, VectorStore):
     async def aclose(self) -> None:
         """Async twin of :meth:`close`."""
         await to_writer(self.close)
-
-
-def _documents(texts: Iterable[str], metadatas: Sequence[dict[str, Any]] | None) -> list[Document]:
-    texts = listed(texts, str, "texts", "texts")
-    if metadatas is None:
-        metadatas = [{}] * len(texts)
-    _check_count("metadatas", metadatas, "texts", texts)
-    return [Document(page_content=text, metadata=metadata) for text, metadata in zip(texts, metadatas, strict=True)]
-
-
-def _with_ids(documents: Iterable[Document], ids: Ids) -> list[CoreDocument]:
-    documents = check_documents(documents)
-    if ids is None:
-        ids = [None] * len(documents)
-    _check_count("ids", ids, "documents", documents)
-    return [to_document(document, id) for document, id in zip(documents, ids, strict=True)]  # noqa: A001
-
-
-def _check_count(name: str, given: Sequence[Any], of: str, items: Sequence[Any]) -> None:
-    if isinstance(given, str) or len(given) != len(items):
-        raise InputError(f"there must be as many {name} as {of}: got {len(given)} {name} and {len(items)} {of}")
 
 
 def _refuse(method: str, arguments: Collection[str]) -> None:

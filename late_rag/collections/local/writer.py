@@ -218,8 +218,12 @@ class Writer:
         )
 
     def delete(self, where: str, parameters: Sequence[object]) -> int:
-        """Chunks out, also of the texts of their documents, and documents that have none left."""
+        """Chunks out, also of the texts of their documents, and documents that have none left.
+
+        The files that they were of count as changed: what the collection has of them is not what is in them.
+        """
         gone = self._execute(f"SELECT row, document_id FROM chunks WHERE {where}", parameters).fetchall()
+        self._count_as_changed([row for row, _ in gone])
         passages = redaction.passages(self._execute, redaction.parted(self._execute, gone))
         self._delete_rows([row for row, _ in gone])
         self._execute(
@@ -263,6 +267,21 @@ class Writer:
         )
         found = self._execute("SELECT id FROM sources WHERE root = ? AND path = ?", (source.root, source.path))
         return int(found.fetchone()[0])
+
+    def _count_as_changed(self, gone: Sequence[int]) -> None:
+        """Empties the hashes of the sources that chunks are of."""
+        found = self._execute(
+            f"SELECT {rows.SOURCE_COLUMNS} FROM sources WHERE hash <> '' AND id IN "
+            f"(SELECT source_id FROM chunks WHERE row IN {_LISTED})",
+            (json.dumps(gone),),
+        ).fetchall()
+        for values in found:
+            changed = replace(rows.source_from(values), hash="")
+            *_, checksum = rows.source_values(changed)
+            self._execute(
+                "UPDATE sources SET hash = '', checksum = ? WHERE root = ? AND path = ?",
+                (checksum, changed.root, changed.path),
+            )
 
     def _existing(self, table: str, identities: Sequence[str]) -> set[str]:
         found = self._execute(f"SELECT id FROM {table} WHERE id IN {_LISTED}", (json.dumps(identities),))

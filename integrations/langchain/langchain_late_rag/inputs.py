@@ -1,0 +1,114 @@
+"""What components are given in lists: documents, texts, and what stands beside each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from langchain_core.documents import Document as LangChainDocument
+
+from langchain_late_rag.documents import foreign_media, to_document
+from late_rag import Chunk, Document
+from late_rag.adapters import ConflictError, InputError, check_owners, digest, listed
+
+if TYPE_CHECKING:
+    from late_rag import Retriever
+
+T = TypeVar("T")
+
+
+def check_documents(documents: Any) -> list[LangChainDocument]:
+    """The documents as a list.
+
+    Raises:
+        InputError: no list of LangChain documents.
+    """
+    return listed(documents, LangChainDocument, "documents", "LangChain documents")
+
+
+def to_documents(documents: Any, ids: Iterable[str | None] | None = None) -> list[Document | Chunk]:
+    """What the core stores of each document; ``ids`` stand in place of the documents' own.
+
+    Raises:
+        InputError: no list of documents, not as many ids, or one that cannot be stored, named by its place and id.
+    """
+    given = check_documents(documents)
+    identities = one_for_each(ids, str, "ids", len(given), "documents")
+    return [_named(to_document, n, item, id) for n, (item, id) in enumerate(zip(given, identities, strict=True))]  # noqa: A001
+
+
+def text_documents(
+    texts: Any, metadatas: Iterable[dict[str, Any] | None] | None = None, ids: Iterable[str | None] | None = None
+) -> list[LangChainDocument]:
+    """Texts as documents, with their metadata and ids where they have any.
+
+    Raises:
+        InputError: no list of texts, or not as many metadatas or ids.
+    """
+    given = listed(texts, str, "texts", "texts")
+    known = one_for_each(metadatas, dict, "metadatas", len(given), "texts")
+    named = one_for_each(ids, str, "ids", len(given), "texts")
+    return [
+        LangChainDocument(id=identity, page_content=text, metadata=metadata or {})
+        for text, metadata, identity in zip(given, known, named, strict=True)
+    ]
+
+
+def one_for_each(values: Iterable[T | None] | None, kind: type[T], name: str, count: int, of: str) -> list[T | None]:
+    """As many values as there are items, None where one has none.
+
+    Raises:
+        InputError: a text or one value alone, another number of them, or something else in it.
+    """
+    if values is None:
+        return [None] * count
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        raise InputError(f"{name} takes a list with one for each of the {of}, not {values!r}")
+    found = list(values)
+    if len(found) != count:
+        raise InputError(f"there must be as many {name} as {of}: got {len(found)} {name} and {count} {of}")
+    for place, value in enumerate(found):
+        if value is not None and not isinstance(value, kind):
+            raise InputError(f"{name}[{place}] is {value!r}; it takes a {kind.__name__} or None")
+    return found
+
+
+def _named(convert: Callable[..., T], place: int, document: LangChainDocument, identity: str | None = None) -> T:
+    """What is made of one of several documents.
+
+    Raises:
+        InputError: names the document by its place, and by its id where it has one.
+    """
+    try:
+        return convert(document, identity)
+    except InputError as error:
+        known = identity or document.id
+        raise InputError(f"documents[{place}]{f' (id {known!r})' if known else ''}: {error}") from error
+
+
+def candidates(documents: Iterable[LangChainDocument]) -> Iterator[Chunk]:
+    """What a reranker scores of each document.
+
+    Raises:
+        InputError: a document without text, with a content block without data; named by its place and id.
+    """
+    for place, document in enumerate(documents):
+        identity = document.id or digest(document.page_content)
+        media = _named(lambda item, _: foreign_media(item), place, document)
+        yield Chunk(identity, identity, document.page_content, media=media)
+
+
+def check_conflicts(retriever: Retriever, items: Iterable[Document | Chunk]) -> None:
+    """Refuses to tear a document or file apart: what would change a part of one that is stored as a whole.
+
+    Raises:
+        ConflictError: names the passage, and what it is a part of.
+    """
+    items = list(items)
+    check_owners(retriever, items)
+    passages = {item.document_id: item.id for item in items if isinstance(item, Chunk)}
+    for whole in retriever.collection.get_documents(list(passages)):
+        raise ConflictError(
+            f"{passages[whole.id]!r} is a passage of {whole.id!r}, which is stored as a whole document or file; change "
+            "that, or delete it before its passages are added"
+        )

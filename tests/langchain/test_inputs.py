@@ -1,0 +1,132 @@
+"""What components are given in lists, what an error names, and what is refused before anything is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.documents import Document
+from langchain_core.load import dumps
+
+from langchain_late_rag import (
+    LateInteractionReranker,
+    LateInteractionRetriever,
+    LateInteractionVectorStore,
+)
+from late_rag import Retriever
+from late_rag.errors import InputError
+
+PICTURE = {"type": "image", "base64": "aGVsbG8=", "mime_type": "image/png"}
+WORDS = {"type": "text", "text": "said beside it"}
+
+
+def test_generators_and_none_stand_beside_texts() -> None:
+    texts = ["Parking is free.", "Lunch is at noon."]
+    with LateInteractionVectorStore() as store:
+        added = store.add_texts(iter(texts), ({"n": n} for n in range(2)), ids=(str(n) for n in range(2)))
+        assert added == ["0", "1"]
+        assert [document.metadata for document in store.get_by_ids(added)] == [{"n": 0}, {"n": 1}]
+        again = store.add_texts(texts, [None, {}], ids=["a", None])
+        assert (again[0], store.count(), store.count({"n": 1})) == ("a", 4, 1)
+    retriever = LateInteractionRetriever.from_texts(iter(texts), (m for m in [{"n": 1}, None]), ids=iter("ab"), k=1)
+    assert retriever.invoke("parking")[0].metadata["n"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"ids": "ab"}, r"ids takes a list with one for each of the (documents|texts), not 'ab'"),
+        ({"ids": ["a"]}, r"as many ids as (documents|texts): got 1 ids and 2"),
+        ({"ids": ["a", 2]}, r"ids\[1\] is 2; it takes a str or None"),
+        ({"metadatas": [{}]}, "as many metadatas as texts: got 1 metadatas and 2 texts"),
+        ({"metadatas": {"n": 1}}, "metadatas takes a list with one for each of the texts"),
+        ({"metadatas": [{}, "x"]}, r"metadatas\[1\] is 'x'; it takes a dict or None"),
+    ],
+)
+def test_what_does_not_stand_beside_its_text_is_named(arguments: dict[str, Any], message: str) -> None:
+    for add in (LateInteractionVectorStore().add_texts, LateInteractionRetriever.from_texts):
+        with pytest.raises(InputError, match=message):
+            add(["one", "two"], **arguments)
+
+
+def test_an_error_about_one_document_names_it() -> None:
+    good = Document("One.")
+    for wrong, name in (
+        (Document("Two.", id="x", metadata={"n": {1, 2}}), r"documents\[1\] \(id 'x'\): n: a set cannot be stored"),
+        (Document("Two.", metadata={"content_blocks": [{"type": "image"}]}), r"documents\[1\]: the content block"),
+    ):
+        with pytest.raises(InputError, match=name):
+            LateInteractionVectorStore().add_documents([good, wrong])
+        with pytest.raises(InputError, match=name):
+            LateInteractionRetriever.from_documents([good, wrong])
+    with pytest.raises(InputError, match=r"documents\[1\] \(id 'p'\): the content block"):
+        LateInteractionReranker().compress_documents(
+            [good, Document("", id="p", metadata={"content_blocks": [{"type": "image"}]})], "one"
+        )
+
+
+async def test_one_query_is_the_query_and_those_of_a_batch_have_numbers(handbook: str) -> None:
+    retriever = LateInteractionRetriever(collection=handbook)
+    with pytest.raises(InputError, match=r"^query is ' '"):
+        retriever.invoke(" ")
+    with pytest.raises(InputError, match=r"^query is ' '"):
+        await retriever.ainvoke(" ")
+    with pytest.raises(InputError, match=r"^query 1 is ''"):
+        retriever.batch(["travel", ""])
+
+
+def test_blocks_of_text_are_metadata() -> None:
+    with LateInteractionVectorStore() as store:
+        said = Document("A cat.", id="said", metadata={"content_blocks": [WORDS, WORDS]})
+        store.add_documents([said])
+        assert store.get_by_ids(["said"]) == store.similarity_search("cat") == [said]
+        shown = Document("A dog.", id="shown", metadata={"content_blocks": [WORDS, PICTURE]})
+        store.add_documents([shown])
+        for (found,) in (store.get_by_ids(["shown"]), store.similarity_search("dog", k=1)):
+            words, picture = found.metadata["content_blocks"]
+            assert words == WORDS
+            assert {name: picture[name] for name in PICTURE} == PICTURE
+
+
+def test_what_can_be_checked_is_checked_when_a_retriever_is_made(handbook: str) -> None:
+    wrong: list[dict[str, Any]] = [
+        {"threshold": 2},
+        {"lambda_mult": 1.5},
+        {"expand": -1},
+        {"lambda_mult": 0.5, "fetch_k": 0},
+        {"fetch_k": 5},
+        {"group_by": "file"},
+    ]
+    for options in wrong:
+        with pytest.raises(ValueError, match=list(options)[-1]):
+            LateInteractionRetriever(collection=handbook, **options)
+
+
+def test_options_of_a_search_are_no_arguments_of_a_retriever(handbook: str) -> None:
+    store = LateInteractionVectorStore(handbook, mode="read")
+    with pytest.raises(TypeError, match=r"takes no k, filter: pass search_kwargs=\{'k': 1, 'filter': 'year > 1'\}"):
+        store.as_retriever(k=1, filter="year > 1")
+    assert len(store.as_retriever(search_kwargs={"k": 1}, tags=["mine"]).invoke("travel")) == 1
+    assert repr(store) == f"LateInteractionVectorStore({handbook!r})"
+    assert repr(LateInteractionVectorStore()) == "LateInteractionVectorStore(temporary)"
+
+
+async def test_a_store_tells_of_its_progress_and_closes_itself() -> None:
+    told: list[Any] = []
+    async with LateInteractionVectorStore() as store:
+        await store.aadd_texts(["one", "two"], progress=lambda *step: told.append(step))
+        assert await store.acount() == 2
+    assert told
+    with pytest.raises(Exception, match="temporary and is closed"):
+        store.count()
+
+
+def test_a_retriever_of_the_core_stands_for_its_collection(handbook: str) -> None:
+    with Retriever.open(handbook, mode="read") as core:
+        assert LateInteractionRetriever(collection=core).invoke("travel")
+        assert LateInteractionVectorStore(core, mode="read").count() == core.collection.count()
+        assert LateInteractionReranker(collection=core).compress_documents([Document("Travel.")], "travel")
+
+
+def test_a_temporary_collection_is_written_as_what_cannot_be() -> None:
+    assert '"type": "not_implemented"' in dumps(LateInteractionRetriever.from_texts(["one"]))
