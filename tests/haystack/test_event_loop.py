@@ -59,7 +59,7 @@ async def tool(store: Store, documents: list[Document]) -> None:
 async def pipeline(store: Store, documents: list[Document]) -> None:
     made = Pipeline()
     made.add_component("retriever", LateInteractionRetriever(store))
-    made.add_component("ranker", LateInteractionRanker(document_store=store))
+    made.add_component("ranker", LateInteractionRanker(document_store=store, keep_order=False))
     made.connect("retriever", "ranker")
     await made.run_async({name: {"query": "travel"} for name in ("retriever", "ranker")})
 

@@ -45,10 +45,8 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
 
     Whatever shapes the result can be said in the constructor and, for one call, as a named argument of ``invoke`` and
     its kin: ``retriever.invoke("who approves travel?", k=10, filter="year >= 2020")``. A batch of questions is encoded
-    and searched at once; the async methods work in a thread.
-
-    The retriever holds configuration only: it pickles, copies and serialises, and all that name the same collection
-    share it and its model.
+    and searched at once; the async methods work in a thread. The retriever holds configuration only: it pickles,
+    copies and serialises, and all that name the same collection share it and its model.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")

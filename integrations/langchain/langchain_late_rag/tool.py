@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +21,7 @@ from late_rag.adapters import (
     agent_filter,
     filter_description,
     narrowed,
+    to_reader,
 )
 
 if TYPE_CHECKING:
