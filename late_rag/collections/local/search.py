@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from late_rag.collections.kit import embedding_rows, fulltext, rows
-from late_rag.collections.kit.candidates import Candidates, first_candidates
+from late_rag.collections.kit.candidates import Candidates, View, first_candidates
 from late_rag.collections.local.reader import where
-from late_rag.collections.local.view import View, ViewKeeper
+from late_rag.collections.local.view import ViewKeeper
 from late_rag.errors import CollectionDamagedError
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring import similarity
