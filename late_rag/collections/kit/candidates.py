@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from late_rag.collections.local.view import View
+from late_rag.indexes.packed import PackedScan
+from late_rag.protocols import Index
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from late_rag.calibration import Calibration
     from late_rag.types import TokenEmbeddings
 
     Found = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 _FIRST_ASKED = 64
 _GROWTH = 4
+
+
+@dataclass(frozen=True)
+class View:
+    """The collection as of commit ``version``; ``gone`` are sorted rows of the index that no longer exist."""
+
+    version: int = -1
+    last_row: int = 0
+    removed: int = 0
+    index_version: int = 0
+    index: Index | None = None
+    calibration: Calibration | None = None
+    mark: int = 0
+    gone: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    tail: PackedScan = field(default_factory=PackedScan)
 
 
 class _Place(Protocol):

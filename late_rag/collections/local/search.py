@@ -14,10 +14,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from late_rag.collections.kit import embedding_rows, fulltext, rows
-from late_rag.collections.kit.candidates import Candidates, first_candidates
+from late_rag.collections.kit.candidates import Candidates, View, first_candidates
 from late_rag.collections.kit.restriction import check_meant
 from late_rag.collections.local.reader import SOURCE_LOCATION, where
-from late_rag.collections.local.view import View, ViewKeeper
+from late_rag.collections.local.view import ViewKeeper
 from late_rag.errors import CollectionDamagedError
 from late_rag.filters.selection import Selection
 from late_rag.protocols import CollectionSettings

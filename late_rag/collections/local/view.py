@@ -12,13 +12,13 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from late_rag.calibration import Calibration
 from late_rag.collections.kit import embedding_rows
+from late_rag.collections.kit.candidates import View
 from late_rag.collections.local import reader
 from late_rag.collections.local.database import Database
 from late_rag.collections.local.index_files import IndexFiles
@@ -27,8 +27,7 @@ from late_rag.filters.selection import Selection
 from late_rag.forking import starts_anew_in_children
 from late_rag.indexes.blocks import PackedChunk
 from late_rag.indexes.exact import packed_chunk
-from late_rag.indexes.packed import PackedScan
-from late_rag.protocols import CollectionSettings, Index
+from late_rag.protocols import CollectionSettings
 from late_rag.scoring.packing import unpack
 
 if TYPE_CHECKING:
@@ -38,21 +37,6 @@ logger = logging.getLogger(__name__)
 
 _SELECTIONS_KEPT = 64
 _ROWS_READ = 64
-
-
-@dataclass(frozen=True)
-class View:
-    """The collection as of commit ``version``; ``gone`` are sorted rows of the index that no longer exist."""
-
-    version: int = -1
-    last_row: int = 0
-    removed: int = 0
-    index_version: int = 0
-    index: Index | None = None
-    calibration: Calibration | None = None
-    mark: int = 0
-    gone: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    tail: PackedScan = field(default_factory=PackedScan)
 
 
 class ViewKeeper:
