@@ -53,7 +53,7 @@ def pieces_of_many_scripts() -> transformers.PreTrainedTokenizerFast:
     """Unigram with ▁ for spaces, as XLM-RoBERTa's."""
     letters = ["▁", *string.ascii_letters, *string.punctuation, *"中文的一个句子机翼，。", *"جملةعربيطبقاحدودكف؟", "🛫"]
     scores = [(token, 0.0) for token in _SPECIAL["xlm"]]
-    scores += [(letter, -5.0) for letter in letters] + [("▁the", -3.0), ("▁wings", -3.0), ("layer", -3.0)]
+    scores += [(letter, -5.0) for letter in dict.fromkeys(letters)] + [("▁the", -3.0), ("▁wings", -3.0), ("layer", -3.0)]
     tokenizer = Tokenizer(models.Unigram(scores, unk_id=3))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     return _finished(tokenizer, "<s>", "</s>", ("<pad>", "<unk>", "<s>", "</s>", "<mask>"))
@@ -108,9 +108,9 @@ CHECKPOINTS = {
     "bert, activation and bias": (
         lambda: _bert(hidden_act="gelu_new"),
         lambda: [dense(32, 24, bias=True, activation_function=torch.nn.Tanh()), dense(24, 16, bias=True)],
-        {"attend_to_expansion_tokens": True},
+        {"attend_to_expansion_tokens": True, "document_length": 100},
     ),
-    "distilbert": (_distilbert, lambda: [dense(32, 16)], {"do_query_expansion": False, "skiplist_words": []}),
+    "distilbert": (_distilbert, lambda: [dense(32, 16)], {"do_query_expansion": False, "skiplist_words": [], "document_length": 100}),
     "xlm-roberta": (_xlm_roberta, lambda: [dense(32, 16)], {"document_length": 100}),
     "modernbert, the shape of LateOn": (
         _modernbert,
