@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 Array: TypeAlias = npt.NDArray[np.float32]
 
 _LONGEST_HEADER = 100_000_000  # bytes, as the format says
-_TYPES: dict[str, np.dtype[Any]] = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
+_TYPES: dict[str, np.dtype[Any]] = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype("<u2"),
+}
 
 
 class Tensors:
