@@ -45,24 +45,27 @@ def _encoded(tensor: np.ndarray, kind: str) -> bytes:
     return tensor.astype({"F32": "<f4", "F16": "<f2", "F64": "<f8"}[kind]).tobytes()
 
 
-def random_weights(kind: str, vocabulary: int) -> dict[str, np.ndarray]:
-    """Weights by the architecture's names."""
+def random_weights(kind: str, vocabulary: int, depth: float = 0.4) -> dict[str, np.ndarray]:  # noqa: C901
+    """Weights by the architecture's names; ``depth`` is the deviation of those of the layers."""
     random = np.random.default_rng(3)
 
     def matrix(*shape: int) -> np.ndarray:
         return (random.standard_normal(shape) * 0.4).astype(np.float32)
 
+    def small(*shape: int) -> np.ndarray:
+        return (random.standard_normal(shape) * depth).astype(np.float32)
+
     weights: dict[str, np.ndarray] = {}
 
     def linear(name: str, out: int, into: int, bias: bool) -> None:
-        weights[f"{name}.weight"] = matrix(out, into)
+        weights[f"{name}.weight"] = small(out, into)
         if bias:
-            weights[f"{name}.bias"] = matrix(out)
+            weights[f"{name}.bias"] = small(out)
 
     def norm(name: str, bias: bool) -> None:
-        weights[f"{name}.weight"] = matrix(HIDDEN) + 1
+        weights[f"{name}.weight"] = small(HIDDEN) + 1
         if bias:
-            weights[f"{name}.bias"] = matrix(HIDDEN)
+            weights[f"{name}.bias"] = small(HIDDEN)
 
     if kind == "modernbert":
         weights["embeddings.tok_embeddings.weight"] = matrix(vocabulary, HIDDEN)
@@ -79,7 +82,7 @@ def random_weights(kind: str, vocabulary: int) -> dict[str, np.ndarray]:
         norm("final_norm", bias=False)
         return weights
     for name, rows in (("word", vocabulary), ("position", 64), ("token_type", 2)):
-        weights[f"embeddings.{name}_embeddings.weight"] = matrix(rows, HIDDEN)
+        weights[f"embeddings.{name}_embeddings.weight"] = (matrix if name == "word" else small)(rows, HIDDEN)
     norm("embeddings.LayerNorm", bias=True)
     for layer in range(LAYERS):
         prefix = f"encoder.layer.{layer}."
@@ -92,7 +95,9 @@ def random_weights(kind: str, vocabulary: int) -> dict[str, np.ndarray]:
     return weights
 
 
-def write_trained(folder: Path, kind: str = "modernbert", tensor_type: str = "F32", **settings: Any) -> Path:
+def write_trained(
+    folder: Path, kind: str = "modernbert", tensor_type: str = "F32", *, depth: float = 0.4, **settings: Any
+) -> Path:
     """A checkpoint as PyLate saves it: the transformer, a Dense layer with residual and activation, another."""
     tokenizer = make_tokenizer(KINDS["plain"])
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +122,8 @@ def write_trained(folder: Path, kind: str = "modernbert", tensor_type: str = "F3
     for name, content in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(json.dumps(content))
-    write_safetensors(folder / "model.safetensors", random_weights(kind, tokenizer.get_vocab_size()), tensor_type)
+    weights = random_weights(kind, tokenizer.get_vocab_size(), depth)
+    write_safetensors(folder / "model.safetensors", weights, tensor_type)
     for place, tensors in enumerate(dense_weights(), start=1):
         write_safetensors(folder / f"{place}_Dense" / "model.safetensors", tensors, tensor_type)
     return folder
