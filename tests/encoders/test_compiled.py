@@ -12,9 +12,10 @@ import onnx
 import pytest
 
 from late_rag.encoders import load_encoder
+from late_rag.encoders.compilation import compile_model
 from late_rag.encoders.compiled import CompiledEncoder
 from late_rag.encoders.graphs import cache, making, protobuf
-from late_rag.errors import ModelError
+from late_rag.errors import InputError, ModelError
 from late_rag.testing import EncoderContract
 from late_rag.testing.encoder import QUERIES, TEXTS, chunks
 from tests.encoders.trained import CONFIGS, naive_rows, random_weights, write_safetensors, write_trained
@@ -213,3 +214,23 @@ def test_hostile_entries_are_named(tmp_path, entry, message):
     file.write_bytes(len(text).to_bytes(8, "little") + text + bytes(384))
     with pytest.raises(ModelError, match=message):
         CompiledEncoder(folder).encode_queries(["wings"])
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_a_folder_to_ship_gives_the_same_rows_under_the_same_id(trained, tmp_path, int8):
+    made = compile_model(trained, tmp_path / "shipped" / "model", int8=int8)
+    shipped = load_encoder(tmp_path / "shipped" / "model", device="cpu")
+    compiled = CompiledEncoder(trained, precision="int8" if int8 else "fp32")
+    assert (shipped.variant, made.precision) == (compiled.variant, "int8" if int8 else "fp32")
+    assert shipped.model_id == compiled.model_id
+    for found, expected in zip(shipped.encode_queries(QUERIES), compiled.encode_queries(QUERIES), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert [file.name for file in (tmp_path / "shipped").iterdir()] == ["model"]
+
+
+def test_a_folder_that_is_there_and_an_export_are_refused(trained, tmp_path):
+    with pytest.raises(InputError, match="is there already"):
+        compile_model(trained, tmp_path)
+    compile_model(trained, tmp_path / "export")
+    with pytest.raises(ModelError, match="is an ONNX export already"):
+        compile_model(tmp_path / "export", tmp_path / "again")
