@@ -57,6 +57,7 @@ class Format(Backend):
 
 ENCODERS: Mapping[str, Backend] = {
     "onnx": Backend("late_rag.encoders.onnx", "OnnxEncoder"),
+    "compiled": Backend("late_rag.encoders.compiled", "CompiledEncoder"),
 }
 
 MODELS: Mapping[str, Backend] = {

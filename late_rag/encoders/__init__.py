@@ -22,8 +22,6 @@ __all__ = ["consenting", "load_encoder", "load_recorded"]
 TRAINED = "lightonai/LateOn, lightonai/GTE-ModernColBERT-v1 or answerdotai/answerai-colbert-small-v1"
 """Trained checkpoints to name where somebody asks for more than the embedded model."""
 
-_PYTORCH_FILES = ("modules.json", "model.safetensors", "pytorch_model.bin")
-
 _TRUST = "trust_model"
 
 logger = logging.getLogger(__name__)
@@ -171,10 +169,7 @@ def _backend(name: str, folder: Path) -> Any:
         if backend.reads(folder):
             logger.info("%s: read by %s", name, candidate)
             return backend
-    if any((folder / file).is_file() for file in _PYTORCH_FILES):
-        raise ModelError(
-            f"{name} is a PyTorch checkpoint without an ONNX export, and nothing installed reads those. Export it, in "
-            f"an environment of its own, with: pip install pylate-onnx-export && pylate-onnx-export {name} --quantize; "
-            "then give the folder that it writes"
-        )
-    raise ModelError(f"{name} holds no model: expected model_int8.onnx or model.onnx in {folder}")
+    raise ModelError(
+        f"{name} holds no model: expected a checkpoint (modules.json, model.safetensors) or an ONNX export "
+        f"(model_int8.onnx or model.onnx) in {folder}"
+    )

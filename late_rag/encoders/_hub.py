@@ -24,6 +24,17 @@ TOKEN_VARIABLE = "HF_TOKEN"  # noqa: S105 - a name, no password
 """The variable that has the hub's token, unless another is named."""
 
 _SETTINGS = ("onnx_config.json", "config_sentence_transformers.json", "tokenizer.json")
+_TRAINED = (
+    "config.json",
+    "modules.json",
+    "sentence_bert_config.json",
+    "artifact.metadata",
+    "model.safetensors",
+    "[0-9]*/config.json",
+    "[0-9]*/model.safetensors",
+)
+"""A checkpoint without an export: what is compiled."""
+
 _INT8 = ("model_int8.onnx",)
 _FP32 = ("model.onnx", "model.onnx_data", "model.onnx.data")
 
@@ -65,6 +76,8 @@ def fetch(
     folder = snapshot(_SETTINGS + (_FP32 if wants_fp32 else _INT8))
     if not wants_fp32 and not any((folder / file).is_file() for file in _INT8):
         folder = snapshot(_SETTINGS + _FP32)
+    if not any((folder / file).is_file() for file in (*_INT8, _FP32[0])):
+        folder = snapshot(_SETTINGS + _TRAINED)
     logger.info("%s: %s", model, folder)
     return folder, f"{name}@{folder.name}"
 

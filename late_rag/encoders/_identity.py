@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from late_rag.encoders._cache import cache_folder
+from late_rag.encoders.checkpoint import Normalize
 from late_rag.errors import ModelError
 
 if TYPE_CHECKING:
@@ -18,32 +20,50 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CACHE_VARIABLE = "LATE_RAG_CACHE"
 
-
-def identify(folder: Path, config: CheckpointConfig, revision: str | None) -> str:
-    """The model_id: name of the weights and, after "/", a hash of the settings that change an embedding.
+def exported_name(folder: Path, config: CheckpointConfig, revision: str | None) -> str:
+    """What names the weights of an ONNX export: the id that it records, else the revision, else its fp32 model.
 
     ``revision`` is ``name@commit`` where the folder is a snapshot from a hub.
 
     Raises:
         ModelError: nothing names the weights: no recorded id, no revision, no fp32 model to hash.
     """
-    return f"{config.model_id or revision or _hashed(folder)}/{config.fingerprint}"
+    return config.model_id or revision or _export_hash(folder)
 
 
-def _hashed(folder: Path) -> str:
+def weights_name(folder: Path, config: CheckpointConfig) -> str:
+    """What names the weights of a checkpoint as it was trained: a hash of all its modules, whoever reads them.
+
+    Raises:
+        ModelError: a file of it is missing.
+    """
+    parts = dict.fromkeys(module.folder for module in config.modules if not isinstance(module, Normalize))
+    files = [folder / part / name for part in parts for name in ("config.json", "model.safetensors")]
+    files.append(folder / "tokenizer.json")
+    there = [file for file in files if file.is_file()]
+    if missing := [str(file) for file in files if file not in there and file.name != "config.json"]:
+        raise ModelError(f"{folder} is not complete: there is no {', '.join(missing)}")
+    return f"safetensors-{_hashed(there)}"
+
+
+def _export_hash(folder: Path) -> str:
     files = [folder / "model.onnx", *sorted(folder.glob("model.onnx?data")), folder / "tokenizer.json"]
     if not files[0].is_file():
         raise ModelError(
             f"{folder}: nothing names these weights. Put a model_id into onnx_config.json, the same for every "
             "precision of one checkpoint (a hash of model_int8.onnx would differ from that of model.onnx)"
         )
+    return f"onnx-{_hashed(files)}"
+
+
+def _hashed(files: list[Path]) -> str:
+    """A hash of the files, which is kept, for as long as none of them changes."""
     cache = _cache_file()
     known = _read(cache)
     key = json.dumps([[str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in files])
     if key not in known:
-        known[key] = f"onnx-{_digest(files)}"
+        known[key] = _digest(files)
         _write(cache, known)
     return known[key]
 
@@ -64,12 +84,7 @@ def _blocks(file: Path) -> Iterator[bytes]:
 
 
 def _cache_file() -> Path:
-    folder = os.environ.get(CACHE_VARIABLE)
-    if folder:
-        return Path(folder) / "model_ids.json"
-    from platformdirs import user_cache_path
-
-    return user_cache_path("late_rag", appauthor=False, opinion=False) / "model_ids.json"
+    return cache_folder() / "model_hashes.json"
 
 
 def _read(cache: Path) -> dict[str, str]:

@@ -50,14 +50,14 @@ def choose(folder: Path, precision: Precision | None, device: DeviceOption) -> t
     fits_cuda = "fp32" in there and precision != "int8"
     if device == "cuda" and not fits_cuda:
         raise ModelError(f"{folder}: CUDA runs fp32 weights, {MODEL_FILES['fp32']}; use device='cpu' for int8")
-    if device != "cpu" and fits_cuda and _cuda_available():
+    if device != "cpu" and fits_cuda and cuda_available():
         return "fp32", "cuda"
     if device == "cuda":
         raise ModelError("this ONNX Runtime has no CUDA: install onnxruntime-gpu in its place, or use device='cpu'")
     return precision or there[0], "cpu"
 
 
-def _cuda_available() -> bool:
+def cuda_available() -> bool:
     """Whether this ONNX Runtime was built for CUDA; whether there is a device shows when a model is loaded."""
     import onnxruntime
 

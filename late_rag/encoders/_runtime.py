@@ -33,7 +33,7 @@ class Runtime:
 
     def __init__(self, file: Path, device: Device, workers: int, dim: int | None) -> None:
         self._file = file
-        self._session = _session(file, device)
+        self._session = open_session(file, device)
         self._inputs = [item.name for item in self._session.get_inputs()]
         if unknown := set(self._inputs) - _INPUTS:
             raise ModelError(f"{file} asks for {', '.join(sorted(unknown))}; a text encoder has {', '.join(_INPUTS)}")
@@ -82,7 +82,8 @@ class Runtime:
         return Running(out, futures, max(_LEAST_WEIGHT, sum(len(item.ids) for item in passes)))
 
 
-def _session(file: Path, device: Device) -> Any:
+def open_session(file: Path, device: Device) -> Any:
+    """A session of one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

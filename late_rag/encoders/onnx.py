@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from late_rag.encoders._checks import checked_queries, document_text, shown
-from late_rag.encoders._identity import identify
+from late_rag.encoders._identity import exported_name
 from late_rag.encoders._options import MODEL_FILES, at_least_one, check_options, choose, worker_count
 from late_rag.encoders._spans import text_start, within
 from late_rag.encoders._stream import batches, in_order
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tokenizers import Tokenizer
 
-    from late_rag.encoders._options import DeviceOption, Precision
+    from late_rag.encoders._options import Device, DeviceOption, Precision
     from late_rag.encoders._runtime import Runtime
     from late_rag.encoders._stream import Job
     from late_rag.encoders._tokens import Pass, Sequences
@@ -89,7 +89,7 @@ class OnnxEncoder:
         self.folder = Path(folder).resolve()
         self.model = model or str(self.folder)
         self._config = read_config(self.folder)
-        self._precision, self._device = choose(self.folder, precision, device)
+        self._precision, self._device = self._choose(precision, device)
         self._workers = worker_count(workers)
         self._window = at_least_one("window_tokens", window_tokens) or WINDOW_TOKENS * self._workers
         self._loaded: Sequences | None = None
@@ -122,7 +122,17 @@ class OnnxEncoder:
         Raises:
             ModelError: nothing names the weights.
         """
-        return identify(self.folder, self._config, self._options["revision"])
+        return f"{self._weights_name()}/{self._config.fingerprint}"
+
+    def _weights_name(self) -> str:
+        return exported_name(self.folder, self._config, self._options["revision"])
+
+    def _choose(self, precision: Precision | None, device: DeviceOption) -> tuple[Precision, Device]:
+        return choose(self.folder, precision, device)
+
+    def _graph(self) -> Path:
+        """The file of the model in the chosen precision."""
+        return self.folder / MODEL_FILES[self._precision]
 
     @property
     def variant(self) -> str:
@@ -173,14 +183,12 @@ class OnnxEncoder:
     def _open(self) -> Runtime:
         from late_rag.encoders._runtime import Runtime
 
-        runtime = Runtime(
-            self.folder / MODEL_FILES[self._precision], self._device, self._workers, self._config.embedding_dim
-        )
+        runtime = Runtime(self._graph(), self._device, self._workers, self._config.embedding_dim)
         if runtime.device == self._device:
             return runtime
         if self._options["device"] == "cuda":
             raise ModelError(f"{self.model}: ONNX Runtime finds no CUDA device; use device='cpu'")
-        self._precision, self._device = choose(self.folder, self._options["precision"], "cpu")
+        self._precision, self._device = self._choose(self._options["precision"], "cpu")
         logger.info("%s: no CUDA device, %s on cpu", self.model, self._precision)
         return self._open()
 

@@ -32,7 +32,7 @@ def options(name: str) -> set[str]:
 
 @pytest.mark.parametrize("name", HOMES)
 def test_every_option_is_described_and_none_that_is_not(page, name):
-    told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", section(page, name)))
+    told = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", section(page, name)))
     assert options(name) - told == set()
     assert told - SHARED - set().union(*map(options, HOMES)) == set()
 

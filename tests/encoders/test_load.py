@@ -80,10 +80,10 @@ def test_an_error_is_no_encoder(make_checkpoint):
     assert load_encoder(folder).dim == 24
 
 
-def test_a_pytorch_checkpoint_is_told_how_to_go_on(tmp_path):
+def test_a_checkpoint_for_one_vector_a_text_is_none_of_ours(tmp_path):
     (tmp_path / "modules.json").write_text("[]")
     (tmp_path / "model.safetensors").write_bytes(b"")
-    with pytest.raises(ModelError, match="pylate-onnx-export"):
+    with pytest.raises(ModelError, match="is no late-interaction checkpoint"):
         load_encoder(tmp_path)
 
 
@@ -221,6 +221,6 @@ def test_a_hostile_folder_is_a_model_error(minilm: Path) -> None:
 def test_ids_are_kept_where_the_user_keeps_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LATE_RAG_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert _identity._cache_file() == tmp_path / "late_rag" / "model_ids.json"
+    assert _identity._cache_file() == tmp_path / "late_rag" / "model_hashes.json"
     monkeypatch.setenv("LATE_RAG_CACHE", str(tmp_path / "other"))
-    assert _identity._cache_file() == tmp_path / "other" / "model_ids.json"
+    assert _identity._cache_file() == tmp_path / "other" / "model_hashes.json"

@@ -134,7 +134,7 @@ class TestIdentity:
     def test_the_hash_is_computed_once(self, make_checkpoint, monkeypatch, private_cache):
         folder = make_checkpoint()
         first = OnnxEncoder(folder).model_id
-        assert (private_cache / "model_ids.json").is_file()
+        assert (private_cache / "model_hashes.json").is_file()
         monkeypatch.setattr(_identity, "_digest", lambda files: pytest.fail("hashed again"))
         assert OnnxEncoder(folder).model_id == first
 
@@ -145,7 +145,7 @@ class TestIdentity:
             private_cache.write_text("a file where the folder should be")
         else:
             private_cache.mkdir()
-            (private_cache / "model_ids.json").write_text(content)
+            (private_cache / "model_hashes.json").write_text(content)
         assert OnnxEncoder(folder).model_id == OnnxEncoder(folder).model_id
 
 

@@ -53,7 +53,11 @@ def pieces_of_many_scripts() -> transformers.PreTrainedTokenizerFast:
     """Unigram with ▁ for spaces, as XLM-RoBERTa's."""
     letters = ["▁", *string.ascii_letters, *string.punctuation, *"中文的一个句子机翼，。", *"جملةعربيطبقاحدودكف؟", "🛫"]
     scores = [(token, 0.0) for token in _SPECIAL["xlm"]]
-    scores += [(letter, -5.0) for letter in letters] + [("▁the", -3.0), ("▁wings", -3.0), ("layer", -3.0)]
+    scores += [(letter, -5.0) for letter in dict.fromkeys(letters)] + [
+        ("▁the", -3.0),
+        ("▁wings", -3.0),
+        ("layer", -3.0),
+    ]
     tokenizer = Tokenizer(models.Unigram(scores, unk_id=3))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     return _finished(tokenizer, "<s>", "</s>", ("<pad>", "<unk>", "<s>", "</s>", "<mask>"))
@@ -108,9 +112,13 @@ CHECKPOINTS = {
     "bert, activation and bias": (
         lambda: _bert(hidden_act="gelu_new"),
         lambda: [dense(32, 24, bias=True, activation_function=torch.nn.Tanh()), dense(24, 16, bias=True)],
-        {"attend_to_expansion_tokens": True},
+        {"attend_to_expansion_tokens": True, "document_length": 100},
     ),
-    "distilbert": (_distilbert, lambda: [dense(32, 16)], {"do_query_expansion": False, "skiplist_words": []}),
+    "distilbert": (
+        _distilbert,
+        lambda: [dense(32, 16)],
+        {"do_query_expansion": False, "skiplist_words": [], "document_length": 100},
+    ),
     "xlm-roberta": (_xlm_roberta, lambda: [dense(32, 16)], {"document_length": 100}),
     "modernbert, the shape of LateOn": (
         _modernbert,
@@ -136,7 +144,7 @@ def make_checkpoint(name: str, folder) -> pylate_models.ColBERT:
     model = kind(config)
     for tensor in model.parameters():
         if tensor.ndim == 1:  # norms and biases that do something
-            torch.nn.init.normal_(tensor, mean=float(tensor.mean()), std=0.1)
+            torch.nn.init.normal_(tensor, mean=float(tensor.detach().mean()), std=0.1)
     model.save_pretrained(base)
     made = pylate_models.ColBERT(modules=[Transformer(str(base)), *layers()], device="cpu", **settings)
     made.save(str(folder / "checkpoint"))

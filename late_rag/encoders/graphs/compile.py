@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from late_rag.encoders.graphs.network import Network, Ranges
     from late_rag.encoders.graphs.tensors import Array
 
-RECIPE = 1
-"""Grows with every change of the graphs, so that none of a former recipe is taken for one of this."""
-
 
 @dataclass(frozen=True)
 class Source:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from late_rag.encoders.graphs.network import Ranges, Weights
+    from late_rag.encoders.graphs.tensors import Array
 
 _NEVER = np.float32(-1e9)
 """Added to the score of a token that is too far away."""
@@ -97,6 +98,16 @@ class ModernBert(Network):
             )
             axes = graph.constant("batch and head", np.arange(2, dtype=np.int64))
             graph.add("Unsqueeze", f"near.{window}", f"near.{window}.flat", axes)
+            self._find_blind(window)
+
+    def _find_blind(self, window: int) -> None:
+        """The tokens that see any other, ``(batch, tokens, 1)``; query expansion can be out of sight of all words."""
+        graph = self.graph
+        graph.add("Cast", f"sees.{window}", graph.add("Not", f"is_near.{window}", f"far.{window}"), to=protobuf.FLOAT)
+        graph.add("Cast", f"words.{window}", "attention_mask", to=protobuf.FLOAT)
+        graph.add("Unsqueeze", f"words.{window}.column", f"words.{window}", graph.constant("axis", np.array([2])))
+        graph.add("MatMul", f"seen.{window}", f"sees.{window}", f"words.{window}.column")
+        graph.add("Greater", f"any.{window}", f"seen.{window}", graph.constant("always", np.float32(0)))
 
     def _layer(self, state: str, prefix: str, layer: int) -> str:
         add = self.graph.add
@@ -109,11 +120,22 @@ class ModernBert(Network):
     def _attention(self, state: str, prefix: str, kind: Attention) -> str:
         query, key, value = (self.linear(state, f"{prefix}attn.{name}") for name in ("query", "key", "value"))
         inputs = [self._rotated(query, kind.theta), self._rotated(key, kind.theta), value, "", "mask"]
-        if kind.window is not None:
-            inputs.append(f"near.{kind.window}")
-        context = f"{prefix}context"
-        self.graph.add("MultiHeadAttention", context, *inputs, domain=MICROSOFT, num_heads=self.heads)
+        if kind.window is None:
+            context = self._attend(f"{prefix}context", *inputs)
+        else:
+            attended = self._attend(f"{prefix}attended", *inputs, f"near.{kind.window}")
+            blank = self.graph.constant(f"{prefix}blank", self._blank(prefix))
+            context = self.graph.add("Where", f"{prefix}context", f"any.{kind.window}", attended, blank)
         return self.linear(context, f"{prefix}attn.Wo")
+
+    def _attend(self, output: str, *inputs: str) -> str:
+        return self.graph.add("MultiHeadAttention", output, *inputs, domain=MICROSOFT, num_heads=self.heads)
+
+    def _blank(self, prefix: str) -> Array:
+        """What attention gives where there is nothing to attend to: 0, as PyTorch does, less the middle for int8."""
+        if self._ranges is None:
+            return np.zeros(len(self.weights[f"{prefix}attn.value.weight"]), np.float32)
+        return -self._ranges.middle(f"{prefix}context")
 
     def _rotated(self, value: str, theta: float) -> str:
         size = len(self.weights["layers.0.attn.query.weight"]) // self.heads

@@ -1,0 +1,93 @@
+"""Compiled graphs, each made once on a machine: found by content, made under a lock, published in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from late_rag.encoders._cache import CACHE_VARIABLE, cache_folder
+from late_rag.encoders._options import MODEL_FILES
+from late_rag.errors import ModelError
+from late_rag.types import canonical_json, digest
+
+if TYPE_CHECKING:
+    from late_rag.encoders._options import Precision
+    from late_rag.encoders.checkpoint import CheckpointConfig
+
+RECIPE = 1
+"""Grows with every change of the graphs, so that none of a former recipe is taken for one of this."""
+
+_TOLD = "compiled.json"
+
+logger = logging.getLogger(__name__)
+
+
+def compiled(folder: Path, config: CheckpointConfig, weights: str, precision: Precision) -> tuple[Path, Precision]:
+    """The file of the graph and what it is: fp32 where int8 would give other rows. Made where it is not there yet.
+
+    Args:
+        folder: the checkpoint.
+        config: what it says.
+        weights: what names its weights by their content.
+        precision: as asked for.
+
+    Raises:
+        ModelError: the checkpoint cannot be compiled, or the cache cannot be written.
+    """
+    key = digest(canonical_json([RECIPE, weights, config.settings(), [str(item) for item in config.modules]]))[:32]
+    entry = cache_folder() / "graphs" / f"{key}-{precision}"
+    if not (entry / _TOLD).is_file():
+        try:
+            _make(folder, config, entry, precision)
+        except OSError as error:
+            raise ModelError(
+                f"the compiled graph of {folder} cannot be kept in {entry.parent}: {error}. Name another folder with "
+                f"the variable {CACHE_VARIABLE}, or write a model with late-rag compile and give its folder"
+            ) from error
+    return _found(entry, folder)
+
+
+def _found(entry: Path, folder: Path) -> tuple[Path, Precision]:
+    try:
+        precision = json.loads((entry / _TOLD).read_text(encoding="utf-8"))["precision"]
+        file = entry / MODEL_FILES[precision]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"the compiled graph of {folder} in {entry} is damaged; remove that folder") from error
+    return file, cast("Precision", precision)
+
+
+def _make(folder: Path, config: CheckpointConfig, entry: Path, precision: Precision) -> None:
+    from filelock import FileLock
+
+    from late_rag.encoders.graphs.making import make_graph
+
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(entry.parent / f"{entry.name}.lock"):
+        if (entry / _TOLD).is_file():
+            return  # by another process, meanwhile
+        shutil.rmtree(entry, ignore_errors=True)
+        work = Path(tempfile.mkdtemp(dir=entry.parent, prefix="making-"))
+        try:
+            made = make_graph(folder, config, work, precision)
+            (work / _TOLD).write_text(json.dumps({"precision": made.precision, "cosine": made.cosine}))
+            _to_disk(work)
+            work.rename(entry)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    if made.precision != precision:
+        logger.warning(
+            "%s: the rows of int8 are too far from those of fp32 (mean cosine %.3f): fp32 is used", folder, made.cosine
+        )
+    logger.info("%s: compiled to %s", folder, entry)
+
+
+def _to_disk(folder: Path) -> None:
+    for file in folder.iterdir():
+        with contextlib.suppress(OSError), file.open("rb+") as stream:
+            os.fsync(stream.fileno())

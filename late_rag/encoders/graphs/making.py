@@ -1,0 +1,101 @@
+"""Makes the graph of a checkpoint in a folder: in fp32, or in int8 where that gives nearly the same rows."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from late_rag.encoders._options import MODEL_FILES
+from late_rag.encoders._runtime import open_session
+from late_rag.encoders._tokens import Sequences, load_tokenizer
+from late_rag.encoders.graphs.compile import Source, read_source
+from late_rag.encoders.graphs.network import Ranges
+from late_rag.encoders.graphs.texts import CHECKED, MEASURED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from late_rag.encoders._options import Precision
+    from late_rag.encoders._tokens import Pass
+    from late_rag.encoders.checkpoint import CheckpointConfig
+    from late_rag.encoders.graphs.tensors import Array
+
+LEAST_COSINE = 0.99
+"""Mean cosine of int8 rows with those of fp32, over texts that no range was taken from."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made; ``cosine`` is that of int8 with fp32, None where int8 was not asked for."""
+
+    precision: Precision
+    cosine: float | None = None
+
+
+def make_graph(folder: Path, config: CheckpointConfig, out: Path, precision: Precision) -> Made:
+    """Writes ``model_int8.onnx`` or ``model.onnx`` into ``out``.
+
+    int8 whose rows are too far from those of fp32 is not kept: then fp32 is made.
+
+    Raises:
+        ModelError: the checkpoint cannot be compiled.
+    """
+    source = read_source(folder, config)
+    if precision == "int8":
+        sequences = Sequences(load_tokenizer(folder), config)
+        file = out / MODEL_FILES["int8"]
+        cosine = _make_int8(source, sequences, file)
+        if cosine >= LEAST_COSINE:
+            return Made("int8", cosine)
+        for written in out.glob(f"{file.name}*"):
+            written.unlink()
+        source.write(out / MODEL_FILES["fp32"])
+        return Made("fp32", cosine)
+    source.write(out / MODEL_FILES["fp32"])
+    return Made("fp32")
+
+
+def _make_int8(source: Source, sequences: Sequences, file: Path) -> float:
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix="observed-") as work:
+        whole = Path(work) / MODEL_FILES["fp32"]
+        observed = source.observed()
+        source.write(whole, observed=observed)
+        session = open_session(whole, "cpu")
+        ranges = _ranges(session, _passes(sequences, MEASURED), observed)
+        expected = list(_rows(session, _passes(sequences, CHECKED)))
+        del session
+    source.write(file, ranges)
+    found = _rows(open_session(file, "cpu"), _passes(sequences, CHECKED))
+    cosines = [np.einsum("ij,ij->i", one, other) for one, other in zip(found, expected, strict=True)]
+    return float(np.nan_to_num(np.concatenate(cosines)).mean())
+
+
+def _passes(sequences: Sequences, texts: Sequence[str]) -> list[Pass]:
+    """The texts as documents and, since expansion is something of its own, as queries."""
+    tokens = [ids for ids in sequences.tokenize(texts) if len(ids)]
+    documents = [item for ids in tokens for item in sequences.document_passes(ids)]
+    return documents + [sequences.query_pass(ids) for ids in tokens]
+
+
+def _ranges(session: Any, passes: Sequence[Pass], names: Sequence[str]) -> Ranges:
+    lowest: dict[str, Array] = {}
+    highest: dict[str, Array] = {}
+    for item in passes:
+        for name, (value,) in zip(names, _run(session, names, item), strict=True):
+            lowest[name] = np.minimum(lowest.get(name, np.inf), value.min(axis=0))
+            highest[name] = np.maximum(highest.get(name, -np.inf), value.max(axis=0))
+    return Ranges(lowest, highest)
+
+
+def _rows(session: Any, passes: Sequence[Pass]) -> Iterator[Array]:
+    for item in passes:
+        yield _run(session, ["output"], item)[0][0]
+
+
+def _run(session: Any, names: Sequence[str], item: Pass) -> list[Array]:
+    values: list[Array] = session.run(list(names), {"input_ids": item.ids[None], "attention_mask": item.mask[None]})
+    return values

@@ -1,0 +1,38 @@
+"""late-rag compile."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from late_rag.cli.application import application
+from late_rag.encoders.graphs import making
+from tests.encoders.trained import write_trained
+
+
+@pytest.fixture(autouse=True)
+def private_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("LATE_RAG_CACHE", str(tmp_path / "cache"))
+
+
+def test_a_checkpoint_is_compiled_and_said_how_close_int8_is(tmp_path):
+    source = write_trained(tmp_path / "model")
+    done = CliRunner().invoke(application, ["compile", str(source), str(tmp_path / "out"), "--int8"])
+    assert done.exit_code == 0
+    assert f"compiled to int8 in {tmp_path / 'out'}; mean cosine of int8 rows with those of fp32: 0.99" in done.stdout
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        "model_int8.onnx",
+        "onnx_config.json",
+        "tokenizer.json",
+    }
+
+
+def test_int8_that_is_not_close_enough_is_fp32_and_a_problem(tmp_path, monkeypatch):
+    monkeypatch.setattr(making, "LEAST_COSINE", 1.1)
+    source = write_trained(tmp_path / "model")
+    done = CliRunner().invoke(application, ["compile", str(source), str(tmp_path / "out"), "--int8", "--json"])
+    assert done.exit_code == 3
+    assert json.loads(done.stdout)["precision"] == "fp32"
+    assert (tmp_path / "out" / "model.onnx").is_file()

@@ -1,0 +1,236 @@
+"""Checkpoints as they were trained, compiled: rows by the definition, the cache, and what cannot be compiled."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import threading
+
+import numpy as np
+import onnx
+import pytest
+
+from late_rag.encoders import load_encoder
+from late_rag.encoders.compilation import compile_model
+from late_rag.encoders.compiled import CompiledEncoder
+from late_rag.encoders.graphs import cache, making, protobuf
+from late_rag.errors import InputError, ModelError
+from late_rag.testing import EncoderContract
+from late_rag.testing.encoder import QUERIES, TEXTS, chunks
+from tests.encoders.trained import CONFIGS, naive_rows, random_weights, write_safetensors, write_trained
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def architecture(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def trained(architecture, tmp_path_factory):
+    return write_trained(tmp_path_factory.mktemp("trained"), architecture)
+
+
+@pytest.fixture(scope="module")
+def words_first(architecture, tmp_path_factory):
+    """A checkpoint whose layers change little, so that a word is nearest to itself, as in a trained one."""
+    folder = tmp_path_factory.mktemp("words first")
+    return write_trained(folder, architecture, depth=0.03, do_query_expansion=False)
+
+
+class TestCompiled(EncoderContract):
+    @pytest.fixture
+    def encoder(self, words_first):
+        return load_encoder(words_first, workers=2)
+
+
+def test_rows_are_those_of_the_definition(trained, architecture):
+    encoder = CompiledEncoder(trained, precision="fp32")
+    built = encoder._sequences
+    weights = random_weights(architecture, built.tokenizer.get_vocab_size())
+    for ids, found in zip(built.tokenize(QUERIES, "query"), encoder.encode_queries(QUERIES), strict=True):
+        item = built.query_pass(ids)
+        assert 0 in item.mask or len(ids) > 10  # expansion, out of the window of every word
+        np.testing.assert_allclose(found, naive_rows(architecture, weights, item.ids, item.mask)[item.rows], atol=1e-4)
+    for ids, found in zip(built.tokenize(TEXTS), encoder.encode_documents(chunks()), strict=True):
+        parts = [
+            naive_rows(architecture, weights, item.ids, item.mask)[item.rows] for item in built.document_passes(ids)
+        ]
+        np.testing.assert_allclose(found, np.concatenate([np.empty((0, encoder.dim)), *parts]), atol=1e-4)
+
+
+def test_int8_rows_are_close_and_its_id_is_that_of_fp32(trained):
+    quantised, exact = CompiledEncoder(trained), CompiledEncoder(trained, precision="fp32")
+    assert (quantised.variant, exact.variant) == ("onnx-int8-cpu", "onnx-fp32-cpu")
+    assert quantised.model_id == exact.model_id
+    pairs = zip(quantised.encode_documents(chunks()), exact.encode_documents(chunks()), strict=True)
+    cosine = np.concatenate([np.einsum("ij,ij->i", one, other) for one, other in pairs])
+    assert 0.99 < cosine.mean() < 0.999999
+
+
+def test_int8_that_is_too_far_is_not_used_and_said(trained, monkeypatch, caplog):
+    monkeypatch.setattr(making, "LEAST_COSINE", 1.1)
+    encoder = CompiledEncoder(trained)
+    with caplog.at_level(logging.WARNING):
+        assert encoder.variant == "onnx-fp32-cpu"
+    assert "too far from those of fp32 (mean cosine" in caplog.text
+    assert sorted(file.name for file in encoder._graph().parent.iterdir()) == ["compiled.json", "model.onnx"]
+
+
+def test_half_precision_weights_are_read(architecture, tmp_path):
+    rows = []
+    for tensor_type in ("F32", "F64", "F16", "BF16"):
+        folder = write_trained(tmp_path / tensor_type, architecture, tensor_type)
+        rows.append(CompiledEncoder(folder, precision="fp32").encode_queries(["wings"])[0])
+    np.testing.assert_allclose(rows[1], rows[0], atol=1e-6)
+    np.testing.assert_allclose(rows[2], rows[0], atol=0.03)
+    np.testing.assert_allclose(rows[3], rows[0], atol=0.3)
+
+
+def test_a_graph_is_valid_onnx_in_one_file_and_with_its_weights_beside(trained, monkeypatch):
+    encoder = CompiledEncoder(trained, precision="fp32")
+    onnx.checker.check_model(encoder._graph(), full_check=False)
+    (expected,) = encoder.encode_queries(["wings"])
+    monkeypatch.setattr(protobuf, "LONGEST", 0)
+    monkeypatch.setattr(cache, "RECIPE", "with data beside")
+    again = CompiledEncoder(trained, precision="fp32")
+    np.testing.assert_array_equal(again.encode_queries(["wings"])[0], expected)
+    assert (again._graph().parent / "model.onnx_data").stat().st_size > 1000
+
+
+def test_a_graph_is_made_once_by_whoever_comes_first(trained, private_cache, monkeypatch):
+    made = []
+    make = making.make_graph
+    monkeypatch.setattr(making, "make_graph", lambda *args: made.append(args) or make(*args))
+    encoders = [CompiledEncoder(trained, precision="fp32") for _ in range(4)]
+    threads = [threading.Thread(target=encoder.encode_queries, args=(["wings"],)) for encoder in encoders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+    (rows,) = pickle.loads(pickle.dumps(encoders[0])).encode_queries(["wings"])
+    np.testing.assert_array_equal(rows, encoders[1].encode_queries(["wings"])[0])
+    assert len(made) == 1
+    assert not list((private_cache / "graphs").glob("making-*"))
+
+
+def test_other_weights_or_settings_are_another_graph_and_another_id(tmp_path):
+    folders = [
+        write_trained(tmp_path / "one", "bert"),
+        write_trained(tmp_path / "copy", "bert"),
+        write_trained(tmp_path / "longer", "bert", document_length=40),
+        write_trained(tmp_path / "half", "bert", "F16"),
+    ]
+    encoders = [CompiledEncoder(folder, precision="fp32") for folder in folders]
+    assert encoders[0].model_id == encoders[1].model_id
+    assert len({encoder.model_id for encoder in encoders}) == 3
+    assert encoders[0]._graph() == encoders[1]._graph()
+    assert len({encoder._graph() for encoder in encoders}) == 3
+
+
+def test_a_cache_that_cannot_be_written_says_so(trained, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("LATE_RAG_CACHE", str(tmp_path / "file"))
+    with pytest.raises(ModelError, match=r"cannot be kept in .*LATE_RAG_CACHE"):
+        CompiledEncoder(trained).encode_queries(["wings"])
+
+
+def test_making_an_encoder_reads_settings_only(trained, private_cache):
+    encoder = load_encoder(trained)
+    assert (encoder.dim, encoder.query_length, encoder.document_length) == (8, 16, 32)
+    assert not (private_cache / "graphs").exists()
+
+
+def change(folder, name, **changes):
+    file = folder / name
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("config.json", {"model_type": "t5"}, r"config.json names the architecture 't5'.*late-rag\[pylate\]"),
+        ("config.json", {"hidden_act": "exotic"}, "names the activation 'exotic'"),
+        ("config.json", {"position_embedding_type": "relative_key"}, "positions that are not learned"),
+        ("config.json", {"num_attention_heads": 3}, "3 heads do not divide a hidden size of 16"),
+        ("config.json", {"num_hidden_layers": 4}, "has no tensor 'encoder.layer.3.attention.self.query.weight'"),
+        ("config.json", {"num_hidden_layers": 2**30}, "num_layers is 1073741824, not from 1"),
+        ("config.json", {"hidden_size": 32}, r"has the shape \(\d+, 16\), the checkpoint's config says \(\d+, 32\)"),
+        ("config.json", {"layer_norm_eps": "x"}, "layer_norm_eps is x, not a positive number"),
+        ("config_sentence_transformers.json", {"document_length": 65}, "positions for 64 tokens, .* asks for 65"),
+        ("1_Dense/config.json", {"in_features": 17}, "takes rows of dim 17, what is before it gives 16"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_file(tmp_path, name, changes, message):
+    folder = write_trained(tmp_path / "model", "bert")
+    change(folder, name, **changes)
+    with pytest.raises(ModelError, match=message) as caught:
+        CompiledEncoder(folder, precision="fp32").encode_queries(["wings"])
+    assert str(folder) in str(caught.value)
+
+
+def test_weights_that_run_code_when_read_are_refused(tmp_path):
+    folder = write_trained(tmp_path / "model", "bert")
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(ModelError, match=r"there is no .*model\.safetensors"):
+        CompiledEncoder(folder).encode_queries(["wings"])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"short",
+        (2**63).to_bytes(8, "little") + b"{}",
+        (2).to_bytes(8, "little") + b"[]",
+        (3).to_bytes(8, "little") + b"{x}",
+        (200_000).to_bytes(8, "little") + b"[" * 200_000,
+    ],
+)
+def test_hostile_weights_are_an_error_of_the_file(tmp_path, data):
+    folder = write_trained(tmp_path / "model", "bert")
+    (folder / "model.safetensors").write_bytes(data)
+    with pytest.raises(ModelError, match=r"model\.safetensors"):
+        CompiledEncoder(folder).encode_queries(["wings"])
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"dtype": "I64"}, "is I64; weights are"),
+        ({"data_offsets": [0, 10**12]}, "does not fit into it"),
+        ({"data_offsets": [-4, 0]}, "does not fit into it"),
+        ({"data_offsets": None}, "says nothing of"),
+        ({"shape": [2**40, 16]}, "has the shape|cannot be read"),
+    ],
+)
+def test_hostile_entries_are_named(tmp_path, entry, message):
+    folder = write_trained(tmp_path / "model", "bert")
+    file = folder / "2_Dense" / "model.safetensors"
+    write_safetensors(file, {"linear.weight": np.zeros((8, 12), np.float32)})
+    header = {"linear.weight": {"dtype": "F32", "shape": [8, 12], "data_offsets": [0, 384]} | entry}
+    text = json.dumps(header).encode()
+    file.write_bytes(len(text).to_bytes(8, "little") + text + bytes(384))
+    with pytest.raises(ModelError, match=message):
+        CompiledEncoder(folder).encode_queries(["wings"])
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_a_folder_to_ship_gives_the_same_rows_under_the_same_id(trained, tmp_path, int8):
+    made = compile_model(trained, tmp_path / "shipped" / "model", int8=int8)
+    shipped = load_encoder(tmp_path / "shipped" / "model", device="cpu")
+    compiled = CompiledEncoder(trained, precision="int8" if int8 else "fp32")
+    assert (shipped.variant, made.precision) == (compiled.variant, "int8" if int8 else "fp32")
+    assert shipped.model_id == compiled.model_id
+    for found, expected in zip(shipped.encode_queries(QUERIES), compiled.encode_queries(QUERIES), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert [file.name for file in (tmp_path / "shipped").iterdir()] == ["model"]
+
+
+def test_a_folder_that_is_there_and_an_export_are_refused(trained, tmp_path):
+    with pytest.raises(InputError, match="is there already"):
+        compile_model(trained, tmp_path)
+    compile_model(trained, tmp_path / "export")
+    with pytest.raises(ModelError, match="is an ONNX export already"):
+        compile_model(tmp_path / "export", tmp_path / "again")
