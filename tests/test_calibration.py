@@ -24,7 +24,7 @@ FULL = [(row, embeddings) for row, embeddings in numbered(STORED) if len(embeddi
 
 def measured(folder: Path, loss: float, delay: float, asked: float = OVERLAP) -> tuple[LossyIndex, Calibration]:
     index = LossyIndex.create(folder, numbered(STORED), 16, LossyOptions(loss, delay))
-    return index, calibrate(index, FULL[::4], iter(numbered(STORED)), asked)
+    return index, calibrate(index, FULL[::6], iter(numbered(STORED)), asked)
 
 
 @pytest.mark.parametrize(("loss", "delay"), [(0.0, 0.25), (0.1, 0.25), (0.3, 0.4)])

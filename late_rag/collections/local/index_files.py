@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from late_rag import calibration
+from late_rag import auto_index, calibration
+from late_rag.auto_index import Choice
 from late_rag.backends import INDEXES, resolve
 from late_rag.calibration import Calibration
 from late_rag.collections.kit import embedding_rows
@@ -103,8 +104,14 @@ class IndexFiles:
 
     @property
     def kind(self) -> str:
-        """The kind of index that the settings come to."""
-        return "exact" if self._settings.index == "auto" else self._settings.index
+        """The kind of index that the settings come to, at the collection's present size."""
+        return self._choice().spec.name
+
+    def _choice(self) -> Choice:
+        if self._settings.index != "auto":
+            return Choice(IndexSpec(self._settings.index, **self._settings.index_options), "asked for in the settings")
+        with self._database.reading() as connection:
+            return auto_index.choose(_count(connection, "SELECT tokens FROM state"))
 
     @property
     def exact(self) -> bool:
@@ -123,10 +130,7 @@ class IndexFiles:
 
     def reason(self, connection: sqlite3.Connection) -> tuple[int, str]:
         """How many chunks the files cover, and in words that and why it is this kind."""
-        if self._settings.index == "auto":
-            why = "auto: a scan of all chunks in int8 with exact rescoring is the fastest that measures exact on a CPU"
-        else:
-            why = "asked for in the settings"
+        why = self._choice().reason
         current = self.current(connection)
         chunks = covered = _count(connection, "SELECT chunks FROM state")
         if current is None or not (self._folder / current.folder).is_dir():
@@ -376,7 +380,8 @@ class IndexFiles:
         return resolve(INDEXES, kind or self.kind, "index")
 
     def _given(self, kind: str) -> Mapping[str, Any]:
-        return self._settings.index_options if kind == self._settings.index else {}
+        spec = self._choice().spec
+        return spec.options if kind == spec.name else {}
 
     def _options(self, kind: str) -> Any:
         return IndexSpec(kind, **self._given(kind)).made()

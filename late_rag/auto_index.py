@@ -1,0 +1,56 @@
+"""What ``index="auto"`` comes to: a table of what was measured, and the reason in words.
+
+Whether the index that is chosen finds enough is measured when it is built (:mod:`late_rag.calibration`); where it does
+not, the scan is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from late_rag.errors import MissingExtraError
+from late_rag.specs import IndexSpec
+
+
+@dataclass(frozen=True)
+class Rule:
+    """From so many stored token vectors on, on these devices, this index is the best that was measured."""
+
+    spec: IndexSpec
+    why: str
+    least_tokens: int = 0
+    devices: tuple[str, ...] = ("cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An index, and why it is this one."""
+
+    spec: IndexSpec
+    reason: str
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        IndexSpec("exact"),
+        "a scan of all chunks in int8 with exact rescoring is the fastest that measures exact on a CPU",
+    ),
+)
+"""In ascending order of size; the last that applies and is installed is taken. The first applies always."""
+
+
+def choose(tokens: int, device: str = "cpu", rules: Sequence[Rule] | None = None) -> Choice:
+    """The index for a collection of so many token vectors; what would be better and is not installed is said."""
+    missing = ""
+    for rule in reversed(RULES if rules is None else rules):
+        if tokens < rule.least_tokens or device not in rule.devices:
+            continue
+        try:
+            rule.spec.backend()
+        except MissingExtraError as error:
+            missing = missing or f"; {rule.spec.name} would be faster at this size: {error}"
+            continue
+        size = f", from {rule.least_tokens:,} token vectors on" if rule.least_tokens else ""
+        return Choice(rule.spec, f"auto: {rule.why}{size}{missing}")
+    raise ValueError("the first rule must apply always")
