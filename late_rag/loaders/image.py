@@ -47,6 +47,8 @@ class ImageLoader:
 def render(media: Media, scale: float = 1.0) -> bytes:
     """A picture, or a page of a PDF, as PNG.
 
+    It is drawn in this process, which a page of a hostile PDF may end: draw those of strangers in one of their own.
+
     Args:
         media: what a loader put into ``Document.media``.
         scale: of a picture, the factor on its width and height; of a page, the pixels for each 1/72 inch.

@@ -247,8 +247,19 @@ def test_a_row_without_an_end_is_told_and_not_held(tmp_path, outcome_of, monkeyp
     path = tmp_path / "a.csv"
     rows = [*(f"{number},{'short ' * 100}" for number in range(500)), "7," + "x" * 200_000, "8,short"]
     path.write_text(end.join(["id,text", *rows, ""]), newline="")
-    documents, _, problem = outcome_of(path)
-    assert len(documents) == 500
-    assert problem == f"{path}: line 502 has more than 1,000 characters; is it a table?"
+    documents, lost, problem = outcome_of(path)
+    assert [document.text.strip() for document in documents[499:]] == [("short " * 100).strip(), "short"]
+    assert (lost, problem) == (["line 502: has more than 1,000 characters, which is the limit"], "")
     path.write_text("x" * 200_000)
-    assert outcome_of(path)[2] == f"{path}: line 1 has more than 1,000 characters; is it a table?"
+    told = f"{path}: line 1: has more than 1,000 characters, which is the limit; is it a table?"
+    assert outcome_of(path)[2] == told
+
+
+def test_a_line_too_long_in_the_first_rows_or_below_an_open_quote_costs_its_row(tmp_path, outcome_of, monkeypatch):
+    monkeypatch.setattr(decoding, "LONGEST_LINE", 1000)
+    path, long = tmp_path / "a.csv", "x" * 2000
+    path.write_text(f'id,text\n1,"{long}\n2,two\n3,"a\n{long}\nb"\n4,four\n')
+    documents, lost, problem = outcome_of(path)
+    assert [document.text for document in documents] == ["two", "a\n\nb", "four"]
+    expected = [f"line {line}: has more than 1,000 characters, which is the limit" for line in (2, 5)]
+    assert (lost, problem) == (expected, "")

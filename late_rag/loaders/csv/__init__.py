@@ -38,7 +38,8 @@ class CsvLoader:
 
     def _read(self, path: Path, fields: RecordFields) -> Iterator[Record | Omission]:
         with open_text(path, newline="") as file:
-            rows = iter(_rows(_lines(path, file)))
+            left_out: list[Omission] = []
+            rows = iter(_rows(_lines(path, file, left_out)))
             header_line, cells = next(rows, (1, []))
             names, found = _header(cells), False
             for number, row in rows:
@@ -49,15 +50,22 @@ class CsvLoader:
                 yield record
                 if any(cell.strip() for cell in row[len(names) :]):
                     yield Omission(f"line {number}: {len(row)} cells below a header of {len(names)}", lost=False)
+            yield from left_out
             if cells and not found and not fields.text_fields(dict.fromkeys(names)):
                 raise LoadError(f"{path}: the header (line {header_line}) {without_text(names, fields)}")
 
 
-def _lines(path: Path, file: IO[str]) -> Iterator[str]:
+def _lines(path: Path, file: IO[str], left_out: list[Omission]) -> Iterator[str]:
+    """The lines; one that is too long is a blank one, which is no row, and is told of in ``left_out``."""
     for number, line in enumerate(bounded_lines(file), start=1):
-        if line is None:
-            raise LoadError(f"{path}: line {number} has more than {decoding.LONGEST_LINE:,} characters; is it a table?")
-        yield line
+        if line is not None:
+            yield line
+            continue
+        problem = f"line {number}: has more than {decoding.LONGEST_LINE:,} characters, which is the limit"
+        if number == 1:
+            raise LoadError(f"{path}: {problem}; is it a table?")
+        left_out.append(Omission(problem))
+        yield "\n"
 
 
 def _rows(lines: Iterator[str]) -> Rows:
