@@ -16,7 +16,7 @@ import numpy as np
 from late_rag.errors import CollectionDamagedError
 from late_rag.indexes.exact import packed_chunk
 from late_rag.indexes.packed import PackedScan
-from late_rag.scoring.maxsim import maxsim
+from late_rag.scoring import maxsim
 from late_rag.types import batched
 
 if TYPE_CHECKING:
