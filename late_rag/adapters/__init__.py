@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from late_rag.adapters.configuration import check_collection, location_of
     from late_rag.adapters.hits import HitFields, beside, known
     from late_rag.adapters.holder import StoreHolder, check_owners
-    from late_rag.adapters.inputs import listed
+    from late_rag.adapters.inputs import listed, without_tuples
     from late_rag.adapters.media import is_unread, to_compare
     from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, filter_description, narrowed
     from late_rag.asynchronous import in_thread
@@ -62,7 +62,7 @@ _NAMES = {
     "late_rag.adapters.configuration": ("check_collection", "location_of"),
     "late_rag.adapters.hits": ("HitFields", "beside", "known"),
     "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
-    "late_rag.adapters.inputs": ("listed",),
+    "late_rag.adapters.inputs": ("listed", "without_tuples"),
     "late_rag.adapters.media": ("is_unread", "to_compare"),
     "late_rag.adapters.tool": ("NOTHING_FOUND", "TOOL_COUNT", "TOOL_QUERY", "filter_description", "narrowed"),
     "late_rag.asynchronous": ("in_thread",),
@@ -173,6 +173,7 @@ __all__ = [
     "shared_reranker",
     "shared_retriever",
     "to_compare",
+    "without_tuples",
 ]
 
 __getattr__, __dir__ = lazy.lazy_names(__name__, _HOMES, _RENAMED)

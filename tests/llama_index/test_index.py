@@ -292,9 +292,22 @@ def test_a_passage_is_not_torn_out_of_its_document(index: LateInteractionIndex) 
 
 def test_bad_input_loses_nothing(index: LateInteractionIndex) -> None:
     before = everything(index)
-    with pytest.raises(InputError, match="tuple"):
-        index.update_ref_doc(Document(id_="travel", text="other", metadata={"a": (1,)}))
+    with pytest.raises(InputError, match="a set"):
+        index.update_ref_doc(Document(id_="travel", text="other", metadata={"a": {1}}))
     assert everything(index) == before
+
+
+def test_tuples_become_lists(index: LateInteractionIndex) -> None:
+    metadata = {"box": (1, [2, (3,)])}
+    index.insert(Document(id_="scan", text="A scan of the plan.", metadata=metadata))
+    (found,) = index.as_retriever(doc_ids=["scan"]).retrieve("plan")
+    assert found.node.metadata == {"box": [1, [2, [3]]]}
+    assert metadata == {"box": (1, [2, (3,)])}
+
+
+def test_an_unknown_argument_names_the_class() -> None:
+    with pytest.raises(TypeError, match="LateInteractionIndex has no argument 'location'; it has nodes, coll"):
+        LateInteractionIndex.from_documents([], location="x.rag")
 
 
 def test_reading(tmp_path: Path) -> None:
