@@ -16,6 +16,7 @@ from llama_index.core.llms import MockLLM
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.schema import IndexNode, MetadataMode, TextNode, TransformComponent
+from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
 
 from late_rag import Retriever
 from late_rag.errors import (
@@ -27,7 +28,7 @@ from late_rag.errors import (
     UnsupportedError,
 )
 from llama_index.indices.late_rag import LateInteractionIndex
-from llama_index.vector_stores.late_rag import LateInteractionVectorStore
+from llama_index.vector_stores.late_rag import LateInteractionVectorStore, PlaceholderEmbedding
 from tests.frameworks import HANDBOOK, done_here, watch_work
 
 LONG = " ".join(f"Rule {number} of the handbook is about the matter of paragraph {number}." for number in range(30))
@@ -295,6 +296,13 @@ def test_bad_input_loses_nothing(index: LateInteractionIndex) -> None:
     with pytest.raises(InputError, match="a set"):
         index.update_ref_doc(Document(id_="travel", text="other", metadata={"a": {1}}))
     assert everything(index) == before
+
+
+def test_as_a_vector_store_it_has_the_same_nodes(index: LateInteractionIndex) -> None:
+    wrapped = VectorStoreIndex.from_vector_store(index.vector_store, embed_model=PlaceholderEmbedding())
+    filters = MetadataFilters(filters=[MetadataFilter(key="topic", value="leave")])
+    (found,) = wrapped.as_retriever(filters=filters).retrieve("paid leave")
+    assert found.node.ref_doc_id == "leave"
 
 
 def test_tuples_become_lists(index: LateInteractionIndex) -> None:
