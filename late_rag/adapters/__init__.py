@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from late_rag.adapters.configuration import anchored, check_collection, location_of, seen_from
     from late_rag.adapters.hits import HitFields, beside, known
     from late_rag.adapters.holder import StoreHolder, check_owners
-    from late_rag.adapters.inputs import listed
+    from late_rag.adapters.inputs import listed, without_tuples
     from late_rag.adapters.media import is_unread, to_compare
     from late_rag.adapters.notes import as_found, noted
     from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, agent_filter, filter_description, narrowed
@@ -64,7 +64,7 @@ _NAMES = {
     "late_rag.adapters.configuration": ("anchored", "check_collection", "location_of", "seen_from"),
     "late_rag.adapters.hits": ("HitFields", "beside", "known"),
     "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
-    "late_rag.adapters.inputs": ("listed",),
+    "late_rag.adapters.inputs": ("listed", "without_tuples"),
     "late_rag.adapters.media": ("is_unread", "to_compare"),
     "late_rag.adapters.notes": ("as_found", "noted"),
     "late_rag.adapters.tool": (
@@ -193,6 +193,7 @@ __all__ = [
     "to_compare",
     "to_reader",
     "to_writer",
+    "without_tuples",
 ]
 
 __getattr__, __dir__ = lazy.lazy_names(__name__, _HOMES, _RENAMED)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from late_rag.errors import InputError
+from late_rag.metadata import MAX_DEPTH
 from late_rag.retriever.inputs import shown
 
 T = TypeVar("T")
@@ -30,3 +31,15 @@ def listed(values: Any, kind: type[T], name: str, what: str) -> list[T]:
         if not isinstance(item, kind):
             raise InputError(f"{name} takes a list of {what}; {name}[{place}] is {shown(item)}")
     return items
+
+
+def without_tuples(value: Any, depth: int = MAX_DEPTH + 1) -> Any:
+    """A copy of metadata with lists in place of tuples, which splitters of frameworks write.
+
+    What is nested deeper than metadata may be stays as it is, and is refused when it is checked.
+    """
+    if depth <= 0:
+        return value
+    if isinstance(value, Mapping):
+        return {key: without_tuples(item, depth - 1) for key, item in value.items()}
+    return [without_tuples(item, depth - 1) for item in value] if isinstance(value, list | tuple) else value

@@ -168,7 +168,7 @@ async def test_closing_a_component_leaves_its_store(store: LateInteractionDocume
         lambda store: store.count_documents(),
         lambda store: store.write_documents([Document(content="text")]),
         lambda store: store.delete_all_documents(),
-        lambda store: store.update_by_filter(None, {"a": 1}),
+        lambda store: store.update_by_filter({"field": "id", "operator": "==", "value": "a"}, {"a": 1}),
         lambda store: LateInteractionRetriever(store).run("text"),
         lambda store: LateInteractionRanker(document_store=store).run("text", [Document(content="text")]),
     ],

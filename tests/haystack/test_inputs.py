@@ -164,8 +164,8 @@ def test_metadata_and_filters_that_are_nested_deep() -> None:
         (lambda store: store.delete_documents("abc"), "document_ids takes a list of texts, not 'abc'"),
         (lambda store: store.delete_documents([1]), r"document_ids takes a list of texts; document_ids\[0\] is 1"),
         (lambda store: store.update_by_filter(YEAR, None), "meta takes a dict.*not None"),
-        (lambda store: store.update_by_filter(None, {"a": DEEP}), "nested more than 100 deep"),
-        (lambda store: store.update_by_filter(None, {"title": "x", "a": {1}}), "meta: a: a set"),
+        (lambda store: store.update_by_filter(YEAR, {"a": DEEP}), "nested more than 100 deep"),
+        (lambda store: store.update_by_filter(YEAR, {"title": "x", "a": {1}}), "meta: a: a set"),
         (lambda store: store.count_unique_metadata_by_filter({}, "year"), "metadata_fields takes a list"),
     ],
 )

@@ -200,7 +200,11 @@ def test_a_change_of_other_metadata_encodes_nothing(
     store = LateInteractionDocumentStore(tmp_path / "store.rag", meta_fields_to_embed=["topic"])
     store.write_documents(documents)
     seen = watch_work(monkeypatch)
-    assert store.update_by_filter(None, {"checked": True}) == len(documents)
+    every = {"field": "id", "operator": "!=", "value": ""}
+    for nothing in (None, {}):
+        with pytest.raises(InputError, match="update_by_filter takes filters; without, it would change all"):
+            store.update_by_filter(nothing, {"checked": True})
+    assert store.update_by_filter(every, {"checked": True}) == len(documents)
     assert store.write_documents(store.filter_documents(), DuplicatePolicy.OVERWRITE) == len(documents)
     assert "encode_documents" not in seen
     assert store.count_documents_by_filter({"field": "checked", "operator": "==", "value": True}) == len(documents)
@@ -310,7 +314,7 @@ def test_a_reader_refuses_writes_and_makes_nothing(handbook: str, tmp_path: Path
     for write in (
         lambda: store.write_documents([Document(id="new", content="text")]),
         lambda: store.write_documents([Document(id="leave", content="text")], DuplicatePolicy.OVERWRITE),
-        lambda: store.update_by_filter(None, {"topic": "x"}),
+        lambda: store.update_by_filter(year("==", 2020), {"topic": "x"}),
         lambda: store.delete_documents(["leave"]),
         lambda: store.delete_by_filter(year("==", 2020)),
         store.delete_all_documents,

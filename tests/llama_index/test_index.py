@@ -16,6 +16,7 @@ from llama_index.core.llms import MockLLM
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.schema import IndexNode, MetadataMode, TextNode, TransformComponent
+from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
 
 from late_rag import Retriever
 from late_rag.errors import (
@@ -27,7 +28,7 @@ from late_rag.errors import (
     UnsupportedError,
 )
 from llama_index.indices.late_rag import LateInteractionIndex
-from llama_index.vector_stores.late_rag import LateInteractionVectorStore
+from llama_index.vector_stores.late_rag import LateInteractionVectorStore, PlaceholderEmbedding
 from tests.frameworks import HANDBOOK, done_here, watch_work
 
 LONG = " ".join(f"Rule {number} of the handbook is about the matter of paragraph {number}." for number in range(30))
@@ -292,9 +293,29 @@ def test_a_passage_is_not_torn_out_of_its_document(index: LateInteractionIndex) 
 
 def test_bad_input_loses_nothing(index: LateInteractionIndex) -> None:
     before = everything(index)
-    with pytest.raises(InputError, match="tuple"):
-        index.update_ref_doc(Document(id_="travel", text="other", metadata={"a": (1,)}))
+    with pytest.raises(InputError, match="a set"):
+        index.update_ref_doc(Document(id_="travel", text="other", metadata={"a": {1}}))
     assert everything(index) == before
+
+
+def test_as_a_vector_store_it_has_the_same_nodes(index: LateInteractionIndex) -> None:
+    wrapped = VectorStoreIndex.from_vector_store(index.vector_store, embed_model=PlaceholderEmbedding())
+    filters = MetadataFilters(filters=[MetadataFilter(key="topic", value="leave")])
+    (found,) = wrapped.as_retriever(filters=filters).retrieve("paid leave")
+    assert found.node.ref_doc_id == "leave"
+
+
+def test_tuples_become_lists(index: LateInteractionIndex) -> None:
+    metadata = {"box": (1, [2, (3,)])}
+    index.insert(Document(id_="scan", text="A scan of the plan.", metadata=metadata))
+    (found,) = index.as_retriever(doc_ids=["scan"]).retrieve("plan")
+    assert found.node.metadata == {"box": [1, [2, [3]]]}
+    assert metadata == {"box": (1, [2, (3,)])}
+
+
+def test_an_unknown_argument_names_the_class() -> None:
+    with pytest.raises(TypeError, match="LateInteractionIndex has no argument 'location'; it has nodes, coll"):
+        LateInteractionIndex.from_documents([], location="x.rag")
 
 
 def test_reading(tmp_path: Path) -> None:

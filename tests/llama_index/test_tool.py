@@ -131,9 +131,15 @@ def test_the_agents_filter_never_widens_the_retrievers(handbook: str) -> None:
     assert retriever.filters == 'topic == "leave"'
 
 
+def test_a_filter_may_be_a_dict(tool: FunctionTool) -> None:
+    wanted = {"field": "topic", "op": "==", "value": "leave"}
+    assert [item.node_id for item in tool.call(query="travel", filter=wanted).raw_output] == ["leave"]
+
+
 async def test_what_is_wrong_is_told_to_the_model(tool: FunctionTool) -> None:
     wrong: list[tuple[dict[str, Any], type[Exception], str]] = [
         ({"query": "travel", "filter": "year >"}, FilterError, "expected a value after >"),
+        ({"query": "travel", "filter": ["year"]}, FilterError, "a filter is"),
         ({"query": ""}, InputError, "nothing to search for"),
         ({"query": "travel", "top_k": 6}, InputError, "a whole number from 1 to 5, not 6"),
     ]

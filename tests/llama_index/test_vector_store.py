@@ -244,8 +244,8 @@ def test_a_passage_is_not_torn_out_of_its_document(tmp_path: Path) -> None:
 
 
 def test_bad_input_stores_nothing(store: LateInteractionVectorStore) -> None:
-    with pytest.raises(InputError, match="tuple"):
-        store.add([TextNode(id_="e", text="fine"), TextNode(id_="f", text="x", metadata={"a": (1,)})])
+    with pytest.raises(InputError, match="a set"):
+        store.add([TextNode(id_="e", text="fine"), TextNode(id_="f", text="x", metadata={"a": {1}})])
     assert left(store) == ["a", "b", "c", "d"]
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from haystack.dataclasses import Document
 
-from late_rag.adapters import METADATA_DEPTH, InputError, check_metadata, listed
+from late_rag.adapters import METADATA_DEPTH, InputError, check_metadata, listed, without_tuples
 
 Made = TypeVar("Made")
 
@@ -66,19 +66,10 @@ def stored_meta(meta: Any, name: str) -> dict[str, Any]:
         InputError: a value that cannot be stored.
     """
     try:
-        check_metadata(listed := _listed(meta, METADATA_DEPTH + 1))
+        check_metadata(found := without_tuples(meta))
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
-    return dict(listed)
-
-
-def _listed(value: Any, depth: int) -> Any:
-    """The value with lists in place of tuples; what is nested too deep stays as it is, and is refused then."""
-    if depth <= 0:
-        return value
-    if isinstance(value, Mapping):
-        return {key: _listed(item, depth - 1) for key, item in value.items()}
-    return [_listed(item, depth - 1) for item in value] if isinstance(value, list | tuple) else value
+    return dict(found)
 
 
 def copied_meta(meta: dict[str, Any], name: str) -> dict[str, Any]:

@@ -93,20 +93,23 @@ class MetadataQueries:
         Documents in front of whose content one of them is encoded are encoded again; else nothing is.
 
         Args:
-            filters: which documents; all where there are none.
+            filters: which documents.
             meta: keys and their new values.
 
         Returns:
             How many documents there were.
 
         Raises:
-            InputError: a value that cannot be stored; nothing was changed.
+            InputError: no filters, which would be everything, or a value that cannot be stored; nothing was changed.
         """
+        wanted = to_filter(filters)
+        if wanted is None:
+            raise InputError("update_by_filter takes filters; without, it would change all, which id != '' says")
         if not isinstance(meta, Mapping):
             raise InputError(f"meta takes a dict of keys and their new values, not {meta!r}")
         meta = stored_meta(meta, "meta")
         retriever, ids, encoded = self._writable(), list[str](), list[str]()
-        for batch in retriever.collection.iterate(_selection(filters)):
+        for batch in retriever.collection.iterate(Selection(filter=wanted)):
             for chunk, _ in batch:
                 (encoded if embedded_fields(chunk) & meta.keys() else ids).append(chunk.id)
         for group in batched(encoded, _WRITTEN_TOGETHER):

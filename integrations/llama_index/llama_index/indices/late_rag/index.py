@@ -16,6 +16,8 @@ from llama_index.retrievers.late_rag import LateInteractionRetriever
 if TYPE_CHECKING:
     from llama_index.core.schema import Document
 
+    from llama_index.vector_stores.late_rag import LateInteractionVectorStore
+
 
 class LateInteractionIndex(Closing, WritableIndex):
     """Documents, split by LlamaIndex's transformations, and found by late interaction.
@@ -103,6 +105,20 @@ class LateInteractionIndex(Closing, WritableIndex):
     def close(self) -> None:
         """Removes a temporary collection; any other stays open for those who share it."""
         self._holder.close()
+
+    @property
+    def vector_store(self) -> LateInteractionVectorStore:
+        """The same collection as a vector store, for what needs one.
+
+        ``VectorStoreIndex.from_vector_store(index.vector_store, embed_model=PlaceholderEmbedding())`` is the index that
+        a ``VectorIndexAutoRetriever`` takes.
+        """
+        from llama_index.vector_stores.late_rag import LateInteractionVectorStore
+
+        collection = (
+            self._collection if isinstance(self._collection, str | Path) else self._holder.retriever().collection
+        )
+        return LateInteractionVectorStore(collection, model=self._model, mode=self._mode, trust_model=self._trust_model)
 
     @property
     def docstore(self) -> NoReturn:

@@ -32,6 +32,11 @@ ELSEWHERE = (
 )
 
 
+_ARGUMENTS = (
+    "nodes, collection, model, mode, create, trust_model, objects, transformations, callback_manager and show_progress"
+)
+
+
 class WritableIndex(BaseIndex[IndexDict]):
     """An index without retrievers; see :class:`llama_index.indices.late_rag.index.LateInteractionIndex`."""
 
@@ -50,7 +55,12 @@ class WritableIndex(BaseIndex[IndexDict]):
         transformations: list[TransformComponent] | None = None,
         callback_manager: CallbackManager | None = None,
         show_progress: bool = False,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__} has no argument {', '.join(map(repr, sorted(unknown)))}; it has {_ARGUMENTS}"
+            )
         self._collection, self._model, self._mode, self._trust_model = collection, model, mode, trust_model
         self._holder = StoreHolder(collection, model, mode, create or {}, trust_model=trust_model)
         super().__init__(

@@ -24,7 +24,7 @@ from llama_index.core.schema import (
 )
 
 from late_rag import Chunk, Media
-from late_rag.adapters import HitFields, InputError, is_unread, known, listed, noted, same
+from late_rag.adapters import HitFields, InputError, is_unread, known, listed, noted, same, without_tuples
 from llama_index.retrievers.late_rag.media import media_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def check_nodes(nodes: Any, name: str = "nodes") -> list[BaseNode]:
 
 
 def to_chunk(node: BaseNode, document_text: str | None = None, encoder: Callable[[], Encoder] | None = None) -> Chunk:
-    """What the core stores of a node: all of it but its embedding.
+    """What the core stores of a node: all of it but its embedding; a tuple in the metadata comes back as a list.
 
     What is encoded is the node's content for embedding, with the metadata that it does not exclude.
 
@@ -75,7 +75,7 @@ def to_chunk(node: BaseNode, document_text: str | None = None, encoder: Callable
     if encoder is not None and is_unread(passage, encoder):
         passage, media = replace(passage, media=()), {}
     start, end = _span(node, passage.text, document_text)
-    metadata = copy.deepcopy(node.metadata)
+    metadata = without_tuples(node.metadata)
     return replace(passage, start=start, end=end, metadata=metadata, extra={EXTRA: _rest(node, media)})
 
 
@@ -192,7 +192,7 @@ def _rest(node: BaseNode, media: Mapping[str, Media]) -> dict[str, Any]:
     rest = {name: value for name, value in data.items() if name in kind.model_fields}
     if node.relationships:  # not as JSON: dates in the metadata of a related node stay dates
         related = node.model_dump(include={"relationships"}, exclude_defaults=True)["relationships"]
-        rest["relationships"] = _related(related, node.metadata)
+        rest["relationships"] = _related(without_tuples(related), without_tuples(node.metadata))
     return {**rest, "class_name": kind.class_name(), **({"media": list(media)} if media else {})}
 
 

@@ -49,12 +49,12 @@ def late_interaction_tool(
         )
     default = min(retriever.similarity_top_k, most)
 
-    def asked(top_k: object, filter: str | None) -> LateInteractionRetriever:  # noqa: A002
+    def asked(top_k: object, filter: object) -> LateInteractionRetriever:  # noqa: A002
         """The retriever as it is for one call."""
         own = copy.copy(retriever)
         own.similarity_top_k = default if top_k is None else _count(top_k, most)
-        if filter is not None and filter.strip():
-            own.filters = narrowed(to_filter(retriever.filters), to_filter(filter))
+        if filter is not None and not (isinstance(filter, str) and not filter.strip()):
+            own.filters = narrowed(to_filter(retriever.filters), to_filter(filter))  # type: ignore[arg-type]  # checked
         return own
 
     def search(query: str, top_k: int | None = None, filter: str | None = None) -> list[NodeWithScore]:  # noqa: A002
