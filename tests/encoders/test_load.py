@@ -16,6 +16,7 @@ from late_rag.encoders import _identity, load_encoder
 from late_rag.encoders.onnx import OnnxEncoder
 from late_rag.errors import InputError, MissingExtraError, ModelError
 from late_rag.types import Chunk
+from tests.encoders.trained import write_trained
 
 
 def test_minilm_is_what_the_docs_say():
@@ -124,6 +125,13 @@ def test_a_model_of_the_hub_is_identified_by_its_revision(make_checkpoint, tmp_p
     precision = "int8" if "int8" in files[0] else "fp32"
     assert told.startswith(f"someone/small someone/small@{commit}/")
     assert told.endswith(f"onnx-{precision}-cpu (3, 24)")
+
+
+def test_a_checkpoint_of_the_hub_without_an_export_is_compiled(tmp_path):
+    variables = hub_cache(tmp_path / "hub", write_trained(tmp_path / "model"), "c0ffee" * 6 + "c0de")
+    told = python(LOAD.format("someone/small"), **variables)
+    assert told.startswith("someone/small safetensors-")
+    assert told.endswith("onnx-int8-cpu (16, 8)")
 
 
 def test_a_model_that_cannot_be_fetched_says_what_to_do(tmp_path):
