@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 MASK = "MultiVectorMask"
 LIBRARIES = ("sentence_transformers", "pylate")
-WITH_TORCH = "pylate"
 """The extra that reads what is not compiled."""
 
 _MOST = 64  # modules
@@ -64,10 +63,9 @@ def _kind(name: object, file: Path) -> str:
 
 
 def unknown(what: str, file: Path) -> ModelError:
-    """That something of a checkpoint cannot be compiled, and what reads it."""
+    """That something of a checkpoint cannot be compiled, and what can be given in its place."""
     return ModelError(
-        f"{file} names the {what}, which is not among those that become a graph. PyTorch may read it, "
-        f'with: pip install "late-rag[{WITH_TORCH}]"; or give an ONNX export of the checkpoint'
+        f"{file} names the {what}, which is not among those that become a graph; give an ONNX export of the checkpoint"
     )
 
 

@@ -64,7 +64,7 @@ def read_network(folder: Path, longest: int) -> tuple[MakesNetwork, int]:
     if not (folder / WEIGHTS).is_file():
         raise ModelError(
             f"{folder} has no {WEIGHTS}; weights in another form, such as pytorch_model.bin, can run code when they "
-            'are read. Save the checkpoint anew as safetensors, or read it with: pip install "late-rag[pylate]"'
+            "are read. Save the checkpoint anew as safetensors"
         )
     names = _DISTIL if kind == "distilbert" else _USUAL
     sizes = _sizes({ours: data.get(theirs) for ours, theirs in names.items()}, file, names)
