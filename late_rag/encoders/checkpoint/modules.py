@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MASK = "MultiVectorMask"
 LIBRARIES = ("sentence_transformers", "pylate")
-"""The extra that reads what is not compiled."""
+"""Whose modules are read."""
 
 _MOST = 64  # modules
 _ACTIVATIONS: Mapping[str, Activation] = {
