@@ -11,6 +11,7 @@ from late_rag.chunkers.prefixes import SEPARATOR
 from late_rag.filters.selection import Selection
 from late_rag.metadata import same as same_value
 from late_rag.retriever.encoding import Batch, encode
+from late_rag.retriever.places import Places
 from late_rag.retriever.progress import Meter
 from late_rag.types import Chunk, Metadata
 
@@ -36,6 +37,7 @@ class MetadataUpdate:
         self._changes = changes
         self._mode = mode
         self._settings = self._collection.settings
+        self._places = Places(self._collection)
 
     def run(self, selection: Selection) -> int:
         """Changes the chunks meant; how many there are."""
@@ -44,6 +46,7 @@ class MetadataUpdate:
             ids = [chunk.id for batch in self._collection.iterate(selection) for chunk, _ in batch]
             selection = Selection(ids=tuple(ids))
             encode(self._stages, self._wanted(ids), Meter(None))
+            self._places.restore()
             self._collection.finish_load()
         return self._collection.update_metadata(selection, self._changes, self._mode)
 
@@ -59,6 +62,7 @@ class MetadataUpdate:
                     not same_value(before.metadata.get(key), metadata.get(key))
                     for key in encoded_keys(before, self._settings)
                 ):
+                    self._places.note([before])  # the batch is written only after it is closed
                     after = self._changed(before, metadata)
                     same = before.content_hash == after.content_hash
                     batch.put(after, self._collection.embeddings([before.id])[before.id] if same else None)

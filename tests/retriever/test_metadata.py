@@ -198,3 +198,18 @@ def test_metadata_and_title_in_front_change_together(topical, encoder):
     assert text.startswith("topic: sun\nNew title New title")
     topical.update_metadata(["t#0"], {"title": "Short"})
     assert encoder.documents[1:] == ["topic: sun\nShort\nfive"]
+
+
+def test_a_passage_that_is_encoded_again_keeps_its_place(topical):
+    topical.add([Chunk(f"d{number}", "d", f"text {number}", metadata={"topic": "wind"}) for number in range(4)])
+    before = {identity: rows.tolist() for identity, rows in topical.collection.embeddings(["d0", "d2", "d3"]).items()}
+    topical.update_metadata(["d1"], {"topic": "sun"})
+    (batch,) = topical.collection.iterate(Selection(document_ids=("d",)))
+    assert [(chunk.id, chunk.metadata["topic"]) for chunk, _ in batch] == [
+        ("d0", "wind"),
+        ("d1", "sun"),
+        ("d2", "wind"),
+        ("d3", "wind"),
+    ]
+    after = topical.collection.embeddings(["d0", "d2", "d3"])
+    assert {identity: rows.tolist() for identity, rows in after.items()} == before
