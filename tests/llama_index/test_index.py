@@ -305,6 +305,17 @@ def test_as_a_vector_store_it_has_the_same_nodes(index: LateInteractionIndex) ->
     assert found.node.ref_doc_id == "leave"
 
 
+def test_its_vector_store_has_the_same_collection_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    index = LateInteractionIndex.from_documents(pages(), collection="c.rag")
+    monkeypatch.chdir(tmp_path / "other")
+    wrapped = VectorStoreIndex.from_vector_store(index.vector_store, embed_model=PlaceholderEmbedding())
+    assert wrapped.as_retriever(similarity_top_k=1).retrieve("paid leave")[0].node.ref_doc_id == "leave"
+
+
 def test_tuples_become_lists(index: LateInteractionIndex) -> None:
     metadata = {"box": (1, [2, (3,)])}
     index.insert(Document(id_="scan", text="A scan of the plan.", metadata=metadata))

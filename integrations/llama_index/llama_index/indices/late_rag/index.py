@@ -115,9 +115,7 @@ class LateInteractionIndex(Closing, WritableIndex):
         """
         from llama_index.vector_stores.late_rag import LateInteractionVectorStore
 
-        collection = (
-            self._collection if isinstance(self._collection, str | Path) else self._holder.retriever().collection
-        )
+        collection = self._holder.place or self._holder.retriever().collection
         return LateInteractionVectorStore(collection, model=self._model, mode=self._mode, trust_model=self._trust_model)
 
     @property
