@@ -18,6 +18,7 @@ from late_rag.errors import CancelledError, InputError
 from late_rag.evaluation import evaluate, load_beir
 from late_rag.evaluation.overlap import ExactTop
 from late_rag.evaluation.searching import DEPTH, _document_ranking
+from late_rag.specs import PoolingSpec
 from late_rag.testing import HashEncoder
 from late_rag.types import Chunk, Hit, Progress
 
@@ -83,6 +84,8 @@ def test_titles_are_read_only_when_asked(folder: Path) -> None:
 def test_pooling_keeps_fewer_tokens_and_shows_in_the_overlap(folder: Path) -> None:
     found = evaluate(folder, model=HashEncoder(), pool_factor=3, limit=2).to_dict()
     assert found["pool_factor"] == 3
+    stated = PoolingSpec("hierarchical", pool_factor=3)
+    assert evaluate(folder, model=HashEncoder(), pooling=stated, limit=2).pool_factor == 3
     assert found["tokens"] < 60
     assert found["overlap@10"] == 1.0  # of ten chunks the first ten are all
 

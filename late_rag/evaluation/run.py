@@ -67,13 +67,14 @@ def evaluate(
         dense, top = dense_search(collection, embeddings, data, report)
         lexical = text_search(collection, texts, data, report) if baseline else None
         info = collection.info()
+        pool_factor = (collection.settings.pooling or {}).get("pool_factor", 1)
     return EvaluationReport(
         dataset=data.name,
         model=encoder.model,
         model_id=encoder.model_id,
         variant=encoder.variant,
         index=info.index,
-        pool_factor=options.get("pool_factor", 1),
+        pool_factor=pool_factor,
         documents=data.document_count,
         chunks=info.chunks,
         tokens=info.tokens,
