@@ -105,7 +105,9 @@ class Spec:
         return type(other) is type(self) and (self.name, self._items) == (other.name, other._items)
 
     def __hash__(self) -> int:
-        return hash((type(self), self.name, repr(self._items)))
+        return hash(
+            (type(self), self.name, tuple(name for name, _ in self._items))
+        )  # values may be lists, or 1 and 1.0
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join([repr(self.name), *(f'{k}={v!r}' for k, v in self._items)])})"

@@ -40,6 +40,9 @@ def test_a_spec_is_a_value() -> None:
     spec = IndexSpec("many", share=0.5, count=2)
     assert spec == IndexSpec("many", count=2, share=0.5)
     assert hash(spec) == hash(IndexSpec("many", count=2, share=0.5))
+    assert (spec == IndexSpec("many", count=2.0, share=0.5)) == (
+        hash(spec) == hash(IndexSpec("many", count=2.0, share=0.5))
+    )
     assert spec != IndexSpec("many", count=2)
     assert pickle.loads(pickle.dumps(spec)) == spec
     assert repr(spec) == "IndexSpec('many', count=2, share=0.5)"
