@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Self
+
+from late_rag.asynchronous import to_writer
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,4 +31,4 @@ class Closing:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.to_thread(self.close)
+        await to_writer(self.close)
