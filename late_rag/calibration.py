@@ -7,7 +7,7 @@ the smallest number of candidates is looked for among which the asked share of t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +112,7 @@ def others(rows: npt.NDArray[np.int64], row: int) -> npt.NDArray[np.int64]:
     return left
 
 
-def _smallest(reaches: Any, most: int) -> int | None:
+def _smallest(reaches: Callable[[int], bool], most: int) -> int | None:
     """The first number that reaches it, in doubling steps from ten, and then between the last two."""
     below, number = _BEST, _BEST
     while number <= most and not reaches(number):

@@ -1,4 +1,4 @@
-"""Checkpoints from the Hugging Face hub: only the files an exported encoder needs."""
+"""Checkpoints from the Hugging Face hub: only the files that are read, exported or as they were trained."""
 
 from __future__ import annotations
 
