@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from late_rag.collections.local.failures import is_full
+from late_rag.collections.kit.room import has_no_room
 from late_rag.errors import CancelledError, CollectionError, CollectionFullError, CollectionNotFoundError, InputError
 from late_rag.transfer.lines import read_lines, to_line
 from late_rag.transfer.records import ChunkRecord, DocumentRecord, Header, Record, read_records
@@ -249,7 +249,7 @@ def _kept(stream: BinaryIO, name: str) -> BinaryIO:
             stack.pop_all()
             return cast("BinaryIO", kept)
     except OSError as error:
-        if not is_full(error):
+        if not has_no_room(error):
             raise
         raise CollectionFullError(
             f"{name}: no room left to keep it in {tempfile.gettempdir()} while it is checked ({error}); nothing was "

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from late_rag.collections.kit.room import has_no_room
 from late_rag.errors import (
     CollectionBusyError,
     CollectionDamagedError,
@@ -20,7 +20,6 @@ from late_rag.errors import (
 BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_SHMSIZE}
-_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DAMAGED_TEXTS = ("malformed", "Could not decode to UTF-8", "user-defined function raised exception")
 
 
@@ -34,7 +33,7 @@ def is_full(error: BaseException | None) -> bool:
     if isinstance(error, sqlite3.Error):
         code = error_code(error)
         return code in _FULL or code & 0xFF == sqlite3.SQLITE_FULL
-    return isinstance(error, OSError) and error.errno in _FULL_ERRNOS
+    return has_no_room(error)
 
 
 def busy(place: Path, timeout: float) -> CollectionBusyError:
