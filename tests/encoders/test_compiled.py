@@ -150,7 +150,7 @@ def change(folder, name, **changes):
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
-        ("config.json", {"model_type": "t5"}, r"config.json names the architecture 't5'.*late-rag\[pylate\]"),
+        ("config.json", {"model_type": "t5"}, r"config.json names the architecture 't5'.*give an ONNX export"),
         ("config.json", {"hidden_act": "exotic"}, "names the activation 'exotic'"),
         ("config.json", {"position_embedding_type": "relative_key"}, "positions that are not learned"),
         ("config.json", {"num_attention_heads": 3}, "3 heads do not divide a hidden size of 16"),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from late_rag.encoders.checkpoint.config import CheckpointConfig, Dense, Expansion, Normalize, Transformer
-from late_rag.encoders.checkpoint.exports import CONFIG_FILES, read_export
+from late_rag.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from late_rag.encoders.checkpoint.config import CheckpointConfig, Dense, Expansion, Normalize, Transformer
+    from late_rag.encoders.checkpoint.formats import is_export, read_config
 
 __all__ = [
-    "CONFIG_FILES",
     "CheckpointConfig",
     "Dense",
     "Expansion",
@@ -19,25 +18,17 @@ __all__ = [
     "Transformer",
     "is_export",
     "read_config",
-    "read_export",
 ]
 
-EXPORTED = ("model_int8.onnx", "model.onnx")
-
-
-def is_export(folder: Path) -> bool:
-    """Whether the folder holds a graph."""
-    return any((folder / file).is_file() for file in EXPORTED)
-
-
-def read_config(folder: Path) -> CheckpointConfig:
-    """Reads the settings of a checkpoint folder of any format.
-
-    Raises:
-        ModelError: there is none, or it cannot be used; names the file and what is wrong with it.
-    """
-    if is_export(folder):
-        return read_export(folder)
-    from late_rag.encoders.checkpoint.torch_formats import read_trained
-
-    return read_trained(folder)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "CheckpointConfig": "late_rag.encoders.checkpoint.config",
+        "Dense": "late_rag.encoders.checkpoint.config",
+        "Expansion": "late_rag.encoders.checkpoint.config",
+        "Normalize": "late_rag.encoders.checkpoint.config",
+        "Transformer": "late_rag.encoders.checkpoint.config",
+        "is_export": "late_rag.encoders.checkpoint.formats",
+        "read_config": "late_rag.encoders.checkpoint.formats",
+    },
+)

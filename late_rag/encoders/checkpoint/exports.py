@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from late_rag.encoders.checkpoint.config import Side
 
-CONFIG_FILES = ("onnx_config.json", "config_sentence_transformers.json")
+_CONFIG_FILES = ("onnx_config.json", "config_sentence_transformers.json")
 """Where the settings of an export stand, in order of preference: LightOn's write the first, PyLate the second."""
 
 _REQUIRED = (
@@ -47,12 +47,12 @@ def read_export(folder: Path) -> CheckpointConfig:
     Raises:
         ModelError: there is no config, it is not JSON, a setting is missing or of another kind.
     """
-    for name in CONFIG_FILES:
+    for name in _CONFIG_FILES:
         file = folder / name
         if file.is_file():
             return _config(read_settings(file), file)
     raise ModelError(
-        f"{folder} has neither {' nor '.join(CONFIG_FILES)}: it must give query_length, document_length, "
+        f"{folder} has neither {' nor '.join(_CONFIG_FILES)}: it must give query_length, document_length, "
         "query_prefix, document_prefix, skiplist_words and do_query_expansion, as LightOn's ONNX exports do"
     )
 

@@ -35,7 +35,7 @@ def read_modules(folder: Path) -> tuple[tuple[Module, ...], Mapping[str, Any]]:
     """The modules in their order, and the settings of the mask behind them, where there is one.
 
     Raises:
-        ModelError: a module that is not known, or a file that cannot be read; names it, and the extra that may.
+        ModelError: a module that is not known, or a file that cannot be read; names it, and what to give in its place.
     """
     file = folder / "modules.json"
     data = read_json(file)
