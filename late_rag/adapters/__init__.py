@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from late_rag.encoders import consenting
     from late_rag.errors import (
         CollectionError,
+        CollectionExistsError,
         ConflictError,
         FilterError,
         InputError,
@@ -84,6 +85,7 @@ _NAMES = {
     "late_rag.encoders": ("consenting",),
     "late_rag.errors": (
         "CollectionError",
+        "CollectionExistsError",
         "ConflictError",
         "FilterError",
         "InputError",
@@ -131,6 +133,7 @@ __all__ = [
     "Closing",
     "Collection",
     "CollectionError",
+    "CollectionExistsError",
     "Condition",
     "ConflictError",
     "Encoder",

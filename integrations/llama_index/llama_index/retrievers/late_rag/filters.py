@@ -8,8 +8,9 @@ They mean what LlamaIndex's own in-memory store makes of them:
 - ``not`` holds where none of its filters does; an empty list of filters restricts nothing.
 
 Keys name metadata fields. Beyond that store, dots descend into dicts, ``$id``, ``$document_id``, ``$text`` and
-``$source`` are no metadata (a metadata field of such a name is ``$$id``, as in the core), times compare as times, case is folded as Unicode says, and filters nest. Where that store
-fails on a value of another kind than the filter's, such a value is no match here.
+``$source`` are no metadata (a metadata field of such a name is ``$$id``, as in the core), times compare as times, case
+is folded as Unicode says, and filters nest. Where that store fails on a value of another kind than the filter's, such a
+value is no match here.
 """
 
 from __future__ import annotations
