@@ -15,8 +15,9 @@ from llama_index.core import Document, MockEmbedding, StorageContext, VectorStor
 from llama_index.core.llms import MockLLM
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.node_parser import SentenceSplitter
+from llama_index.core.retrievers import VectorIndexAutoRetriever, VectorIndexRetriever
 from llama_index.core.schema import IndexNode, MetadataMode, TextNode, TransformComponent
-from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
+from llama_index.core.vector_stores import MetadataFilter, MetadataFilters, VectorStoreInfo
 
 from late_rag import Retriever
 from late_rag.errors import (
@@ -340,6 +341,18 @@ def test_as_a_vector_store_it_has_the_same_nodes(index: LateInteractionIndex) ->
     filters = MetadataFilters(filters=[MetadataFilter(key="topic", value="leave")])
     (found,) = wrapped.as_retriever(filters=filters).retrieve("paid leave")
     assert found.node.ref_doc_id == "leave"
+
+
+async def test_retrievers_of_a_vector_store_index_say_what_they_need(index: LateInteractionIndex) -> None:
+    needed = r"VectorStoreIndex\.from_vector_store\(index\.vector_store, embed_model=PlaceholderEmbedding\(\)\)"
+    with pytest.raises(UnsupportedError, match=needed):
+        VectorIndexRetriever(index)  # type: ignore[arg-type]
+    info = VectorStoreInfo(content_info="a handbook", metadata_info=[])
+    retriever = VectorIndexAutoRetriever(index, info, llm=MockLLM())  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedError, match=needed):
+        retriever.retrieve("travel")
+    with pytest.raises(UnsupportedError, match=needed):
+        await retriever.aretrieve("travel")
 
 
 def test_tuples_become_lists(index: LateInteractionIndex) -> None:

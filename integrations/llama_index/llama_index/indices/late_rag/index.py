@@ -146,6 +146,15 @@ class LateInteractionIndex(Closing, WritableIndex):
         return LateInteractionVectorStore(collection, model=self._model, mode=self._mode, trust_model=self._trust_model)
 
     @property
+    def _embed_model(self) -> NoReturn:
+        """What LlamaIndex's retrievers of a VectorStoreIndex ask for, which tells them from all others."""
+        raise UnsupportedError(
+            "VectorIndexRetriever and VectorIndexAutoRetriever are for a VectorStoreIndex: give them "
+            "VectorStoreIndex.from_vector_store(index.vector_store, embed_model=PlaceholderEmbedding()) in place of a "
+            "LateInteractionIndex"
+        )
+
+    @property
     def docstore(self) -> NoReturn:
         """Raises UnsupportedError, as do ``storage_context`` and ``set_index_id``: there is the collection alone."""
         raise UnsupportedError(ELSEWHERE)
