@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from late_rag.encoders import consenting
     from late_rag.errors import (
         CollectionError,
+        CollectionExistsError,
         ConflictError,
         FilterError,
         InputError,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from late_rag.loaders import LoadOptions, RecordFields, render
     from late_rag.metadata import MAX_DEPTH as METADATA_DEPTH
     from late_rag.metadata import check as check_metadata
+    from late_rag.metadata import decode as decode_metadata
     from late_rag.metadata import encode as encode_metadata
     from late_rag.metadata import same
     from late_rag.protocols import Chunker, Collection, Encoder
@@ -84,6 +86,7 @@ _NAMES = {
     "late_rag.encoders": ("consenting",),
     "late_rag.errors": (
         "CollectionError",
+        "CollectionExistsError",
         "ConflictError",
         "FilterError",
         "InputError",
@@ -97,7 +100,7 @@ _NAMES = {
     "late_rag.filters.values": ("is_number",),
     "late_rag.lazy": ("lazy_names",),
     "late_rag.loaders": ("LoadOptions", "RecordFields", "render"),
-    "late_rag.metadata": ("METADATA_DEPTH", "check_metadata", "encode_metadata", "same"),
+    "late_rag.metadata": ("METADATA_DEPTH", "check_metadata", "decode_metadata", "encode_metadata", "same"),
     "late_rag.protocols": ("Chunker", "Collection", "Encoder"),
     "late_rag.reranker": ("Ranked", "shared_reranker"),
     "late_rag.retriever": ("shared_retriever",),
@@ -111,6 +114,7 @@ _RENAMED = {
     "FILTER_DEPTH": "MAX_DEPTH",
     "METADATA_DEPTH": "MAX_DEPTH",
     "check_metadata": "check",
+    "decode_metadata": "decode",
     "encode_metadata": "encode",
 }
 """What has a name at home that says too little here."""
@@ -131,6 +135,7 @@ __all__ = [
     "Closing",
     "Collection",
     "CollectionError",
+    "CollectionExistsError",
     "Condition",
     "ConflictError",
     "Encoder",
@@ -169,6 +174,7 @@ __all__ = [
     "consenting",
     "constant",
     "copy_collection",
+    "decode_metadata",
     "digest",
     "encode_metadata",
     "filter_description",

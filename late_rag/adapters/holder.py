@@ -150,11 +150,11 @@ class StoreHolder:
                 self._own.collection.close()
 
 
-def check_owners(retriever: Retriever, items: Iterable[Chunk | Document]) -> None:
+def check_owners(retriever: Retriever | None, items: Iterable[Chunk | Document]) -> None:
     """Refuses to tear a passage out of the document or file that it is a part of.
 
     Args:
-        retriever: over the collection that is to be written.
+        retriever: over the collection that is to be written; None where that is emptied first.
         items: documents that become one chunk of the same id, and chunks.
 
     Raises:
@@ -168,7 +168,7 @@ def check_owners(retriever: Retriever, items: Iterable[Chunk | Document]) -> Non
                 f"{item.id!r} is the id of passages of two documents, {owners[item.id]!r} and {owner!r}, and one of "
                 "them would be lost; make ids of the document and the text, not of the text alone"
             )
-    for chunk in retriever.collection.get(list(owners)):
+    for chunk in () if retriever is None else retriever.collection.get(list(owners)):
         if chunk.document_id != owners[chunk.id]:
             raise ConflictError(_torn_out(chunk, owners[chunk.id]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from late_rag.errors import FilterError
 from late_rag.filters import BUILT_IN, And, Condition, Not, Or, parse
@@ -36,29 +36,31 @@ def narrowed(own: Filter | None, given: Filter | None) -> Filter | None:
     return own & given
 
 
-def agent_filter(text: str | None, collection: Collection, told: Mapping[str, str] | None = None) -> Filter | None:
+def agent_filter(
+    given: str | Mapping[str, Any] | None, collection: Collection, told: Mapping[str, str] | None = None
+) -> Filter | None:
     """The filter that an agent wrote; nothing, and nothing but white space, is none.
 
     Args:
-        text: in the filter language.
+        given: in the filter language, or its dict form.
         collection: in which the fields must be.
         told: the fields that the agent was told of, which are named in an error in place of all that there are.
 
     Raises:
         FilterError: it cannot be read, or no passage has a field that it names; says which fields there are.
     """
-    if text is None or not text.strip():
+    if given is None or (isinstance(given, str) and not given.strip()):
         return None
     fields = collection.fields()
     names = ", ".join(sorted(told or fields)) or "none"
     hint = f"Fields to filter by: {names}. Leave the filter out to search everything"
     try:
-        found = parse(text)
+        found = parse(given)
     except FilterError as error:
         raise FilterError(f"{error}. {hint}") from error
     for name in _named(found):
         if name not in BUILT_IN and metadata_key(name) not in fields:
-            raise FilterError(f"filter {text!r}: no passage has the field {name!r}. {hint}")
+            raise FilterError(f"filter {given!r}: no passage has the field {name!r}. {hint}")
     return found
 
 

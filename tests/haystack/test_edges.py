@@ -21,7 +21,7 @@ from haystack_integrations.components.rankers.late_rag import LateInteractionRan
 from haystack_integrations.components.retrievers.late_rag import LateInteractionRetriever
 from haystack_integrations.document_stores.late_rag import LateInteractionDocumentStore
 from late_rag import Retriever
-from late_rag.errors import CollectionError, InputError
+from late_rag.errors import CollectionError, FilterError, InputError
 from tests.frameworks import HANDBOOK
 
 QUESTION = "who approves travel?"
@@ -152,6 +152,18 @@ def test_a_key_of_the_metadata_that_is_called_like_a_field_of_the_collection(
     assert store.count_documents_by_filter({"field": "meta.$source", "operator": "==", "value": 2}) == 1
     assert store.count_documents_by_filter({"field": "$source", "operator": "==", "value": None}) == 1
     assert store.get_metadata_fields_info() == {"$source": {"type": "int"}}
+
+
+def test_fields_of_the_collection_match(store: LateInteractionDocumentStore) -> None:
+    store.write_documents([Document(id="a", content="one", meta={"$id": "b"}), Document(id="b", content="two")])
+    for field, wanted in (("$id", "b"), ("$document_id", "b"), ("$text", "two"), ("id", "b"), ("content", "two")):
+        (found,) = store.filter_documents({"field": field, "operator": "==", "value": wanted})
+        (other,) = store.filter_documents({"field": field, "operator": "!=", "value": wanted})
+        assert (found.id, other.id) == ("b", "a")
+    (found,) = store.filter_documents({"field": "meta.$id", "operator": "==", "value": "b"})
+    assert found.id == "a"
+    with pytest.raises(FilterError, match="id and content are in no order"):
+        store.filter_documents({"field": "$id", "operator": ">", "value": "a"})
 
 
 async def test_closing_a_component_leaves_its_store(store: LateInteractionDocumentStore) -> None:

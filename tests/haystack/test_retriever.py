@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
+import math
 import pickle
 import threading
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from haystack import Document
+from haystack import Document, Pipeline
 from haystack.components.retrievers.types import TextRetriever
 from haystack.document_stores.errors import DocumentStoreError
 from haystack.document_stores.in_memory import InMemoryDocumentStore
@@ -166,6 +169,29 @@ def test_copies_and_dictionaries(handbook: str) -> None:
     for same in (again, copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
         assert same.to_dict() == data
         assert same.run(TRAVEL) == expected
+
+
+@pytest.mark.parametrize(
+    "value", [date(2024, 5, 1), datetime(2024, 5, 1, 8), datetime(2024, 5, 1, 8, tzinfo=UTC), math.inf, {"$a": 1}]
+)
+def test_filters_come_back_with_the_kinds_that_json_lacks(handbook: str, value: Any) -> None:
+    inner = {"field": "meta.day", "operator": "==", "value": value}
+    listed = {"field": "meta.day", "operator": "in", "value": [value, 2024]}
+    made = retriever(handbook, filters=inner, required_filters={"operator": "OR", "conditions": [inner, listed]})
+    data = json.loads(json.dumps(made.to_dict(), allow_nan=False))
+    pipeline = Pipeline()
+    pipeline.add_component("retriever", made)
+    loaded = Pipeline.loads(pipeline.dumps()).get_component("retriever")
+    for same in (LateInteractionRetriever.from_dict(data), loaded, pickle.loads(pickle.dumps(made))):
+        assert (same.filters, same.required_filters) == (made.filters, made.required_filters)
+        assert same.to_dict() == data
+
+
+def test_a_mark_that_means_nothing_is_said(handbook: str) -> None:
+    data = retriever(handbook).to_dict()
+    data["init_parameters"]["filters"] = {"field": "meta.day", "operator": "==", "value": {"$day": "2024-05-01"}}
+    with pytest.raises(InputError, match=r"the key '\$day' must stand alone and be one of \$date"):
+        LateInteractionRetriever.from_dict(data)
 
 
 def test_closing_leaves_the_collection_to_those_who_share_it(handbook: str) -> None:

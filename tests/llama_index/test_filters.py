@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 from late_rag import Chunk, Retriever, Selection
 from late_rag.errors import FilterError
 from late_rag.filters import F, matches, parse
+from late_rag.testing import HashEncoder
 from llama_index.retrievers.late_rag.filters import to_filter
+from llama_index.vector_stores.late_rag import LateInteractionVectorStore
 
 ORDER = {FilterOperator.GT, FilterOperator.GTE, FilterOperator.LT, FilterOperator.LTE}
 LISTS = {FilterOperator.IN, FilterOperator.NIN, FilterOperator.ANY, FilterOperator.ALL}
@@ -174,6 +177,7 @@ def test_a_collection_finds_what_the_oracle_says(
         ("name", "is_empty", None, 'name in [null, "", []]'),
         ("$source", "text_match", ".pdf", '`$source` matches ".pdf"'),
         ("$price", "==", 3, "`$$price` in [3]"),
+        ("$$id", "==", 3, "`$$id` in [3]"),
         ("size.w", "==", 3, "size.w in [3]"),
     ],
 )
@@ -230,3 +234,30 @@ def test_what_was_given_stays_as_it_is() -> None:
     given = MetadataFilters(filters=[MetadataFilter(key="a", operator=FilterOperator.IN, value=[0, 1])])
     to_filter(given)
     assert given == MetadataFilters(filters=[MetadataFilter(key="a", operator=FilterOperator.IN, value=[0, 1])])
+
+
+def test_fields_of_the_collection_match(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    file = tmp_path / "files" / "yard.txt"
+    file.write_text("Bicycles stand in the yard")
+    location = tmp_path / "c.rag"
+    with Retriever.create(location, HashEncoder()) as writer:
+        writer.sync(file.parent)
+        writer.add([Chunk("n1", "d1", "Travel by train", metadata={"$id": "own"})])
+    store = LateInteractionVectorStore(location, mode="read")
+    for key, wanted, other in (
+        ("$id", "n1", "own"),
+        ("$$id", "own", "n1"),
+        ("$document_id", "d1", "n1"),
+        ("$text", "Travel by train", "travel by train"),
+        ("$source", str(file), str(file.parent)),
+    ):
+        text = "Bicycles stand in the yard" if key == "$source" else "Travel by train"
+        for name in (FilterOperator.EQ, FilterOperator.CONTAINS, FilterOperator.LTE):
+            assert [node.get_content() for node in store.get_nodes(filters=only(key, name, wanted))][-1:] == [text]
+        assert store.get_nodes(filters=only(key, FilterOperator.EQ, other)) == []
+        assert len(store.get_nodes(filters=only(key, FilterOperator.NE, wanted))) == 1
+
+
+def only(key: str, name: FilterOperator, value: Any) -> MetadataFilters:
+    return MetadataFilters(filters=[MetadataFilter(key=key, operator=name, value=value)])

@@ -15,8 +15,9 @@ from llama_index.core import Document, MockEmbedding, StorageContext, VectorStor
 from llama_index.core.llms import MockLLM
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.node_parser import SentenceSplitter
+from llama_index.core.retrievers import VectorIndexAutoRetriever, VectorIndexRetriever
 from llama_index.core.schema import IndexNode, MetadataMode, TextNode, TransformComponent
-from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
+from llama_index.core.vector_stores import MetadataFilter, MetadataFilters, VectorStoreInfo
 
 from late_rag import Retriever
 from late_rag.errors import (
@@ -200,6 +201,43 @@ async def test_async_twins_do_the_same_in_threads(tmp_path: Path, monkeypatch: p
     assert set(everything(index)) == {f"{t}/0" for t in HANDBOOK if t != "travel"} | {"new/0", "loose"}
 
 
+async def test_from_documents_adds_unless_it_is_to_overwrite(tmp_path: Path) -> None:
+    location = str(tmp_path / "index.rag")
+    first, second, third = ([Document(id_=name, text=text)] for name, (_, text) in list(HANDBOOK.items())[:3])
+    names = [document.id_ for (document,) in (first, second, third)]
+    LateInteractionIndex.from_documents(first, collection=location)
+    index = LateInteractionIndex.from_documents(second, collection=location)
+    assert list(index.ref_doc_info) == names[:2]
+    LateInteractionIndex.from_documents(third, collection=location, overwrite=True)
+    assert list(index.ref_doc_info) == names[2:]
+    again = await LateInteractionIndex.afrom_documents(first, collection=location, overwrite=True)
+    assert list(index.ref_doc_info) == names[:1]
+    assert [found.node.ref_doc_id for found in again.as_retriever().retrieve("travel")] == names[:1]
+    LateInteractionIndex.from_documents([], collection=location, overwrite=True)
+    assert index.ref_doc_info == {}
+
+
+def test_what_cannot_be_put_in_overwrites_nothing(tmp_path: Path) -> None:
+    location = str(tmp_path / "index.rag")
+    index = LateInteractionIndex.from_documents(pages()[:1], collection=location)
+    kept = index.ref_doc_info
+
+    def overwrite(documents: list[Document], **options: Any) -> None:
+        LateInteractionIndex.from_documents(documents, collection=location, overwrite=True, **options)
+
+    twins = [Document(id_="a", text="one"), Document(id_="b", text="two")]
+    same = [SentenceSplitter(id_func=lambda number, _: f"node-{number}")]
+    with pytest.raises(ConflictError, match="'node-0' is the id of passages of two documents, 'a' and 'b'"):
+        overwrite(twins, transformations=same)
+    with pytest.raises(InputError, match="have the same id, 'a', and different content"):
+        overwrite([twins[0], Document(id_="a", text="two")])
+    with pytest.raises(InputError, match="overwrite=True empties the collection first: put nodes in afterwards"):
+        overwrite(twins, nodes=[TextNode(text="a node")])
+    with pytest.raises(CollectionReadOnlyError, match="give mode='write'"):
+        overwrite(twins, mode="read")
+    assert index.ref_doc_info == kept
+
+
 def test_persisted_and_loaded_it_is_the_same(index: LateInteractionIndex, tmp_path: Path) -> None:
     location = tmp_path / "kept.rag"
     index.persist(location)
@@ -208,7 +246,7 @@ def test_persisted_and_loaded_it_is_the_same(index: LateInteractionIndex, tmp_pa
     assert everything(loaded) == everything(index)
     assert loaded.refresh_ref_docs(pages(leave="More leave.")) == [d.node_id == "leave" for d in pages()]
     assert len(everything(loaded)) == len(everything(index))
-    with pytest.raises(CollectionExistsError, match=r"kept\.rag"):
+    with pytest.raises(CollectionExistsError, match=r"at .*kept\.rag already.*from_documents\(.*overwrite=True\)"):
         index.persist(location)
     with pytest.raises(CollectionNotFoundError, match="missing"):
         LateInteractionIndex.load(tmp_path / "missing")
@@ -314,6 +352,18 @@ def test_its_vector_store_has_the_same_collection_from_any_folder(
     monkeypatch.chdir(tmp_path / "other")
     wrapped = VectorStoreIndex.from_vector_store(index.vector_store, embed_model=PlaceholderEmbedding())
     assert wrapped.as_retriever(similarity_top_k=1).retrieve("paid leave")[0].node.ref_doc_id == "leave"
+
+
+async def test_retrievers_of_a_vector_store_index_say_what_they_need(index: LateInteractionIndex) -> None:
+    needed = r"VectorStoreIndex\.from_vector_store\(index\.vector_store, embed_model=PlaceholderEmbedding\(\)\)"
+    with pytest.raises(UnsupportedError, match=needed):
+        VectorIndexRetriever(index)  # type: ignore[arg-type]
+    info = VectorStoreInfo(content_info="a handbook", metadata_info=[])
+    retriever = VectorIndexAutoRetriever(index, info, llm=MockLLM())  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedError, match=needed):
+        retriever.retrieve("travel")
+    with pytest.raises(UnsupportedError, match=needed):
+        await retriever.aretrieve("travel")
 
 
 def test_tuples_become_lists(index: LateInteractionIndex) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from llama_index.core.vector_stores.types import FilterOperator, MetadataFilter,
 
 from late_rag import F, Retriever
 from late_rag.errors import CollectionError, CollectionNotFoundError, ConflictError, InputError, UnsupportedError
+from late_rag.filters import parse
 from llama_index.retrievers.late_rag import HitFields, LateInteractionRetriever
+from llama_index.retrievers.late_rag.filters import to_filter
 
 TRAVEL = "who approves travel?"
 
@@ -206,6 +209,13 @@ def test_copies(handbook: str) -> None:
         retriever = LateInteractionRetriever(collection, filters="year >= 2021", similarity_top_k=3)
         for same in (pickle.loads(pickle.dumps(retriever)), copy.deepcopy(retriever), copy.copy(retriever)):
             assert same.retrieve(TRAVEL) == retriever.retrieve(TRAVEL)
+
+
+def test_a_copy_has_the_times_of_the_filter(handbook: str) -> None:
+    for wanted in (F("since") >= datetime(2024, 5, 1, 8, tzinfo=UTC), {"field": "since", "op": "<", "value": date.max}):
+        retriever = LateInteractionRetriever(handbook, filters=wanted)
+        for same in (pickle.loads(pickle.dumps(retriever)), copy.deepcopy(retriever)):
+            assert to_filter(same.filters) == parse(wanted)
 
 
 def test_a_private_collection_stays_in_its_process(nodes: list[TextNode]) -> None:

@@ -149,6 +149,24 @@ async def test_what_is_wrong_is_told_to_the_model(tool: FunctionTool) -> None:
         assert told in await run(FunctionAgent(tools=[tool], llm=caller(**arguments)))
 
 
+async def test_what_is_unknown_is_answered_with_what_there_is(tool: FunctionTool, handbook: str) -> None:
+    untold = late_interaction_tool(LateInteractionRetriever(handbook), "handbook", "The rules")
+    for given, fields in ((tool, "year"), (untold, "topic, year")):
+        for wrong, told in (
+            ("null", "expected"),
+            ("yaer >= 2020", "no passage has the field 'yaer'"),
+            ('topic == "travel" and not author.name == "x"', "no passage has the field 'author.name'"),
+            ({"field": "yaer", "op": ">=", "value": 2020}, "no passage has the field 'yaer'"),
+            ([], "a filter is"),
+        ):
+            hint = rf"{told}.*\. Fields to filter by: {fields}\. Leave the filter out"
+            with pytest.raises(FilterError, match=hint):
+                given.call(query="travel", filter=wrong)
+            with pytest.raises(FilterError, match=hint):
+                await given.acall(query="travel", filter=wrong)
+    assert untold.call(query="travel", filter='$text matches "travel"').raw_output
+
+
 def test_what_no_argument_can_mend_is_raised(handbook: str) -> None:
     tool = late_interaction_tool(LateInteractionRetriever(f"{handbook}-not"), "handbook", "The rules")
     with pytest.raises(CollectionNotFoundError):

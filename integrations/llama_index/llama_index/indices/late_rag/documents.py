@@ -44,13 +44,20 @@ class Parsed:
             chunks.get(identity, loose).append(to_chunk(node, texts.get(identity), encoder))
         return cls([_stored(document, chunks[document.node_id]) for document in given.values()], chunks, loose)
 
-    def prepared(self, retriever: Retriever, model: str | None) -> Sequence[tuple[Retriever, Sequence[Addable]]]:
+    def prepared(
+        self, retriever: Retriever, model: str | None, *, overwrite: bool = False
+    ) -> Sequence[tuple[Retriever, Sequence[Addable]]]:
         """What is to be added by which retriever over the collection; each document takes the place of all it had.
+
+        With ``overwrite`` the collection is empty afterwards, if nothing is wrong with what is to be added.
 
         Raises:
             ConflictError: the id of a node is that of a passage of another document.
         """
-        check_owners(retriever, [*(chunk for chunks in self.chunks.values() for chunk in chunks), *self.loose])
+        chunks = [*(chunk for chunks in self.chunks.values() for chunk in chunks), *self.loose]
+        check_owners(None if overwrite else retriever, chunks)
+        if overwrite:
+            retriever.collection.clear()
         splitting = Retriever(retriever.collection, model, _Prepared(self.chunks))
         return [(by, items) for by, items in ((splitting, self.documents), (retriever, self.loose)) if items]
 

@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from late_rag.adapters import Closing, UnsupportedError, copy_collection, shared_retriever
+from late_rag.adapters import (
+    Closing,
+    CollectionExistsError,
+    InputError,
+    UnsupportedError,
+    copy_collection,
+    shared_retriever,
+)
 from llama_index.indices.late_rag.writing import ELSEWHERE, WritableIndex
 from llama_index.retrievers.late_rag import LateInteractionRetriever
 
@@ -45,19 +52,31 @@ class LateInteractionIndex(Closing, WritableIndex):
     """
 
     @classmethod
-    def from_documents(cls, documents: Sequence[Document], **kwargs: Any) -> Self:  # type: ignore[override]
-        """An index of these documents, in a collection that may have others; ``kwargs`` are those of the index."""
-        index = cls(**kwargs)
+    def from_documents(  # type: ignore[override]
+        cls, documents: Sequence[Document], *, overwrite: bool = False, **kwargs: Any
+    ) -> Self:
+        """An index of these documents, in a collection that may have others.
+
+        Args:
+            documents: put in, each in the place of the one with its id.
+            overwrite: empties the collection first, files and what other programs put in included; its model and
+                options stay. Nothing is removed where the documents cannot be put in.
+            kwargs: those of the index.
+
+        Raises:
+            InputError: ``overwrite`` together with ``nodes`` or ``objects``.
+        """
+        index = cls(**_emptied(kwargs) if overwrite else kwargs)
         with index._callback_manager.as_trace("index_construction"):
-            index._put(documents, {})
+            index._put(documents, {}, overwrite=overwrite)
         return index
 
     @classmethod
-    async def afrom_documents(cls, documents: Sequence[Document], **kwargs: Any) -> Self:
+    async def afrom_documents(cls, documents: Sequence[Document], *, overwrite: bool = False, **kwargs: Any) -> Self:
         """Async twin of :meth:`from_documents`."""
-        index = cls(**kwargs)
+        index = cls(**_emptied(kwargs) if overwrite else kwargs)
         with index._callback_manager.as_trace("index_construction"):
-            await index._aput(documents, {})
+            await index._aput(documents, {}, overwrite=overwrite)
         return index
 
     @classmethod
@@ -78,7 +97,13 @@ class LateInteractionIndex(Closing, WritableIndex):
         Raises:
             CollectionExistsError: there is a collection already.
         """
-        copy_collection(self._holder.retriever().collection, persist_dir)
+        try:
+            copy_collection(self._holder.retriever().collection, persist_dir)
+        except CollectionExistsError as error:
+            raise CollectionExistsError(
+                f"{error}. To put others in the place of what it has: from_documents(documents, collection=…, "
+                "overwrite=True); to keep both, persist to another folder"
+            ) from error
 
     def as_retriever(self, **kwargs: Any) -> LateInteractionRetriever:
         """A retriever; ``kwargs`` are its own, and those of LlamaIndex's engines, which are for these.
@@ -119,6 +144,15 @@ class LateInteractionIndex(Closing, WritableIndex):
         return LateInteractionVectorStore(collection, model=self._model, mode=self._mode, trust_model=self._trust_model)
 
     @property
+    def _embed_model(self) -> NoReturn:
+        """What LlamaIndex's retrievers of a VectorStoreIndex ask for, which tells them from all others."""
+        raise UnsupportedError(
+            "VectorIndexRetriever and VectorIndexAutoRetriever are for a VectorStoreIndex: give them "
+            "VectorStoreIndex.from_vector_store(index.vector_store, embed_model=PlaceholderEmbedding()) in place of a "
+            "LateInteractionIndex"
+        )
+
+    @property
     def docstore(self) -> NoReturn:
         """Raises UnsupportedError, as do ``storage_context`` and ``set_index_id``: there is the collection alone."""
         raise UnsupportedError(ELSEWHERE)
@@ -129,6 +163,14 @@ class LateInteractionIndex(Closing, WritableIndex):
 
     def set_index_id(self, index_id: str) -> NoReturn:
         raise UnsupportedError(ELSEWHERE)
+
+
+def _emptied(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of an index whose collection is emptied when it is made, and not what it was made with."""
+    for name in ("nodes", "objects"):
+        if arguments.get(name):
+            raise InputError(f"overwrite=True empties the collection first: put {name} in afterwards, by insert_nodes")
+    return arguments
 
 
 def _engine_arguments() -> frozenset[str]:

@@ -160,34 +160,39 @@ class WritableIndex(BaseIndex[IndexDict]):
         """Async twin of :attr:`ref_doc_info`."""
         return await to_reader(lambda: self.ref_doc_info)
 
-    def _put(self, documents: Sequence[Document], options: Mapping[str, Any]) -> None:
+    def _put(self, documents: Sequence[Document], options: Mapping[str, Any], *, overwrite: bool = False) -> None:
         shown = {"show_progress": self._show_progress, **options}
         documents = _each_once(documents)
-        self._write(documents, run_transformations(documents, self._transformations, **shown))
+        self._write(documents, run_transformations(documents, self._transformations, **shown), overwrite=overwrite)
 
-    async def _aput(self, documents: Sequence[Document], options: Mapping[str, Any]) -> None:
+    async def _aput(
+        self, documents: Sequence[Document], options: Mapping[str, Any], *, overwrite: bool = False
+    ) -> None:
         shown = {"show_progress": self._show_progress, **options}
         documents = await to_writer(_each_once, documents)
-        await self._awrite(documents, await arun_transformations(documents, self._transformations, **shown))
+        nodes = await arun_transformations(documents, self._transformations, **shown)
+        await self._awrite(documents, nodes, overwrite=overwrite)
 
-    def _write(self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode]) -> None:
-        for retriever, items in self._prepared(documents, nodes):
+    def _write(self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode], *, overwrite: bool = False) -> None:
+        for retriever, items in self._prepared(documents, nodes, overwrite=overwrite):
             retriever.add(items)
 
-    async def _awrite(self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode]) -> None:
+    async def _awrite(
+        self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode], *, overwrite: bool = False
+    ) -> None:
         """Async twin; cancelled, it stops at the next step and keeps what was committed."""
-        for retriever, items in await to_writer(self._prepared, documents, nodes):
+        for retriever, items in await to_writer(self._prepared, documents, nodes, overwrite=overwrite):
             await retriever.aadd(items)
 
     def _prepared(
-        self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode]
+        self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode], *, overwrite: bool
     ) -> Sequence[tuple[Retriever, Sequence[Addable]]]:
         listed = check_nodes(nodes)
-        if not documents and not listed:
+        if not documents and not listed and not overwrite:
             return []
         retriever = self._holder.writable()
         parsed = Parsed.of(documents, without_objects(listed, self._object_map), lambda: retriever.encoder)
-        return parsed.prepared(retriever, self._model)
+        return parsed.prepared(retriever, self._model, overwrite=overwrite)
 
     def _changed(self, documents: Sequence[Document]) -> list[bool]:
         collection = (self._holder.retriever if self._mode == "read" else self._holder.writable)().collection

@@ -8,8 +8,9 @@ They mean what LlamaIndex's own in-memory store makes of them:
 - ``not`` holds where none of its filters does; an empty list of filters restricts nothing.
 
 Keys name metadata fields. Beyond that store, dots descend into dicts, ``$id``, ``$document_id``, ``$text`` and
-``$source`` are no metadata, times compare as times, case is folded as Unicode says, and filters nest. Where that store
-fails on a value of another kind than the filter's, such a value is no match here.
+``$source`` are no metadata (a metadata field of such a name is ``$$id``, as in the core), times compare as times, case
+is folded as Unicode says, and filters nest. Where that store fails on a value of another kind than the filter's, such a
+value is no match here.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ def _read(value: MetadataFilters | MetadataFilter, depth: int) -> Filter:
 
 
 def _field(key: str) -> str:
-    """The core's name of a metadata field; a ``$`` at its start is doubled, unless it is a field that is none."""
-    return f"${key}" if key.startswith("$") and key not in BUILT_IN else key
+    """The core's name of a field; a ``$`` at the start of a metadata field's is doubled, where that is not done yet."""
+    return f"${key}" if key.startswith("$") and key not in BUILT_IN and key[1:] not in BUILT_IN else key
 
 
 def _alike(value: Any) -> list[Any]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from llama_index.core.callbacks import CallbackManager
     from llama_index.core.schema import BaseNode, IndexNode, NodeWithScore, QueryBundle
 
-    from late_rag import Hit
+    from late_rag import Hit, Retriever
     from late_rag.adapters import Collection
     from llama_index.retrievers.late_rag.filters import FilterLike
 
@@ -144,9 +144,12 @@ class LateInteractionRetriever(BaseRetriever):
         """Async twin of :meth:`from_nodes`."""
         return await to_writer(cls.from_nodes, nodes, *arguments, **options)
 
+    def core(self) -> Retriever:
+        """The process's shared retriever of the core over the same collection."""
+        return shared_retriever(self._place, model=self.model, trust_model=self.trust_model)
+
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        retriever = shared_retriever(self._place, model=self.model, trust_model=self.trust_model)
-        lists = self._config().search_batch(retriever, _queries(query_bundle))
+        lists = self._config().search_batch(self.core(), _queries(query_bundle))
         return [from_hit(hit, self.fields) for hit in self._together(lists)]
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:

@@ -10,7 +10,16 @@ from llama_index.core.schema import MetadataMode
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel, Field, create_model
 
-from late_rag.adapters import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, InputError, filter_description, narrowed
+from late_rag.adapters import (
+    NOTHING_FOUND,
+    TOOL_COUNT,
+    TOOL_QUERY,
+    InputError,
+    agent_filter,
+    filter_description,
+    narrowed,
+    to_reader,
+)
 from llama_index.retrievers.late_rag.filters import to_filter
 from llama_index.retrievers.late_rag.retriever import LateInteractionRetriever
 
@@ -39,7 +48,8 @@ def late_interaction_tool(
         name: of the tool.
         description: for the model, of what can be found.
         most: passages that the agent may ask for at most.
-        filter_fields: keys of the metadata and what they mean, which the model is told.
+        filter_fields: keys of the metadata and what they mean, which the model is told; also where it filters by one
+            that no passage has.
         node_postprocessors: what becomes of the nodes, such as a reranker.
         separator: what stands between passages.
     """
@@ -48,13 +58,14 @@ def late_interaction_tool(
             f"retriever must be a LateInteractionRetriever, such as index.as_retriever(), not {retriever!r}"
         )
     default = min(retriever.similarity_top_k, most)
+    fields = dict(filter_fields or {})
 
-    def asked(top_k: object, filter: object) -> LateInteractionRetriever:  # noqa: A002
+    def asked(top_k: object, filter: str | None) -> LateInteractionRetriever:  # noqa: A002
         """The retriever as it is for one call."""
         own = copy.copy(retriever)
         own.similarity_top_k = default if top_k is None else _count(top_k, most)
-        if filter is not None and not (isinstance(filter, str) and not filter.strip()):
-            own.filters = narrowed(to_filter(retriever.filters), to_filter(filter))  # type: ignore[arg-type]  # checked
+        if filter is not None and (given := agent_filter(filter, retriever.core().collection, fields)) is not None:
+            own.filters = narrowed(to_filter(retriever.filters), given)
         return own
 
     def search(query: str, top_k: int | None = None, filter: str | None = None) -> list[NodeWithScore]:  # noqa: A002
@@ -64,7 +75,8 @@ def late_interaction_tool(
         return found
 
     async def asearch(query: str, top_k: int | None = None, filter: str | None = None) -> list[NodeWithScore]:  # noqa: A002
-        found = await asked(top_k, filter).aretrieve(query)
+        own = await to_reader(asked, top_k, filter)
+        found = await own.aretrieve(query)
         for processor in node_postprocessors:
             found = await processor.apostprocess_nodes(found, query_str=query)
         return found
@@ -76,7 +88,7 @@ def late_interaction_tool(
         search,
         name,
         description,
-        fn_schema=_arguments(default, most, filter_fields),
+        fn_schema=_arguments(default, most, fields),
         async_fn=asearch,
         callback=text,
     )
@@ -93,7 +105,7 @@ def _count(top_k: object, most: int) -> int:
     return count
 
 
-def _arguments(default: int, most: int, fields: Mapping[str, str] | None) -> type[BaseModel]:
+def _arguments(default: int, most: int, fields: Mapping[str, str]) -> type[BaseModel]:
     return create_model(
         "Search",
         query=(str, Field(description=TOOL_QUERY)),

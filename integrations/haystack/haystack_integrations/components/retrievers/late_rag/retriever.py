@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any, Literal, Self
 
 from haystack import Document, component, default_from_dict, default_to_dict
@@ -11,7 +10,15 @@ from haystack.document_stores.types import FilterPolicy, apply_filter_policy
 from haystack_integrations.document_stores.late_rag.document_store import LateInteractionDocumentStore
 from haystack_integrations.document_stores.late_rag.errors import StoreKindError
 from haystack_integrations.document_stores.late_rag.filters import to_filter
-from late_rag.adapters import Filter, InputError, SearchConfig, constant, to_reader
+from late_rag.adapters import (
+    Filter,
+    InputError,
+    SearchConfig,
+    constant,
+    decode_metadata,
+    encode_metadata,
+    to_reader,
+)
 
 
 @component
@@ -145,7 +152,7 @@ class LateInteractionRetriever:
         return SearchConfig.of(self, top_k=count, filter=restriction, threshold=self.score_threshold)
 
     def to_dict(self) -> dict[str, Any]:
-        """The component as a pipeline's YAML has it.
+        """The component as a pipeline's YAML has it; a time in a filter is a dict such as ``{"$date": "2020-01-31"}``.
 
         Raises:
             CollectionError: the store's collection lives in this process only.
@@ -153,10 +160,10 @@ class LateInteractionRetriever:
         return default_to_dict(
             self,
             document_store=self.document_store,
-            filters=copy.deepcopy(self.filters),
+            filters=encode_metadata(self.filters),
             top_k=self.top_k,
             filter_policy=self.filter_policy.value,
-            required_filters=copy.deepcopy(self.required_filters),
+            required_filters=encode_metadata(self.required_filters),
             score_threshold=self.score_threshold,
             mode=self.mode,
             expand=self.expand,
@@ -167,8 +174,14 @@ class LateInteractionRetriever:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """What :meth:`to_dict` gave, as a component."""
-        return default_from_dict(cls, data)
+        """What :meth:`to_dict` gave, as a component.
+
+        Raises:
+            InputError: a key that starts with ``$`` where it has no meaning.
+        """
+        given = data.get("init_parameters", {})
+        filters = {name: decode_metadata(given[name]) for name in ("filters", "required_filters") if name in given}
+        return default_from_dict(cls, {**data, "init_parameters": {**given, **filters}})
 
 
 def _policy(given: Any) -> FilterPolicy:
