@@ -194,7 +194,8 @@ class WholeFile(FileWork):
             self._end(self._too_large())
             return
         if surplus:
-            self._collection.delete(Selection(ids=tuple(surplus)))
+            self._collection.delete(Selection(ids=tuple(surplus)))  # after which the file counts as changed
+            self._collection.finish_records(self.file.source, [document.id for document in batch.documents])
         self.written += result.added + result.replaced
         self._end()
 

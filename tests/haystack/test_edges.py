@@ -126,7 +126,7 @@ def test_passages_of_a_file_that_were_deleted_come_back_with_it(tmp_path: Path) 
     store = LateInteractionDocumentStore(location)
     (leave, parking) = store.filter_documents()
     store.delete_documents([leave.id])
-    for added, expected in (("", 1), ("\n# Lunch\n\nAt noon.\n", 3)):
+    for added, expected in (("", 2), ("\n# Lunch\n\nAt noon.\n", 3)):
         file.write_text(file.read_text() + added)
         with Retriever.open(location) as core:
             core.sync(file)

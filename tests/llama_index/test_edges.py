@@ -50,22 +50,9 @@ async def test_one_node_that_cannot_be_stored_stops_them_all(index: LateInteract
         index.insert_nodes(many)
     assert store.get_nodes() == []
     assert ids(index) == {"a", "b", "c"}
-    documents = [Document(id_="invoice-17", text="x", metadata={"when": (1, 2)})]
+    documents = [Document(id_="invoice-17", text="x", metadata={"when": Path("x")})]
     with pytest.raises(InputError, match="'invoice-17'"):
         index.refresh_ref_docs(documents)
-
-
-@pytest.mark.parametrize("put", ["from_documents", "refresh"])
-async def test_the_last_of_two_documents_with_an_id_counts(index: LateInteractionIndex, put: str) -> None:
-    two = [Document(id_="x", text="Old: by plane."), Document(id_="x", text="New: by train.")]
-    if put == "refresh":
-        index = LateInteractionIndex()
-        index.refresh_ref_docs(two)
-    else:
-        index = LateInteractionIndex.from_documents(two)
-    found = index.as_retriever(similarity_top_k=10).retrieve("by plane")
-    assert [item.text for item in found] == ["New: by train."]
-    assert await index.arefresh_ref_docs(two[1:]) == [False]
 
 
 def test_a_document_without_an_id_is_refused_before_anything_is_written(index: LateInteractionIndex) -> None:

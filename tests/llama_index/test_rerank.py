@@ -168,7 +168,7 @@ def test_a_private_collection_stays_in_its_process(nodes: list[TextNode]) -> Non
     for duplicate in (pickle.dumps, copy.deepcopy):
         with pytest.raises(CollectionError, match="temporary"):
             duplicate(reranker)
-    with pytest.raises(ValueError, match="CollectionError: a temporary"):  # pydantic's own, around ours
+    with pytest.raises(ValueError, match=r"CollectionError: .* is a temporary"):  # pydantic's own, around ours
         reranker.to_dict()
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from late_rag.loaders import charts, docx, load
+from late_rag.loaders import charts, load
+from late_rag.loaders.docx import loader
 from tests.loaders.docx_parts import (
     BEGIN,
     CHART,
@@ -278,7 +279,7 @@ def test_a_chart_or_diagram_is_read_once_however_often_it_is_referred_to(word, o
 
 
 def test_more_than_the_library_can_take_is_refused(word, problem_of, monkeypatch):
-    monkeypatch.setattr(docx, "MOST_ELEMENTS", 50)
+    monkeypatch.setattr(loader, "MOST_ELEMENTS", 50)
     path = word(paragraph(run("x")) * 20)
     assert problem_of(path, isolated=False) == "holds 62 elements of text (paragraphs, cells, runs); the limit is 50"
 
