@@ -128,10 +128,10 @@ from late_rag.testing.collection_base import chunk, rows
 collection = open_collection(sys.argv[1])
 collection.search(rows(1), 1)
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-begun, written, other = threading.Barrier(40), [], []
+begun, written, other = threading.Barrier(30), [], []
 def work(number):
     begun.wait()
-    for turn in range(5):
+    for turn in range(2):
         try:
             collection.add([chunk(f"t{number}-{turn}")], rows(1))
             written.append(f"t{number}-{turn}")
@@ -140,7 +140,7 @@ def work(number):
             pass
         except BaseException as error:
             other.append(repr(error))
-threads = [threading.Thread(target=work, args=(number,)) for number in range(40)]
+threads = [threading.Thread(target=work, args=(number,)) for number in range(30)]
 [thread.start() for thread in threads], [thread.join() for thread in threads]
 assert not other, other
 assert written

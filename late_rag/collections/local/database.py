@@ -80,6 +80,7 @@ class Database:
         self._inherited += self._idle
         self._idle = []
         self._lock = threading.Lock()
+        self._returned = threading.Condition(self._lock)
         self._writing = threading.Lock()
         self._looking = threading.Lock()
         self._process = os.getpid()
@@ -288,12 +289,14 @@ class Database:
             except sqlite3.OperationalError as error:
                 if error_code(error) & 0xFF != sqlite3.SQLITE_CANTOPEN or time.monotonic() > deadline:
                     raise
-            time.sleep(0.002)
+            with self._returned:
+                self._returned.wait_for(lambda: self._idle, 0.1)
 
     def _give_back(self, connection: sqlite3.Connection, epoch: int) -> None:
         with self._lock:
             if not self.closed and epoch == self.epoch and len(self._idle) < _IDLE_KEPT:
                 self._idle.append(connection)
+                self._returned.notify()
                 return
         connection.close()
 
