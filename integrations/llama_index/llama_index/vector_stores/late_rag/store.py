@@ -25,7 +25,8 @@ from late_rag.adapters import (
     to_writer,
 )
 from llama_index.retrievers.late_rag.filters import to_filter
-from llama_index.retrievers.late_rag.nodes import check_nodes, from_chunk, from_hit, to_chunk
+from llama_index.retrievers.late_rag.loose import to_chunks
+from llama_index.retrievers.late_rag.nodes import check_nodes, from_chunk, from_hit
 from llama_index.vector_stores.late_rag.queries import scored_hits
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
         return [chunk.id for chunk in chunks]
 
     def _chunks(self, nodes: Sequence[BaseNode]) -> list[Chunk]:
-        return [to_chunk(node, encoder=lambda: self._holder.writable().encoder) for node in check_nodes(nodes)]
+        return to_chunks(check_nodes(nodes), lambda: self._holder.writable().encoder)
 
     def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
         """Removes all nodes of a document, and a node without one whose own id this is."""
