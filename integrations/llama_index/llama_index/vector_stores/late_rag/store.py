@@ -127,8 +127,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
             InputError: a node that cannot be stored; none is then.
             ConflictError: an id is that of a passage of another document or file.
         """
-        chunks = self._chunks(nodes)
-        if chunks:
+        if chunks := self._chunks(nodes):
             retriever = self._holder.writable()
             check_owners(retriever, chunks)
             retriever.add(chunks)
@@ -136,8 +135,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
 
     async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
         """Async twin of :meth:`add`; cancelled, it stops at the next step and keeps what was committed."""
-        chunks = await to_writer(self._chunks, nodes)
-        if chunks:
+        if chunks := await to_writer(self._chunks, nodes):
             retriever = await to_writer(self._holder.writable)
             await to_writer(check_owners, retriever, chunks)
             await retriever.aadd(chunks)
