@@ -27,7 +27,8 @@ def compile_model(model: str | Path, out: str | Path, *, int8: bool = False) -> 
         In which precision it was made, and how close int8 came.
 
     Raises:
-        ModelError: there is no such checkpoint, it is an ONNX export already, or it cannot be compiled.
+        ModelError: there is no such checkpoint, it is an ONNX export already, or it cannot be compiled, also for want
+            of room.
         InputError: ``out`` is there already, or cannot be written.
     """
     from late_rag.encoders._hub import fetch
@@ -57,6 +58,8 @@ def compile_model(model: str | Path, out: str | Path, *, int8: bool = False) -> 
         (work / "onnx_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         work.chmod(0o755)  # a temporary folder is for its owner alone
         work.rename(out)
+    except OSError as error:
+        raise ModelError(f"{model} cannot be compiled into {out}: {error}") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import pickle
@@ -234,3 +235,13 @@ def test_a_folder_that_is_there_and_an_export_are_refused(trained, tmp_path):
     compile_model(trained, tmp_path / "export")
     with pytest.raises(ModelError, match="is an ONNX export already"):
         compile_model(tmp_path / "export", tmp_path / "again")
+
+
+def test_a_disk_that_is_full_leaves_nothing_and_is_named(trained, tmp_path, monkeypatch):
+    def full(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("late_rag.encoders.compilation.shutil.copyfile", full)
+    with pytest.raises(ModelError, match=r"cannot be compiled into .*shipped: .*No space left on device"):
+        compile_model(trained, tmp_path / "new" / "shipped")
+    assert list((tmp_path / "new").iterdir()) == []

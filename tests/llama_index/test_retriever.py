@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload, LlamaDebugHandler
+from llama_index.core.ingestion import run_transformations
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
 from llama_index.core.instrumentation.event_handlers.base import BaseEventHandler  # type: ignore[attr-defined]
 from llama_index.core.llms.mock import MockLLM
+from llama_index.core.node_parser import MarkdownNodeParser, SentenceSplitter
 from llama_index.core.postprocessor import MetadataReplacementPostProcessor
 from llama_index.core.retrievers import QueryFusionRetriever
 from llama_index.core.schema import Document, IndexNode, MetadataMode, NodeWithScore, QueryBundle, TextNode
@@ -22,8 +25,11 @@ from llama_index.core.vector_stores.types import FilterOperator, MetadataFilter,
 from late_rag import F, Retriever
 from late_rag.errors import CollectionError, CollectionNotFoundError, ConflictError, InputError, UnsupportedError
 from late_rag.filters import parse
+from llama_index.indices.late_rag import LateInteractionIndex
 from llama_index.retrievers.late_rag import HitFields, LateInteractionRetriever
 from llama_index.retrievers.late_rag.filters import to_filter
+from llama_index.retrievers.late_rag.loose import to_chunks
+from llama_index.vector_stores.late_rag import LateInteractionVectorStore
 
 TRAVEL = "who approves travel?"
 
@@ -124,6 +130,65 @@ def test_context_replaces_a_nodes_text(tmp_path: Path) -> None:
     assert found.get_content(MetadataMode.LLM) == "Parking is free."
     (replaced,) = MetadataReplacementPostProcessor(target_metadata_key="context").postprocess_nodes([found])
     assert replaced.get_content(MetadataMode.LLM) == "\n".join(sentences)
+
+
+RULES = " ".join(f"Rule {number} of the handbook is about paragraph {number}." for number in range(9))
+
+
+def overlapping() -> list[TextNode]:
+    """Parts of the rules of 90 characters, which share 45 with the next."""
+    document = Document(id_="rules", text=RULES).as_related_node_info()
+    return [
+        TextNode(
+            id_=str(start),
+            text=RULES[start : start + 90],
+            start_char_idx=start,
+            end_char_idx=min(start + 90, len(RULES)),
+            relationships={"1": document},
+        )
+        for start in range(0, len(RULES) - 45, 45)
+    ]
+
+
+def contexts(nodes: list[TextNode], **options: Any) -> Iterator[str]:
+    """What stands around the best node, by each way to put nodes in."""
+    asked: dict[str, Any] = {"similarity_top_k": 1, **options}
+    with LateInteractionIndex(nodes) as index, LateInteractionVectorStore() as store:
+        store.add(nodes)
+        made = (LateInteractionRetriever.from_nodes(nodes, **asked), index.as_retriever(**asked))
+        for retriever in (*made, LateInteractionRetriever(store.client, **asked)):
+            (found,) = retriever.retrieve(RULES[180:225])
+            yield found.metadata["context"]
+
+
+def test_a_context_has_what_nodes_share_once() -> None:
+    assert list(contexts(overlapping(), expand="document")) == [RULES] * 3
+    assert all(120 < len(text) < 200 and text in RULES for text in contexts(overlapping(), expand=1))
+
+
+def test_indexes_that_do_not_agree_are_not_believed() -> None:
+    nodes = overlapping()
+    for wrong in (
+        [node.model_copy(update={"start_char_idx": 0, "end_char_idx": len(node.text)}) for node in nodes],
+        [*nodes[:2], nodes[2].model_copy(update={"start_char_idx": None}), *nodes[3:]],
+        [*nodes[:2], nodes[2].model_copy(update={"start_char_idx": 91, "end_char_idx": 181}), *nodes[3:]],
+        [node.model_copy(update={"end_char_idx": 1000}) for node in nodes],
+        nodes[::-1],
+    ):
+        assert [(chunk.start, chunk.end) for chunk in to_chunks(wrong)] == [(None, None)] * len(nodes)
+    (whole, *_) = contexts(nodes[::-1], expand="document")
+    assert whole == "\n".join(node.text for node in nodes[::-1])
+
+
+def test_parts_of_parts_stay_in_their_order() -> None:
+    """The splitter counts from the beginning of each section."""
+    sections = {"One": RULES, "Two": RULES.replace("Rule", "Law"), "Three": "An end."}
+    guide = Document(id_="guide", text="\n\n".join(f"# {title}\n\n{text}" for title, text in sections.items()))
+    parsers = [MarkdownNodeParser(), SentenceSplitter(chunk_size=40, chunk_overlap=14)]
+    nodes = run_transformations([guide], parsers)
+    assert len({node.ref_doc_id for node in nodes}) == 1
+    for context in contexts(nodes, expand="document"):  # type: ignore[arg-type]
+        assert context == "\n".join(node.get_content() for node in nodes)
 
 
 def test_fields_name_the_keys(handbook: str) -> None:

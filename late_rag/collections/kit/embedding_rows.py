@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 COLUMNS = 'tokens, scale, norm, "values", checksum'
-
-StoredRow: TypeAlias = tuple[int, int, float, float, bytes, int]
-"""``row``, and COLUMNS."""
 
 _WORD = 8
 _ROW, _TOKENS, _SCALE, _NORM = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5

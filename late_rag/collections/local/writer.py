@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from late_rag.collections.kit import embedding_rows, fulltext, redaction, rows
+from late_rag.collections.kit import embedding_rows, fulltext, rows
 from late_rag.collections.kit.checks import Change, Packed
-from late_rag.collections.local import facets
+from late_rag.collections.local import facets, redaction
 from late_rag.errors import ConflictError
 from late_rag.metadata import dumps
 from late_rag.protocols import CollectionSettings

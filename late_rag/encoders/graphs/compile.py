@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from late_rag.encoders.checkpoint.config import CheckpointConfig, Module
+    from late_rag.encoders.checkpoint.config import CheckpointConfig
     from late_rag.encoders.graphs.architectures import MakesNetwork
     from late_rag.encoders.graphs.network import Network, Ranges
     from late_rag.encoders.graphs.tensors import Array
@@ -40,12 +40,6 @@ class Source:
             state = _add(network, state, module, weights, f"module.{place}")
         network.graph.add("LpNormalization", "output", state, axis=-1, p=2)
         network.graph.write(file, "output", self.dim, observed)
-
-
-def weight_files(folder: Path, modules: Sequence[Module]) -> list[Path]:
-    """The files that hold the weights."""
-    parts = [module.folder for module in modules if isinstance(module, Transformer | Dense)]
-    return [folder / part / WEIGHTS for part in dict.fromkeys(parts)]
 
 
 def read_source(folder: Path, config: CheckpointConfig) -> Source:

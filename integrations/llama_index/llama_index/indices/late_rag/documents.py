@@ -10,6 +10,7 @@ from llama_index.core.schema import IndexNode
 
 from late_rag import Chunk, Document, Retriever
 from late_rag.adapters import check_owners, digest
+from llama_index.retrievers.late_rag.loose import to_chunks
 from llama_index.retrievers.late_rag.nodes import to_chunk
 
 if TYPE_CHECKING:
@@ -38,11 +39,15 @@ class Parsed:
         given = {document.node_id: document for document in documents}
         texts = {identity: to_chunk(document).text for identity, document in given.items()}
         chunks: dict[str, list[Chunk]] = {identity: [] for identity in given}
-        loose: list[Chunk] = []
+        loose: list[BaseNode] = []
         for node in nodes:
             identity = node.ref_doc_id or node.node_id
-            chunks.get(identity, loose).append(to_chunk(node, texts.get(identity), encoder))
-        return cls([_stored(document, chunks[document.node_id]) for document in given.values()], chunks, loose)
+            if identity in chunks:
+                chunks[identity].append(to_chunk(node, texts[identity], encoder))
+            else:
+                loose.append(node)
+        stored = [_stored(document, chunks[document.node_id]) for document in given.values()]
+        return cls(stored, chunks, to_chunks(loose, encoder))
 
     def prepared(
         self, retriever: Retriever, model: str | None, *, overwrite: bool = False

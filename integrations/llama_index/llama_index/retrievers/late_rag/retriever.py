@@ -24,7 +24,8 @@ from late_rag.adapters import (
     to_writer,
 )
 from llama_index.retrievers.late_rag.filters import to_filter
-from llama_index.retrievers.late_rag.nodes import check_nodes, from_hit, to_chunk
+from llama_index.retrievers.late_rag.loose import to_chunks
+from llama_index.retrievers.late_rag.nodes import check_nodes, from_hit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,7 +134,7 @@ class LateInteractionRetriever(BaseRetriever):
             ConflictError: a node's id is that of a passage of another document.
         """
         holder = StoreHolder(collection, model, "write", {}, trust_model=options.get("trust_model", False))
-        chunks = [to_chunk(node, encoder=lambda: holder.writable().encoder) for node in check_nodes(nodes)]
+        chunks = to_chunks(check_nodes(nodes), lambda: holder.writable().encoder)
         retriever = cls(holder.writable().collection if collection is None else collection, model=model, **options)
         check_owners(holder.writable(), chunks)
         holder.writable().add(chunks)

@@ -25,7 +25,8 @@ from late_rag.adapters import (
     to_writer,
 )
 from llama_index.retrievers.late_rag.filters import to_filter
-from llama_index.retrievers.late_rag.nodes import check_nodes, from_chunk, from_hit, to_chunk
+from llama_index.retrievers.late_rag.loose import to_chunks
+from llama_index.retrievers.late_rag.nodes import check_nodes, from_chunk, from_hit
 from llama_index.vector_stores.late_rag.queries import scored_hits
 
 if TYPE_CHECKING:
@@ -126,8 +127,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
             InputError: a node that cannot be stored; none is then.
             ConflictError: an id is that of a passage of another document or file.
         """
-        chunks = self._chunks(nodes)
-        if chunks:
+        if chunks := self._chunks(nodes):
             retriever = self._holder.writable()
             check_owners(retriever, chunks)
             retriever.add(chunks)
@@ -135,15 +135,14 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
 
     async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
         """Async twin of :meth:`add`; cancelled, it stops at the next step and keeps what was committed."""
-        chunks = await to_writer(self._chunks, nodes)
-        if chunks:
+        if chunks := await to_writer(self._chunks, nodes):
             retriever = await to_writer(self._holder.writable)
             await to_writer(check_owners, retriever, chunks)
             await retriever.aadd(chunks)
         return [chunk.id for chunk in chunks]
 
     def _chunks(self, nodes: Sequence[BaseNode]) -> list[Chunk]:
-        return [to_chunk(node, encoder=lambda: self._holder.writable().encoder) for node in check_nodes(nodes)]
+        return to_chunks(check_nodes(nodes), lambda: self._holder.writable().encoder)
 
     def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
         """Removes all nodes of a document, and a node without one whose own id this is."""
