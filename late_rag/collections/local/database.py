@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from late_rag.collections.local import facets, migrations, schema_check, standing
 from late_rag.collections.local.failures import busy, error_code, failures, is_full
+from late_rag.collections.local.surroundings import check_surroundings
 from late_rag.collections.local.waiting import insist, use_wal
 from late_rag.errors import (
     CollectionBusyError,
@@ -92,7 +93,7 @@ class Database:
             raise CollectionError(f"{self.path.parent}: no permission to look into the folder") from error
         if not there:
             raise CollectionNotFoundError(f"there is no collection at {self.path.parent}")
-        _check_files(self.path)
+        check_surroundings(self.path)
         if not self.path.stat().st_size:  # a connection that may write would begin a database in it
             raise CollectionNotFoundError(f"there is no collection at {self.path.parent}: {self.path.name} is empty")
         if self.mode == "write":
@@ -382,21 +383,3 @@ class Database:
     def failures(self) -> AbstractContextManager[None]:
         """Turns sqlite's errors into the library's, each with the location."""
         return failures(self.path.parent, self.timeout)
-
-
-def _check_files(path: Path) -> None:
-    """Whether opening a database touches nothing but its own folder.
-
-    SQLite rolls back whatever journal it finds beside a database, and removes the file that the journal names, wherever
-    that is. A collection's database is put in its place with a write-ahead log, and never has such a journal.
-
-    Raises:
-        CollectionDamagedError: a journal stands there, or the database is a link.
-    """
-    if path.is_symlink():
-        raise CollectionDamagedError(f"{path}: is a link; open the collection where the database itself is")
-    journal = path.with_name(path.name + "-journal")
-    if os.path.lexists(journal):
-        raise CollectionDamagedError(
-            f"{journal}: late_rag leaves no such file, and it could have others removed; remove it"
-        )
