@@ -82,7 +82,9 @@ def at_hand() -> dict[str, Any]:
 
 @pytest.mark.parametrize("example", ALL, ids=[f"{example.module}.{example.owner}" for example in ALL])
 def test_every_docstring_example_runs(example: Example, folder: Path) -> None:
-    names = at_hand() | dict(vars(importlib.import_module(example.module)))
+    module = importlib.import_module(example.module)
+    public = {name: getattr(module, name) for name in getattr(module, "__all__", ())}  # which load on first use
+    names = at_hand() | dict(vars(module)) | public
     exec(compile(example.code, f"{example.module}: {example.owner}", "exec"), names)
     for value in names.values():
         if isinstance(value, Retriever):
