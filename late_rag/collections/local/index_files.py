@@ -12,7 +12,6 @@ that a collection that somebody sent can have nothing read, written or removed o
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 import sqlite3
 import tempfile
@@ -32,6 +31,7 @@ from late_rag.collections.kit import embedding_rows
 from late_rag.collections.local import index_manifest
 from late_rag.collections.local.database import Database
 from late_rag.collections.local.failures import is_full
+from late_rag.collections.local.index_versions import FOLDER, PREFIX, Published, is_possible
 from late_rag.errors import CollectionDamagedError, CollectionError, CollectionFullError
 from late_rag.protocols import CollectionSettings, Index
 from late_rag.scoring.packing import unpack
@@ -54,26 +54,7 @@ _BATCH = 500
 _SCAN = "exact"
 """The kind that serves where no number of candidates of another is enough."""
 
-_PREFIX = "version-"
-_FOLDER = re.compile(rf"{_PREFIX}[A-Za-z0-9_]+")
-_MOST_ROWS = 2**26
-"""Row numbers that an index may cover beyond what it holds: what is gone of them is kept in memory."""
-
 _ORPHAN_SECONDS = 24 * 3600
-
-
-class Published(NamedTuple):
-    """A version of the index: it covers the rows up to ``mark``, ``size`` of which had embeddings.
-
-    ``manifest`` is the digest of the list of its files (:mod:`late_rag.collections.local.index_manifest`).
-    """
-
-    version: int
-    mark: int
-    size: int
-    folder: str
-    manifest: str
-    kind: str = ""
 
 
 class Opened(NamedTuple):
@@ -155,7 +136,7 @@ class IndexFiles:
             "ORDER BY version DESC LIMIT 1",
             (self.kind, _SCAN),
         ).fetchone()
-        if found is None or _possible(*found[:5]):
+        if found is None or is_possible(*found[:5]):
             return None if found is None else Published(*found)
         self._warn(f"{self._folder}: the collection names an impossible version: {str(found)[:200]}")
         return None
@@ -320,7 +301,7 @@ class IndexFiles:
         folder = None
         try:
             self._make_folder()
-            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._folder))
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._folder))
             folder.chmod(0o755)
             yield folder
         except BaseException as error:
@@ -345,7 +326,7 @@ class IndexFiles:
         Younger ones may be those of a process that is building. Whatever goes wrong is left for the next time.
         """
         try:
-            names = [path.name for path in self._folder.iterdir() if _FOLDER.fullmatch(path.name)]
+            names = [path.name for path in self._folder.iterdir() if FOLDER.fullmatch(path.name)]
             with self._database.reading() as connection:
                 current = self.current(connection)
             for name in names:
@@ -388,14 +369,11 @@ class IndexFiles:
 
 
 def _count(connection: sqlite3.Connection, query: str, *values: object) -> int:
-    return int(connection.execute(query, values).fetchone()[0])
-
-
-def _possible(version: object, mark: object, size: object, folder: object, manifest: object) -> bool:
-    """Whether a row of ``indexes`` can be one of ours."""
-    numbers = all(isinstance(number, int) and 0 <= number < 2**62 for number in (version, mark, size))
-    texts = isinstance(folder, str) and isinstance(manifest, str) and _FOLDER.fullmatch(folder) is not None
-    return numbers and texts and size <= mark <= size + _MOST_ROWS  # type: ignore[operator]
+    """A number of rows, or one of the counters, which may be forged after the database was opened."""
+    (found,) = connection.execute(query, values).fetchone()
+    if type(found) is not int or found < 0:
+        raise CollectionDamagedError(f"a counter of the collection is {str(found)[:80]!r}; run late-rag repair")
+    return found
 
 
 def _is_old(folder: Path) -> bool:
