@@ -82,5 +82,6 @@ def test_what_a_filter_forbids_is_an_error_and_not_shown(collection: LocalCollec
         ) as e:
             read(collection, selection)
         assert "private" not in str(e.value)
+        assert str(e.value).startswith(f"{collection.location}: ")
     assert collection.repair().ok
     assert {name: read(collection, selection) for name, read in READS.items()} == before

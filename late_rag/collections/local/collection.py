@@ -64,7 +64,7 @@ class LocalCollection(BaseCollection):
         self._files = IndexFiles(self._folder / "index", self._database, settings)
         self._reader = Reader(self._database, settings)
         self._views = ViewKeeper(settings, self._files, self._database)
-        self._searcher = Searcher(self._views, settings)
+        self._searcher = Searcher(self._views, settings, self.location)
         self._upkeep = Upkeep(self._database, self._files)
         self._remove: Callable[[], object] | None = None
 

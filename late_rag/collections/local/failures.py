@@ -51,6 +51,10 @@ def failures(place: Path, timeout: float) -> Iterator[None]:
     """
     try:
         yield
+    except CollectionDamagedError as error:  # who finds a damaged row does not always know where
+        if str(place) in str(error):
+            raise
+        raise CollectionDamagedError(f"{place}: {error}") from error
     except LateRAGError:  # some of which are OSErrors
         raise
     except OSError as error:

@@ -31,7 +31,7 @@ from late_rag.collections.kit import embedding_rows
 from late_rag.collections.local import index_manifest
 from late_rag.collections.local.database import Database
 from late_rag.collections.local.failures import is_full
-from late_rag.collections.local.index_versions import FOLDER, PREFIX, Published, possible
+from late_rag.collections.local.index_versions import FOLDER, PREFIX, Published, is_possible
 from late_rag.errors import CollectionDamagedError, CollectionError, CollectionFullError
 from late_rag.protocols import CollectionSettings, Index
 from late_rag.scoring.packing import unpack
@@ -136,7 +136,7 @@ class IndexFiles:
             "ORDER BY version DESC LIMIT 1",
             (self.kind, _SCAN),
         ).fetchone()
-        if found is None or possible(*found[:5]):
+        if found is None or is_possible(*found[:5]):
             return None if found is None else Published(*found)
         self._warn(f"{self._folder}: the collection names an impossible version: {str(found)[:200]}")
         return None
@@ -369,7 +369,11 @@ class IndexFiles:
 
 
 def _count(connection: sqlite3.Connection, query: str, *values: object) -> int:
-    return int(connection.execute(query, values).fetchone()[0])
+    """A number of rows, or one of the counters, which may be forged after the database was opened."""
+    (found,) = connection.execute(query, values).fetchone()
+    if type(found) is not int or found < 0:
+        raise CollectionDamagedError(f"a counter of the collection is {str(found)[:80]!r}; run late-rag repair")
+    return found
 
 
 def _is_old(folder: Path) -> bool:

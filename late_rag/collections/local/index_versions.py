@@ -1,4 +1,4 @@
-"""What the database says of an index version, which is not trusted: a row that cannot be one of ours is none."""
+"""A version of the index as the database names it, and which names and numbers can be ours."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Published(NamedTuple):
     kind: str = ""
 
 
-def possible(version: object, mark: object, size: object, folder: object, manifest: object) -> bool:
+def is_possible(version: object, mark: object, size: object, folder: object, manifest: object) -> bool:
     """Whether a row of ``indexes`` can be one of ours."""
     numbers = all(isinstance(number, int) and 0 <= number < 2**62 for number in (version, mark, size))
     texts = isinstance(folder, str) and isinstance(manifest, str) and FOLDER.fullmatch(folder) is not None

@@ -125,7 +125,9 @@ class Reader:
             size = len(found)
             if found:
                 first = found[-1][0]
-                yield self._items(found, selection, with_embeddings=with_embeddings)
+                with self._database.failures():
+                    items = self._items(found, selection, with_embeddings=with_embeddings)
+                yield items
 
     def _batch(
         self, selection: Selection | None, first: int, last: int, size: int, *, with_embeddings: bool
@@ -167,7 +169,9 @@ class Reader:
         first, end = 0, rows.DOCUMENT_WIDTH
         while batch := self._fetch(query, (first, last, batch_size)):
             first = batch[-1][0]
-            yield [_document_and_source(found[1 : end + 1], found[end + 1 :]) for found in batch]
+            with self._database.failures():
+                items = [_document_and_source(found[1 : end + 1], found[end + 1 :]) for found in batch]
+            yield items
 
     def _packed(self, found: Sequence[Any]) -> list[PackedRows]:
         return embedding_rows.read(found, self._settings, str(self._database.path.parent))

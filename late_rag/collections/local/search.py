@@ -47,9 +47,10 @@ _LISTED = "(SELECT value FROM json_each(?))"
 class Searcher:
     """Searches the collection's rows, each call in one snapshot."""
 
-    def __init__(self, keeper: ViewKeeper, settings: CollectionSettings) -> None:
+    def __init__(self, keeper: ViewKeeper, settings: CollectionSettings, location: str) -> None:
         self._keeper = keeper
         self._settings = settings
+        self._location = location
 
     def search(
         self,
@@ -122,7 +123,7 @@ class Searcher:
             f"SELECT row, {embedding_rows.COLUMNS} FROM embeddings WHERE row IN {_LISTED} AND tokens > 0",
             (json.dumps(chosen),),
         ).fetchall()
-        return [values[0] for values in found], embedding_rows.read(found, self._settings, "collection")
+        return [values[0] for values in found], embedding_rows.read(found, self._settings, self._location)
 
     def text_search(
         self, connection: sqlite3.Connection, question: str, top_k: int, selection: Selection | None

@@ -133,7 +133,8 @@ class ViewKeeper:
         )
         while found := cursor.fetchmany(_ROWS_READ):
             self._read += len(found)
-            for (row, *_), packed in zip(found, embedding_rows.read(found, self._settings, "collection"), strict=True):
+            rows = embedding_rows.read(found, self._settings, str(self._database.path.parent))
+            for (row, *_), packed in zip(found, rows, strict=True):
                 if self._settings.storage == "int8":
                     yield PackedChunk(row, packed)
                 else:
@@ -144,9 +145,7 @@ def _check_complete(connection: sqlite3.Connection, rows: int) -> None:
     """Whether rows are missing: a damaged page can hide some without any other sign."""
     (chunks,) = connection.execute("SELECT chunks FROM state").fetchone()
     if rows != chunks:
-        raise CollectionDamagedError(
-            f"collection: {rows} rows of {chunks} chunks can be read; late-rag verify says what is wrong"
-        )
+        raise CollectionDamagedError(f"{rows} rows of {chunks} chunks can be read; late-rag verify says what is wrong")
 
 
 def _version(connection: sqlite3.Connection) -> int:
