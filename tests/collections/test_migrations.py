@@ -17,7 +17,7 @@ import pytest
 from late_rag.collections import create_collection, open_collection
 from late_rag.collections.kit import fulltext
 from late_rag.collections.local import derived, migrations, schema
-from late_rag.errors import CollectionDamagedError
+from late_rag.errors import CollectionDamagedError, CollectionError
 from late_rag.filters.selection import Selection
 from late_rag.protocols import Collection, CollectionSettings
 from late_rag.testing.collection_base import DIM, chunk, document, rows, source
@@ -137,7 +137,7 @@ def test_a_step_that_fails_leaves_the_old_one(place: tuple[Path, Any], monkeypat
 
     with monkeypatch.context() as patched:
         patched.setattr(derived, "rebuild", fail)
-        with pytest.raises(OSError, match="no room"):
+        with pytest.raises(CollectionError, match=r"c\.rag: no room"):
             open_collection(place[0])
     assert version(place[0]) == 2
     check_migrated(*place)
