@@ -73,7 +73,7 @@ def run(followed: Path) -> Callable[..., str]:
 @pytest.mark.parametrize(
     ("picked", "least"),
     [
-        (["-k", "contacts or test_a_ or test_finds"], (3, 15, 2, 5)),
+        (["-k", "contacts or test_a_ or test_finds"], (3, 15, 2, 4)),
         pytest.param([], (3, 45, 14, 60), marks=pytest.mark.slow),
     ],
     ids=["a part", "all"],
