@@ -236,6 +236,16 @@ def test_an_owner_with_nul_which_no_list_of_ids_can_name_can_be_deleted(location
         assert opened.get([first.id]) == []
 
 
+@pytest.mark.parametrize("tokens", [-1, "x", 1.5, -(2**63)])
+def test_a_forged_counter_of_an_open_collection_is_found_and_repaired(location: Path, tokens: object) -> None:
+    with open_collection(location) as opened:  # type: ignore[attr-defined]
+        before = opened.info().tokens
+        change(location, "UPDATE state SET tokens = ?, version = version + 1", tokens)
+        assert any("tokens" in problem for problem in opened.verify().problems)
+        assert opened.repair().ok
+        assert opened.info().tokens == before
+
+
 @pytest.mark.slow
 def test_a_thousand_forged_values(location: Path) -> None:
     forge_and_try(location, 1000, seed=2)

@@ -92,7 +92,8 @@ class IndexFiles:
         if self._settings.index != "auto":
             return Choice(IndexSpec(self._settings.index, **self._settings.index_options), "asked for in the settings")
         with self._database.reading() as connection:
-            return auto_index.choose(_count(connection, "SELECT tokens FROM state"))
+            (tokens,) = connection.execute("SELECT tokens FROM state").fetchone()
+        return auto_index.choose(tokens if type(tokens) is int and tokens > 0 else 0)  # so that repair can count anew
 
     @property
     def exact(self) -> bool:
