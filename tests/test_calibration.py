@@ -108,3 +108,17 @@ def test_where_no_number_is_enough_the_scan_is_kept_and_told(
         ranked = [list(stored)[number] for number in np.argsort(-scores, kind="stable")[:20]]
         assert [hit.chunk.id for hit in collection.search([query], 20)[0]] == ranked
         assert collection.verify().ok
+
+
+def test_a_version_without_a_number_of_candidates_is_damage_and_the_scan_answers(
+    settings: CollectionSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with LocalCollection.create(tmp_path / "c.rag", settings) as collection:
+        fill(collection, 300, seed=1)
+    monkeypatch.setattr(Calibration, "from_dict", classmethod(lambda cls, _: cls(0.99, None, ())))
+    with LocalCollection.open(tmp_path / "c.rag", "read") as collection:
+        (query,) = rows(1, seed=2)
+        stored = collection.embeddings([f"c{number}" for number in range(300)])
+        best = max(stored, key=lambda name: maxsim(query, [stored[name]])[0])
+        assert collection.search([query], 1)[0][0].chunk.id == best
+    assert "says no number of candidates" in caplog.text

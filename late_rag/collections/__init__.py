@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _CREDENTIALS = re.compile(r"\A(?:[^/?#]*@|[^/?#@:]*:(?!\d*(?:[/?#]|\Z)).*@)", re.DOTALL)
 """What stands before the host, also where a password has characters that should have been escaped."""
 
+_COLLAPSED = re.compile(r"\A([a-z][a-z0-9+.-]+):/(?=[^/]*@)", re.IGNORECASE)
+"""The beginning of a URL with a name or password that was made a path."""
+
 __all__ = ["create_collection", "location_key", "open_collection", "shared_collection", "shown"]
 
 
@@ -74,6 +77,8 @@ def shown(location: object) -> str:
     Name and password before the host go, and the values of the query, whose names stay.
     """
     text = str(location)
+    if isinstance(location, Path):  # which writes one slash for two
+        text = _COLLAPSED.sub(r"\1://", text)
     scheme, mark, rest = text.partition("://")
     if not mark:
         return text

@@ -48,9 +48,11 @@ def place() -> str:
         ("db://user:se?cret@host/x", "db://host/x"),
         ("db://user:se#cret@host/x", "db://host/x"),
         ("//user:secret@host/x", "//user:secret@host/x"),
+        (Path("db://user:secret@host/x"), "db://host/x"),
+        (Path("/db:/b@c.rag"), "/db:/b@c.rag"),
     ],
 )
-def test_what_may_be_shown(location: str, expected: str) -> None:
+def test_what_may_be_shown(location: str | Path, expected: str) -> None:
     assert shown(location) == expected
     assert shown(expected) == expected
 

@@ -161,6 +161,8 @@ class IndexFiles:
         )
         kind = self._kind(published.kind)
         calibration = None if kind.upper_bounds else Calibration.from_dict(measured)
+        if calibration is not None and calibration.candidates is None:
+            raise CollectionDamagedError(f"{folder}: says no number of candidates, and is published all the same")
         try:
             index: Index = kind.open(folder, self._options(published.kind))
         except CollectionDamagedError:
@@ -348,8 +350,10 @@ class IndexFiles:
             index = self._opened(current).engine
         except CollectionDamagedError as error:
             return 1, [f"index: {error}"]
+        size = len(index)
+        index.close()
         rows = _count(connection, "SELECT count(*) FROM embeddings WHERE row <= ? AND tokens > 0", current.mark)
-        return 1, [f"index: covers {len(index)} chunks, {rows} are stored"] if len(index) < rows else []
+        return 1, [f"index: covers {size} chunks, {rows} are stored"] if size < rows else []
 
     def withdraw_damaged(self, connection: sqlite3.Connection) -> bool:
         """Whether what is published is not whole; what cannot be a version of ours is taken back at once."""
