@@ -57,7 +57,8 @@ def shared_retriever(
         return Retriever(collection, model, chunker, mode, encoder_options=options)
 
     found = _opened(collection, mode, model, create if make else None, options)
-    check_recorded(found.settings, create or {}, found.location)  # type: ignore[arg-type]  # any mapping
+    if create:
+        check_recorded(found.settings, create, found.location)  # type: ignore[arg-type]  # any mapping
     key = ("retriever", found.location, mode, str(model), chunker, canonical_json(options))
     return shared.get(
         key,

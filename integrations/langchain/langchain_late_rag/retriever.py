@@ -24,7 +24,6 @@ from late_rag.adapters import (
     SearchConfig,
     anchored,
     check_collection,
-    check_query,
     seen_from,
     shared_retriever,
     to_reader,
@@ -197,7 +196,7 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
         run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002 - of the interface
         **asked: Unpack[SearchArguments],
     ) -> list[Document]:
-        return self._search([check_query(query)], **asked)[0]
+        return self._search([query], **asked)[0]
 
     async def _aget_relevant_documents(
         self,
@@ -206,7 +205,7 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
         run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 - of the interface
         **asked: Unpack[SearchArguments],
     ) -> list[Document]:
-        return (await to_reader(self._search, [check_query(query)], **asked))[0]
+        return (await to_reader(self._search, [query], **asked))[0]
 
     def core(self) -> Retriever:
         """The core's retriever over the collection, which all of the process share.
@@ -223,7 +222,8 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
         top_k, restriction = asked.pop("k", self.k), asked.pop("filter", self.filter)
         config = SearchConfig.of(self, top_k=top_k, filter=to_filter(restriction), **asked)
         retriever = self.core()
-        lists = config.search_batch(retriever, queries)
+        one = len(queries) == 1  # an error names a single query without a number
+        lists = [config.search(retriever, queries[0])] if one else config.search_batch(retriever, queries)
         return [
             [self._document(retriever, query, hit) for hit in hits] for query, hits in zip(queries, lists, strict=True)
         ]
