@@ -174,7 +174,7 @@ def test_no_component_brings_back_what_must_not_be_seen(
 def test_what_is_not_restricted_is_found(tmp_path: Path) -> None:
     """So that the test above looks for a word that there is."""
     with Retriever.create(tmp_path / "c.rag", "minilm") as retriever:
-        retriever.add([Document("rules", f"The {SECRET} is in the vault.")])
+        retriever.add([Document("rules", f"The {SECRET} is in the vault.", {"number": 3, "seen": True})])
     for ask in (by_langchain, by_llama_index, by_haystack, by_command_line):
         answers = list(ask(str(tmp_path / "c.rag"), QUERIES[1], False, {"expand": "document"}))
         assert SECRET in repr(answers)
