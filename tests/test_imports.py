@@ -21,8 +21,6 @@ DISTRIBUTIONS = {
 }
 """By the name that its modules begin with where each lies."""
 
-TRIALS = 3
-
 IMPORTING = """
 import faulthandler, importlib, json, os, random, sys, threading
 names, trials = json.load(sys.stdin)
@@ -140,8 +138,9 @@ def test_public_packages_of_adapters_import_nothing_of_their_own(distribution: s
     assert distribution == "late_rag" or eager == []
 
 
+@pytest.mark.parametrize("trials", [1, pytest.param(15, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
-def test_many_threads_import_all_modules_at_once(distribution: str) -> None:
+def test_many_threads_import_all_modules_at_once(distribution: str, trials: int) -> None:
     inside = {name for package in packages() for name in loaded_with(package)}
     names = [
         name
@@ -150,6 +149,6 @@ def test_many_threads_import_all_modules_at_once(distribution: str) -> None:
         and name not in inside
         and not name.startswith(("late_rag.testing", "late_rag.__"))
     ]
-    given = json.dumps([names, TRIALS])
+    given = json.dumps([names, trials])
     done = subprocess.run([sys.executable, "-c", IMPORTING], input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
