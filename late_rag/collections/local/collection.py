@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from typing import Any, TypeVar
 
 from late_rag.collections.base import BaseCollection
 from late_rag.collections.kit.checks import Change, Order, Packed
-from late_rag.collections.local import creation, schema, schema_check
+from late_rag.collections.local import creation, schema, schema_check, temporary
 from late_rag.collections.local.database import Database
 from late_rag.collections.local.field_values import FieldReader
 from late_rag.collections.local.index_files import IndexFiles
@@ -71,12 +70,13 @@ class LocalCollection(BaseCollection):
     @classmethod
     def create(cls, location: str | Path | None, settings: CollectionSettings) -> LocalCollection:
         """Makes a collection and opens it; see :func:`late_rag.collections.create_collection`."""
-        folder = Path(tempfile.mkdtemp(prefix="late-rag-")) if location is None else Path(location)
+        folder = temporary.make() if location is None else Path(location)
         creation.create(folder, settings)
         collection = cls(folder, "write")
         if location is None:
             collection._temporary = True
-            collection._remove = weakref.finalize(collection, _discard, os.getpid(), collection._database, folder)
+            of_process = os.getpid(), collection._database, folder, temporary.lock(folder)
+            collection._remove = weakref.finalize(collection, _discard, *of_process)
         return collection
 
     @classmethod
@@ -231,12 +231,14 @@ class LocalCollection(BaseCollection):
         return result
 
 
-def _discard(process: int, database: Database, folder: Path) -> None:
+def _discard(process: int, database: Database, folder: Path, held: int | None) -> None:
     """Removes a temporary collection; a fork of the process that made it leaves it to that."""
     if os.getpid() != process:
         return
     database.close()
     shutil.rmtree(folder, ignore_errors=True)
+    if held is not None:
+        os.close(held)
 
 
 def _size(path: Path) -> int:
