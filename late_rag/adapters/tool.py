@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from late_rag.errors import FilterError
 from late_rag.filters import BUILT_IN, And, Condition, Not, Or, parse
 from late_rag.filters.fields import metadata_key
+from late_rag.filters.selection import Selection
 
 if TYPE_CHECKING:
     from late_rag.filters import Filter
@@ -37,7 +38,10 @@ def narrowed(own: Filter | None, given: Filter | None) -> Filter | None:
 
 
 def agent_filter(
-    given: str | Mapping[str, Any] | None, collection: Collection, told: Mapping[str, str] | None = None
+    given: str | Mapping[str, Any] | None,
+    collection: Collection,
+    told: Mapping[str, str] | None = None,
+    own: Filter | None = None,
 ) -> Filter | None:
     """The filter that an agent wrote; nothing, and nothing but white space, is none.
 
@@ -45,23 +49,31 @@ def agent_filter(
         given: in the filter language, or its dict form.
         collection: in which the fields must be.
         told: the fields that the agent was told of, which are named in an error in place of all that there are.
+        own: what restricts the agent; fields that only other passages have are not named.
 
     Raises:
         FilterError: it cannot be read, or no passage has a field that it names; says which fields there are.
     """
     if given is None or (isinstance(given, str) and not given.strip()):
         return None
-    fields = collection.fields()
-    names = ", ".join(sorted(told or fields)) or "none"
-    hint = f"Fields to filter by: {names}. Leave the filter out to search everything"
     try:
         found = parse(given)
     except FilterError as error:
-        raise FilterError(f"{error}. {hint}") from error
+        raise FilterError(f"{error}. {_hint(collection, told, own)}") from error
+    fields = collection.fields()
     for name in _named(found):
         if name not in BUILT_IN and metadata_key(name) not in fields:
+            hint = _hint(collection, told, own)
             raise FilterError(f"filter {given!r}: no passage has the field {name!r}. {hint}")
     return found
+
+
+def _hint(collection: Collection, told: Mapping[str, str] | None, own: Filter | None) -> str:
+    names = sorted(told or collection.fields())
+    if not told and own is not None:
+        counted = collection.count_distinct(names, Selection(filter=own))
+        names = [name for name in names if counted[name]]
+    return f"Fields to filter by: {', '.join(names) or 'none'}. Leave the filter out to search everything"
 
 
 def _named(tree: Filter) -> Iterator[str]:

@@ -19,6 +19,7 @@ from late_rag.adapters import (
     HitFields,
     InputError,
     StoreHolder,
+    agent_filter,
     anchored,
     check_collection,
     check_owners,
@@ -26,10 +27,12 @@ from late_rag.adapters import (
     known,
     location_of,
     narrowed,
+    parse,
     seen_from,
     shared_reranker,
 )
-from late_rag.errors import CollectionNotFoundError, CollectionReadOnlyError
+from late_rag.errors import CollectionNotFoundError, CollectionReadOnlyError, FilterError
+from late_rag.testing import HashEncoder
 
 
 def test_a_collection_is_a_location_or_one_that_is_open(tmp_path: Path) -> None:
@@ -188,3 +191,13 @@ def test_a_store_loads_its_model_with_the_options_given(tmp_path: Path) -> None:
         StoreHolder(location, None, "write", {}, {"device": "abacus"}).retriever().search("one")
     with pytest.raises(InputError, match="device is 'abacus'"):
         shared_reranker("minilm", encoder_options={"device": "abacus"}).rerank("one", ["two"])
+
+
+def test_an_agent_is_not_told_of_fields_that_only_others_have(tmp_path: Path) -> None:
+    with Retriever.create(tmp_path / "c.rag", HashEncoder()) as retriever:
+        retriever.add([Document("a", "one", {"tenant": "a", "color": "red"}), Document("b", "two", {"salary": 1})])
+        for given in ("year >= 2020", "tenant =="):
+            with pytest.raises(FilterError, match=r"Fields to filter by: color, tenant\. Leave"):
+                agent_filter(given, retriever.collection, None, parse('tenant == "a"'))
+            with pytest.raises(FilterError, match=r"Fields to filter by: color, salary, tenant\. Leave"):
+                agent_filter(given, retriever.collection)

@@ -134,6 +134,7 @@ def _asked(
 ) -> dict[str, Any]:
     """What the agent said as arguments of ``invoke``."""
     asked: dict[str, Any] = {} if k is None else {"k": k}
-    if filter is not None and (given := agent_filter(filter, retriever.core().collection, fields)) is not None:
-        asked["filter"] = narrowed(to_filter(retriever.filter), given)
+    if filter is not None:
+        own = to_filter(retriever.filter)
+        asked["filter"] = narrowed(own, agent_filter(filter, retriever.core().collection, fields, own))
     return asked

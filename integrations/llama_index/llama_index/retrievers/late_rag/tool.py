@@ -64,8 +64,10 @@ def late_interaction_tool(
         """The retriever as it is for one call."""
         own = copy.copy(retriever)
         own.similarity_top_k = default if top_k is None else _count(top_k, most)
-        if filter is not None and (given := agent_filter(filter, retriever.core().collection, fields)) is not None:
-            own.filters = narrowed(to_filter(retriever.filters), given)
+        if filter is not None:
+            restricted = to_filter(retriever.filters)
+            given = agent_filter(filter, retriever.core().collection, fields, restricted)
+            own.filters = narrowed(restricted, given)
         return own
 
     def search(query: str, top_k: int | None = None, filter: str | None = None) -> list[NodeWithScore]:  # noqa: A002
