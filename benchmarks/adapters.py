@@ -44,7 +44,7 @@ def langchain(core: Retriever, query: str) -> Adapter:
 
     retriever, reranker = (
         LateInteractionRetriever(collection=core.collection, k=TOP_K),
-        LateInteractionReranker(top_n=BEST),
+        LateInteractionReranker(top_n=BEST, keep_order=False),
     )
     documents = retriever.invoke(query, k=CANDIDATES)
     return Adapter(
@@ -63,7 +63,7 @@ def llama_index(core: Retriever, query: str) -> Adapter:
 
     retriever = LateInteractionRetriever(collection=core.collection, similarity_top_k=TOP_K)
     nodes = LateInteractionRetriever(collection=core.collection, similarity_top_k=CANDIDATES).retrieve(query)
-    reranker = LateInteractionRerank(top_n=BEST)
+    reranker = LateInteractionRerank(top_n=BEST, keep_order=False)
     return Adapter(
         "llama-index-retrievers-late-rag",
         retriever.retrieve,
@@ -79,7 +79,8 @@ def haystack(core: Retriever, query: str) -> Adapter:
     from haystack_integrations.document_stores.late_rag import LateInteractionDocumentStore
 
     store = LateInteractionDocumentStore(collection=core.collection)
-    retriever, ranker = LateInteractionRetriever(document_store=store, top_k=TOP_K), LateInteractionRanker(top_k=BEST)
+    retriever = LateInteractionRetriever(document_store=store, top_k=TOP_K)
+    ranker = LateInteractionRanker(top_k=BEST, keep_order=False)
     documents = retriever.run(query, top_k=CANDIDATES)["documents"]
     return Adapter(
         "late-rag-haystack",
