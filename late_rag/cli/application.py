@@ -15,6 +15,7 @@ HOMES = {
     "formats": "late_rag.cli.formats:formats",
     "verify": "late_rag.cli.verify:verify",
     "repair": "late_rag.cli.repair:repair",
+    "optimize": "late_rag.cli.optimize:optimize",
     "export": "late_rag.cli.transfer:export",
     "import": "late_rag.cli.transfer:import_",
     "copy": "late_rag.cli.transfer:copy",

@@ -44,6 +44,23 @@ def test_verify(run, collection):
     assert set(done.json) == {"ok", "checked", "problems"}
 
 
+def test_optimize(run, collection):
+    first = run("info", "-c", collection, "--json").json
+    some = run("export", "-c", collection).out.splitlines()[-1]
+    assert run("delete", "-c", collection, "--id", json.loads(some)["id"]).code == 0
+    done = run("optimize", "-c", collection, "--json")
+    assert done.code == 0
+    told = run("info", "-c", collection, "--json").json
+    assert told["chunks"] == first["chunks"] - 1
+    assert {name: told[name] for name in ("index", "index_reason", "indexed")}.items() <= done.json.items()
+    assert done.json["bytes_on_disk"] == told["bytes_on_disk"]
+    assert done.json["bytes_before"] >= first["bytes_on_disk"]
+    done = run("optimize", "-c", collection)
+    assert done.out.startswith(f"index: {told['index']} (")
+    assert " MB, before " in done.out
+    assert run("optimize", "-c", collection / "none").code == 1
+
+
 def test_repair(run, collection):
     assert run("repair", "-c", collection, "--json").json == {"ok": True, "mended": [], "problems": []}
     with sqlite3.connect(collection / "collection.sqlite") as database:

@@ -177,7 +177,22 @@ def test_usage_errors_are_2_and_help_has_examples(run, spawn):
 
 
 @pytest.mark.parametrize(
-    "command", ["index", "search", "delete", "info", "verify", "repair", "export", "import", "copy", "eval", "demo"]
+    "command",
+    [
+        "index",
+        "search",
+        "delete",
+        "info",
+        "verify",
+        "repair",
+        "optimize",
+        "export",
+        "import",
+        "copy",
+        "compile",
+        "eval",
+        "demo",
+    ],
 )
 def test_each_command_has_help_with_examples(run, command):
     done = run(command, "--help")
