@@ -324,6 +324,12 @@ class Collection(SourceLedger, FieldQueries, Protocol):
             InputError: a selection of everything (use ``clear``).
         """
 
+    def arrange(self, ids: Sequence[str]) -> None:
+        """Puts chunks, as they are, in this order behind all others, in one commit; ids that do not exist are left out.
+
+        What is put in the place of another stands behind all others; so its neighbours can be put behind it.
+        """
+
     def clear(self) -> None:
         """Removes every chunk, document and source."""
 

@@ -141,6 +141,9 @@ class BaseCollection(Closing, Collection, ABC):
             raise InputError("delete needs ids, document_ids or a filter; to remove everything call clear()")
         return self._delete(selection)
 
+    def arrange(self, ids: Sequence[str]) -> None:
+        self._arrange(list(dict.fromkeys(checks.checked_ids(ids))))
+
     def clear(self) -> None:
         self._clear()
 
@@ -226,6 +229,7 @@ class BaseCollection(Closing, Collection, ABC):
     asources = twin(sources)
     adelete_source = twin(delete_source, writes=True)
     adelete = twin(delete, writes=True)
+    aarrange = twin(arrange, writes=True)
     aclear = twin(clear, writes=True)
     aupdate_metadata = twin(update_metadata, writes=True)
     aget = twin(get)
@@ -280,6 +284,9 @@ class BaseCollection(Closing, Collection, ABC):
 
     @abstractmethod
     def _delete(self, selection: Selection) -> int: ...
+
+    @abstractmethod
+    def _arrange(self, ids: Sequence[str]) -> None: ...
 
     @abstractmethod
     def _clear(self) -> None: ...

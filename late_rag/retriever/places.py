@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
     from late_rag.protocols import Collection
 
-_WRITTEN_TOGETHER = 256
+_MOVED_TOGETHER = 256
 
 
 class Places:
     """Keeps each passage where it stood in its document: a collection puts what is written again behind all others.
 
-    What stood behind such a passage is written again after it, with the embeddings that it has.
+    What stood behind such a passage is put behind it. Where that is cut off, or another process writes meanwhile, only
+    the order may be another.
     """
 
     def __init__(self, collection: Collection) -> None:
@@ -41,7 +42,8 @@ class Places:
             left = set(there)
             wanted = [each for each in before if each in left] + [each for each in there if each not in known]
             same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(wanted, there, strict=True)))
-            self._write(wanted[same:])
+            for group in batched(wanted[same:], _MOVED_TOGETHER):
+                self._collection.arrange(group)
         self._before.clear()
 
     def _ids(self, owners: Iterable[str]) -> dict[str, list[str]]:
@@ -50,9 +52,3 @@ class Places:
             for chunk, _ in batch:
                 found.setdefault(chunk.document_id, []).append(chunk.id)
         return found
-
-    def _write(self, ids: list[str]) -> None:
-        for group in batched(ids, _WRITTEN_TOGETHER):
-            embeddings = self._collection.embeddings(group)
-            chunks = [chunk for chunk in self._collection.get(group) if chunk.id in embeddings]
-            self._collection.add(chunks, [embeddings[chunk.id] for chunk in chunks])

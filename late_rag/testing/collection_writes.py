@@ -139,6 +139,23 @@ class WriteContract(CollectionContractBase):
             collection.add([chunk("a")], rows(1), on_conflict="merge")  # type: ignore[arg-type]
         assert collection.count() == 0
 
+    def test_what_is_arranged_stands_as_it_is_behind_all_others(self, collection: Collection) -> None:
+        collection.replace(source("a.txt"), [document("d")], [chunk(f"d#{n}", document="d") for n in range(4)], rows(4))
+        fill(collection, 2)
+        before = {kept.id: kept for kept in everything(collection)}
+        embeddings = collection.embeddings(list(before))
+        hits = {hit.chunk.id: (hit.score, hit.source) for hit in collection.search(rows(1), 9)[0]}
+        collection.delete(Selection(ids=("d#3",)))
+        collection.arrange(["d#2", "unknown", "d#3", "d#1", "d#2"])
+        assert identities(everything(collection)) == ["d#0", "c0", "c1", "d#2", "d#1"]
+        assert all(kept == before[kept.id] for kept in everything(collection))
+        again = collection.embeddings(list(before))
+        assert all(np.array_equal(again[identity], embeddings[identity]) for identity in again)
+        found = {hit.chunk.id: (hit.score, hit.source) for hit in collection.search(rows(1), 9)[0]}
+        assert found == {identity: hits[identity] for identity in again}
+        assert collection.count() == 5
+        assert collection.verify().ok
+
     def test_replace_swaps_a_source_in_one_commit(self, collection: Collection) -> None:
         fill(collection, 1)
         first, second = source("a.txt"), source("a.txt", "2")

@@ -179,6 +179,12 @@ class MemoryCollection(BaseCollection):
             store.drop_documents(lambda identity, _: identity in owners)
             return len(meant)
 
+    def _arrange(self, ids: Sequence[str]) -> None:
+        with self._writing() as store:
+            for identity in ids:
+                if identity in store.chunks:
+                    store.chunks[identity] = store.chunks.pop(identity)
+
     def _clear(self) -> None:
         with self._writing() as store:
             for part in (store.chunks, store.documents, store.sources):

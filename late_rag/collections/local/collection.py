@@ -165,6 +165,9 @@ class LocalCollection(BaseCollection):
     def _delete(self, selection: Selection) -> int:
         return self._write(0, lambda writer: writer.delete(*where(selection)))
 
+    def _arrange(self, ids: Sequence[str]) -> None:
+        self._write(len(ids), lambda writer: writer.arrange(ids))
+
     def _clear(self) -> None:
         self._write(0, lambda writer: writer.clear())
 

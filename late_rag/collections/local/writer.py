@@ -20,6 +20,8 @@ from late_rag.types import AddResult, Chunk, Document, OnConflict, Source, batch
 _LISTED = "(SELECT value FROM json_each(?))"
 _REMOVED_KEPT = 100_000
 _STAGED_BATCH = 500
+_CHUNK = rows.CHUNK_COLUMNS.replace("checksum", "chunks.checksum")
+_PACKED = embedding_rows.COLUMNS.replace("checksum", "embeddings.checksum")
 _STAGED_PACKED = embedding_rows.COLUMNS.replace("checksum", "packed_checksum")
 
 
@@ -155,6 +157,25 @@ class Writer:
         self._insert(items, source)
         same = {(chunk.document_id, chunk.start, chunk.end, chunk.text) for chunk, _ in items if passages}
         redaction.blot_out(self._execute, [passage for passage in passages if passage not in same])
+
+    def arrange(self, identities: Sequence[str]) -> None:
+        """Chunks as they are, in this order behind all others; of ids that do not exist nothing comes."""
+        query = f"SELECT {_CHUNK}, source_id, embeddings.row, {_PACKED} FROM chunks JOIN embeddings USING (row)"
+        found = self._execute(f"{query} WHERE id IN {_LISTED}", (json.dumps(identities),))
+        by_id = {values[0]: values for values in found}
+        moved = [by_id[identity] for identity in identities if identity in by_id]
+        if not moved:
+            return
+        packed = embedding_rows.read(
+            [values[rows.CHUNK_WIDTH + 1 :] for values in moved], self._settings, self._location
+        )
+        chunks = [rows.chunk_from(values[: rows.CHUNK_WIDTH]) for values in moved]
+        self._delete_rows([values[rows.CHUNK_WIDTH + 1] for values in moved])
+        self._insert(list(zip(chunks, packed, strict=True)), None)
+        self._executemany(
+            "UPDATE chunks SET source_id = ? WHERE id = ?", [(values[rows.CHUNK_WIDTH], values[0]) for values in moved]
+        )
+        self._committed()
 
     def _insert(self, items: Sequence[Packed], source: int | None) -> None:
         (last,) = self._execute("SELECT last_row FROM state").fetchone()
