@@ -103,8 +103,8 @@ def test_content_blocks_come_back_and_survive_being_written_back():
     store.close()
 
 
-@pytest.mark.parametrize("block", [{"type": "image", "url": "http://x/y.png"}, {"type": "audio", "file_id": "1"}])
-def test_foreign_blocks_without_data_do_not_stop_a_reranking(block):
+@pytest.mark.parametrize("block", [{"type": "image", "base64": "?"}, {"type": "audio", "base64": 1}])
+def test_broken_blocks_beside_a_text_do_not_stop_a_reranking(block):
     foreign = [Document("dogs bark"), Document("cats sleep", metadata={"content_blocks": [block]})]
     assert LateInteractionReranker().compress_documents(foreign, "cats sleep")[0].page_content == "cats sleep"
     with pytest.raises(InputError, match="content block"):

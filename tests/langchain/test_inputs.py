@@ -18,6 +18,7 @@ from late_rag.errors import InputError
 
 PICTURE = {"type": "image", "base64": "aGVsbG8=", "mime_type": "image/png"}
 WORDS = {"type": "text", "text": "said beside it"}
+BROKEN = {"type": "image", "base64": "?", "mime_type": "image/png"}
 
 
 def test_generators_and_none_stand_beside_texts() -> None:
@@ -53,7 +54,7 @@ def test_an_error_about_one_document_names_it() -> None:
     good = Document("One.")
     for wrong, name in (
         (Document("Two.", id="x", metadata={"n": {1, 2}}), r"documents\[1\] \(id 'x'\): n: a set cannot be stored"),
-        (Document("Two.", metadata={"content_blocks": [{"type": "image"}]}), r"documents\[1\]: the content block"),
+        (Document("Two.", metadata={"content_blocks": [BROKEN]}), r"documents\[1\]: the content block"),
     ):
         with pytest.raises(InputError, match=name):
             LateInteractionVectorStore().add_documents([good, wrong])
@@ -61,7 +62,7 @@ def test_an_error_about_one_document_names_it() -> None:
             LateInteractionRetriever.from_documents([good, wrong])
     with pytest.raises(InputError, match=r"documents\[1\] \(id 'p'\): the content block"):
         LateInteractionReranker().compress_documents(
-            [good, Document("", id="p", metadata={"content_blocks": [{"type": "image"}]})], "one"
+            [good, Document("", id="p", metadata={"content_blocks": [BROKEN]})], "one"
         )
 
 

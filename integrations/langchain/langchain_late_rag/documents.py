@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import Document as LangChainDocument
@@ -17,17 +17,31 @@ from langchain_core.messages.content import (
 
 from late_rag import Chunk, Document, Media
 from late_rag.adapters import HitFields as CoreHitFields
-from late_rag.adapters import InputError, beside, canonical_json, check_metadata, digest, encode_metadata, known, noted
+from late_rag.adapters import (
+    InputError,
+    beside,
+    canonical_json,
+    check_metadata,
+    digest,
+    encode_metadata,
+    is_unread,
+    known,
+    noted,
+    one_chunk,
+)
 
 if TYPE_CHECKING:
     from late_rag import Hit
-    from late_rag.adapters import TokenMatch
+    from late_rag.adapters import Encoder, TokenMatch
 
 CONTENT_BLOCKS = "content_blocks"
 """The key of the metadata under which a document has pictures and the like, as LangChain's content blocks."""
 
 DOCUMENT_ID, START_INDEX, END_INDEX = "document_id", "start_index", "end_index"
 """The keys of the metadata by which a passage says where it stands, and of which document it is."""
+
+EXTRA = "langchain"
+"""The key of a chunk's ``extra`` under which stand content blocks that the model does not read."""
 
 _TEXT_BLOCKS = frozenset({"text", "text-plain", "reasoning"})
 """Types of content blocks that are metadata like any other: they say something, and show nothing."""
@@ -61,7 +75,7 @@ def to_document(document: LangChainDocument, id: str | None = None) -> Document 
     becomes a chunk of that document.
 
     Content blocks with data under ``metadata["content_blocks"]`` become media; the rest of the metadata is as given,
-    blocks of text included.
+    blocks of text and those that only say where something is included.
 
     Args:
         document: stays as it is.
@@ -74,7 +88,7 @@ def to_document(document: LangChainDocument, id: str | None = None) -> Document 
     media = media_of(document)
     metadata = dict(document.metadata)
     if media:
-        said = [block for block in metadata.pop(CONTENT_BLOCKS) if _is_text(block)]
+        said = [block for block in metadata.pop(CONTENT_BLOCKS) if not _has_data(block)]
         metadata |= {CONTENT_BLOCKS: said} if said else {}
     check_metadata(metadata)
     identity = id or document.id or _identity(document.page_content, metadata, media)
@@ -96,11 +110,24 @@ def _identity(text: str, metadata: Mapping[str, Any], media: Iterable[Media]) ->
     return digest(text, canonical_json(encode_metadata(metadata)), *(item.key for item in media))
 
 
+def unread_kept(item: Document | Chunk, encoder: Callable[[], Encoder]) -> Document | Chunk:
+    """What is stored of an item by this model: media alone that it does not read are kept, and nothing is encoded.
+
+    Args:
+        item: what :func:`to_document` made.
+        encoder: gives the model; asked only where there is no text, but media.
+    """
+    if not is_unread(item if isinstance(item, Chunk) else one_chunk(item), encoder):
+        return item
+    kept = {EXTRA: {CONTENT_BLOCKS: content_blocks(item.media)}}
+    return replace(item, media=(), extra={**(item.extra or {}), **kept})
+
+
 def foreign_media(document: LangChainDocument) -> tuple[Media, ...]:
-    """The media of a document from elsewhere, which is only looked at: where it has text, blocks without data are none.
+    """The media of a document from elsewhere, which is only looked at: where it has text, broken blocks are none.
 
     Raises:
-        InputError: no text, and a content block without data.
+        InputError: no text, and a content block whose data cannot be read.
     """
     try:
         return media_of(document)
@@ -111,19 +138,19 @@ def foreign_media(document: LangChainDocument) -> tuple[Media, ...]:
 
 
 def media_of(document: LangChainDocument) -> tuple[Media, ...]:
-    """What the content blocks under ``metadata["content_blocks"]`` hold.
+    """What the content blocks under ``metadata["content_blocks"]`` hold; a URL or file id holds nothing.
 
     Raises:
-        InputError: a content block without data.
+        InputError: a content block whose data cannot be read.
     """
     blocks = document.metadata.get(CONTENT_BLOCKS)
     if not isinstance(blocks, list) or not all(isinstance(block, Mapping) and "type" in block for block in blocks):
         return ()
-    return tuple(_media(block) for block in blocks if not _is_text(block))
+    return tuple(_media(block) for block in blocks if _has_data(block))
 
 
-def _is_text(block: Mapping[str, Any]) -> bool:
-    return block["type"] in _TEXT_BLOCKS
+def _has_data(block: Mapping[str, Any]) -> bool:
+    return block["type"] not in _TEXT_BLOCKS and "base64" in block
 
 
 def from_chunk(chunk: Chunk, **more: Any) -> LangChainDocument:
@@ -137,13 +164,11 @@ def with_media(chunk: Chunk) -> LangChainDocument:
 
 
 def _blocks_again(chunk: Chunk) -> dict[str, Any]:
-    """The content blocks of a chunk with media, behind those of text that its metadata have."""
+    """The content blocks of a chunk with media, behind those without data that its metadata have."""
+    kept = (chunk.extra or {}).get(EXTRA, {}).get(CONTENT_BLOCKS, [])
+    shown = [*map(dict, kept), *content_blocks(chunk.media)]
     said = chunk.metadata.get(CONTENT_BLOCKS)
-    return (
-        {CONTENT_BLOCKS: [*(said if isinstance(said, list) else []), *content_blocks(chunk.media)]}
-        if chunk.media
-        else {}
-    )
+    return {CONTENT_BLOCKS: [*(said if isinstance(said, list) else []), *shown]} if shown else {}
 
 
 def from_hit(
@@ -190,15 +215,15 @@ def _block(media: Media) -> dict[str, Any]:
     else:
         mime_type, data = media.mime_type, media.read()
     create = _CREATE.get(mime_type.partition("/")[0], create_file_block)
-    identity = f"lc_{digest(media.key)}"  # else LangChain makes one by chance, another for each search
+    identity = f"lc_{digest(mime_type, data)}"  # else LangChain makes one by chance, another for each search
     return dict(create(base64=base64.b64encode(data).decode("ascii"), mime_type=mime_type, id=identity))
 
 
 def _media(block: Mapping[str, Any]) -> Media:
     try:
         return Media(base64.b64decode(block["base64"], validate=True), block["mime_type"])
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         shown = {key: value for key, value in block.items() if key != "base64"}
         raise InputError(
-            f"the content block {shown} needs base64 and mime_type: what is stored is the data, not where it is"
+            f"the content block {shown} needs its data as base64, and a mime_type such as 'image/png'"
         ) from error

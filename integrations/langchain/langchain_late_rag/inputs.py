@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.documents import Document as LangChainDocument
 
-from langchain_late_rag.documents import foreign_media, to_document
+from langchain_late_rag.documents import foreign_media, to_document, unread_kept
 from late_rag import Chunk, Document
-from late_rag.adapters import ConflictError, InputError, check_owners, digest, listed
+from late_rag.adapters import ConflictError, InputError, check_owners, digest, listed, to_compare
 
 if TYPE_CHECKING:
     from late_rag import Retriever
+    from late_rag.adapters import Encoder
 
 T = TypeVar("T")
 
@@ -86,25 +87,32 @@ def _named(convert: Callable[..., T], place: int, document: LangChainDocument, i
         raise InputError(f"documents[{place}]{f' (id {known!r})' if known else ''}: {error}") from error
 
 
-def candidates(documents: Iterable[LangChainDocument]) -> Iterator[Chunk]:
-    """What a reranker scores of each document.
+def candidates(documents: Iterable[LangChainDocument], encoder: Callable[[], Encoder]) -> Iterator[Chunk]:
+    """What a reranker scores of each document; a picture alone that the model does not read is nothing, and logged.
 
     Raises:
-        InputError: a document without text, with a content block without data; named by its place and id.
+        InputError: a document without text, with a content block that cannot be read; named by its place and id.
     """
     for place, document in enumerate(documents):
         identity = document.id or digest(document.page_content)
         media = _named(lambda item, _: foreign_media(item), place, document)
-        yield Chunk(identity, identity, document.page_content, media=media)
+        source = document.metadata.get("source")
+        metadata = {"source": source} if isinstance(source, str) else {}  # by which a message may name it
+        yield to_compare(Chunk(identity, identity, document.page_content, metadata=metadata, media=media), encoder)
 
 
-def check_conflicts(retriever: Retriever, items: Iterable[Document | Chunk]) -> None:
-    """Refuses to tear a document or file apart: what would change a part of one that is stored as a whole.
+def prepared(retriever: Retriever, items: Sequence[Document | Chunk]) -> list[Document | Chunk]:
+    """What the retriever adds of the items; pictures alone that its model does not read are only kept.
 
     Raises:
-        ConflictError: names the passage, and what it is a part of.
+        ConflictError: one would change a part of what is stored as a whole document or file; names the passage, and
+            what it is a part of.
     """
-    items = list(items)
+    _check_conflicts(retriever, items)
+    return [unread_kept(item, lambda: retriever.encoder) for item in items]
+
+
+def _check_conflicts(retriever: Retriever, items: Sequence[Document | Chunk]) -> None:
     check_owners(retriever, items)
     passages = {item.document_id: item.id for item in items if isinstance(item, Chunk)}
     for whole in retriever.collection.get_documents(list(passages)):

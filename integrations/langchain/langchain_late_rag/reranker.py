@@ -77,14 +77,15 @@ class LateInteractionReranker(BaseDocumentCompressor):
     ) -> list[Document]:
         """Copies of the documents that answer the query best, with their score; one without text is left out.
 
+        So is one of a picture alone that the model does not read, with a warning that names it.
+
         Args:
             documents: they stay as they are.
             query: the question.
             callbacks: not used: nothing is called that would tell them anything.
 
         Raises:
-            InputError: an empty query.
-            UnsupportedError: a document of pictures alone, which the model cannot read.
+            InputError: an empty query, or a document without text whose content block cannot be read.
         """
         documents = check_documents(documents)
         if not documents:
@@ -106,7 +107,7 @@ class LateInteractionReranker(BaseDocumentCompressor):
     def _ranked(self, documents: Sequence[Document], query: str, progress: Report | None = None) -> list[Document]:
         collection = anchored(self.collection, self._folder)
         reranker = shared_reranker(self.model, collection, trust_model=self.trust_model)
-        found = map(as_found, documents, candidates(documents))
+        found = map(as_found, documents, candidates(documents, lambda: reranker.encoder))
         ranked = reranker.rerank(query, found, keep_order=self.keep_order, progress=progress)
         kept = [hit for hit in ranked if self.threshold is None or hit.similarity >= self.threshold]
         return [_scored(documents[hit.index], self.score_key, hit.similarity) for hit in kept[: self.top_n]]

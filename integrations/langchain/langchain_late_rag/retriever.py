@@ -17,7 +17,7 @@ from langchain_late_rag.batching import atraced, outcomes, results, traced
 from langchain_late_rag.configuration import ARGUMENTS, AsConfiguration, SearchArguments, filter_text
 from langchain_late_rag.documents import HitFields, from_hit
 from langchain_late_rag.filters import to_filter
-from langchain_late_rag.inputs import check_conflicts, text_documents, to_documents
+from langchain_late_rag.inputs import prepared, text_documents, to_documents
 from late_rag import Retriever
 from late_rag.adapters import (
     Filter,
@@ -133,8 +133,7 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
         made = shared_retriever(
             retriever.collection, "write", model=model, chunker="whole", create={}, trust_model=retriever.trust_model
         )
-        check_conflicts(made, items)
-        made.add(items)
+        made.add(prepared(made, items))
         return retriever
 
     @classmethod

@@ -11,7 +11,7 @@ from langchain_core.vectorstores import VectorStore, VectorStoreRetriever
 
 from langchain_late_rag.documents import with_media
 from langchain_late_rag.filters import to_filter
-from langchain_late_rag.inputs import check_conflicts, text_documents, to_documents
+from langchain_late_rag.inputs import prepared, text_documents, to_documents
 from late_rag import Selection
 from late_rag.adapters import Closing, InputError, StoreHolder, to_reader, to_writer
 
@@ -153,8 +153,7 @@ class WritableStore(Closing, VectorStore):
         items = to_documents(documents, ids)
         retriever = self._holder.writable()  # makes the collection, also for no documents
         if items:
-            check_conflicts(retriever, items)
-            retriever.add(items, progress=kwargs.get("progress"))
+            retriever.add(prepared(retriever, items), progress=kwargs.get("progress"))
         return [item.id for item in items]
 
     async def aadd_documents(self, documents: Iterable[Document], *, ids: Ids = None, **kwargs: Any) -> list[str]:
@@ -163,8 +162,7 @@ class WritableStore(Closing, VectorStore):
         items = await to_writer(to_documents, documents, ids)
         retriever = await to_writer(self._holder.writable)
         if items:
-            await to_writer(check_conflicts, retriever, items)
-            await retriever.aadd(items, progress=kwargs.get("progress"))
+            await retriever.aadd(await to_writer(prepared, retriever, items), progress=kwargs.get("progress"))
         return [item.id for item in items]
 
     def delete(self, ids: Sequence[str] | None = None, *, filter: FilterLike | None = None, **kwargs: Any) -> bool:  # noqa: A002
