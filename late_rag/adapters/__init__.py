@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from late_rag.reranker import Ranked, shared_reranker
     from late_rag.retriever import shared_retriever
     from late_rag.retriever.inputs import Addable, check_query, check_threshold, check_top_k
+    from late_rag.retriever.joining import SPACE_BEFORE
     from late_rag.retriever.options import SHAPE, SearchConfig, Shape
     from late_rag.transfer import copy_collection
     from late_rag.types import Mode, OnConflict, Report, TokenMatch, batched, canonical_json, digest
@@ -105,6 +106,7 @@ _NAMES = {
     "late_rag.reranker": ("Ranked", "shared_reranker"),
     "late_rag.retriever": ("shared_retriever",),
     "late_rag.retriever.inputs": ("Addable", "check_query", "check_threshold", "check_top_k"),
+    "late_rag.retriever.joining": ("SPACE_BEFORE",),
     "late_rag.retriever.options": ("SHAPE", "SearchConfig", "Shape"),
     "late_rag.transfer": ("copy_collection",),
     "late_rag.types": ("Mode", "OnConflict", "Report", "TokenMatch", "batched", "canonical_json", "digest"),
@@ -126,6 +128,7 @@ __all__ = [
     "METADATA_DEPTH",
     "NOTHING_FOUND",
     "SHAPE",
+    "SPACE_BEFORE",
     "TOOL_COUNT",
     "TOOL_QUERY",
     "Addable",

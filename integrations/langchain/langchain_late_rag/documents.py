@@ -16,8 +16,8 @@ from langchain_core.messages.content import (
 )
 
 from late_rag import Chunk, Document, Media
-from late_rag.adapters import HitFields as CoreHitFields
 from late_rag.adapters import (
+    SPACE_BEFORE,
     InputError,
     beside,
     canonical_json,
@@ -29,6 +29,7 @@ from late_rag.adapters import (
     noted,
     one_chunk,
 )
+from late_rag.adapters import HitFields as CoreHitFields
 
 if TYPE_CHECKING:
     from late_rag import Hit
@@ -72,7 +73,7 @@ def to_document(document: LangChainDocument, id: str | None = None) -> Document 
     """What the core stores of a LangChain document, whose text becomes one chunk with the same id.
 
     A passage, whose metadata have the ``document_id``, ``start_index`` and ``end_index`` that the text splitter gives,
-    becomes a chunk of that document.
+    becomes a chunk of that document. The ``space_before`` that it gives as well is kept beside: nobody filters by it.
 
     Content blocks with data under ``metadata["content_blocks"]`` become media; the rest of the metadata is as given,
     blocks of text and those that only say where something is included.
@@ -91,11 +92,15 @@ def to_document(document: LangChainDocument, id: str | None = None) -> Document 
         said = [block for block in metadata.pop(CONTENT_BLOCKS) if not _has_data(block)]
         metadata |= {CONTENT_BLOCKS: said} if said else {}
     check_metadata(metadata)
-    identity = id or document.id or _identity(document.page_content, metadata, media)
-    if (place := _place(document)) is not None:
-        parent, start, end = place
-        return Chunk(identity, parent, document.page_content, start=start, end=end, metadata=metadata, media=media)
-    return Document(id=identity, text=document.page_content, metadata=metadata, media=media)
+    place = _place(document)
+    extra = None
+    if place is not None and isinstance(metadata.get(SPACE_BEFORE), str):
+        extra = {SPACE_BEFORE: metadata.pop(SPACE_BEFORE)}
+    text, identity = document.page_content, id or document.id or _identity(document.page_content, metadata, media)
+    if place is None:
+        return Document(id=identity, text=text, metadata=metadata, media=media)
+    parent, start, end = place
+    return Chunk(identity, parent, text, start=start, end=end, metadata=metadata, media=media, extra=extra)
 
 
 def _place(document: LangChainDocument) -> tuple[str, int, int] | None:
@@ -155,12 +160,18 @@ def _has_data(block: Mapping[str, Any]) -> bool:
 
 def from_chunk(chunk: Chunk, **more: Any) -> LangChainDocument:
     """A chunk as a LangChain document, with ``more`` in its metadata."""
-    return LangChainDocument(id=chunk.id, page_content=chunk.text, metadata={**chunk.metadata, **more})
+    return LangChainDocument(id=chunk.id, page_content=chunk.text, metadata={**_metadata(chunk), **more})
 
 
 def with_media(chunk: Chunk) -> LangChainDocument:
     """A chunk as the document that was added: its media stand under ``metadata["content_blocks"]`` again."""
     return from_chunk(chunk, **_blocks_again(chunk))
+
+
+def _metadata(chunk: Chunk) -> dict[str, Any]:
+    """The metadata that were added, but its media."""
+    said = (chunk.extra or {}).get(SPACE_BEFORE)
+    return {**chunk.metadata, **({} if said is None or SPACE_BEFORE in chunk.metadata else {SPACE_BEFORE: said})}
 
 
 def _blocks_again(chunk: Chunk) -> dict[str, Any]:
@@ -190,7 +201,7 @@ def from_hit(
         more[fields.media] = content_blocks(hit.chunk.media)
     if token_matches is not None:
         more["token_matches"] = [asdict(match) for match in token_matches]
-    metadata = {**hit.chunk.metadata, **known(hit, fields)}
+    metadata = {**_metadata(hit.chunk), **known(hit, fields)}
     document = LangChainDocument(
         id=hit.chunk.id, page_content=hit.chunk.text, metadata={**metadata, **beside(metadata, more), **again}
     )

@@ -12,10 +12,13 @@ from langchain_late_rag.documents import DOCUMENT_ID, END_INDEX, START_INDEX, to
 from langchain_late_rag.inputs import check_documents, text_documents
 from late_rag import Document as CoreDocument
 from late_rag import load_encoder
-from late_rag.adapters import ChunkingOptions, chunker_class, load_chunker
+from late_rag.adapters import SPACE_BEFORE, ChunkingOptions, chunker_class, load_chunker
 
 if TYPE_CHECKING:
     from late_rag import Chunk
+
+_LONGEST_SPACE = 200
+"""Characters of white space that a passage keeps."""
 
 
 class LateInteractionTextSplitter(BaseDocumentTransformer):
@@ -34,7 +37,8 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
         overlap: tokens that the next passage of the same section repeats.
         headings: whether the headings above a passage are in its metadata, and room is left for them in front of it.
         add_start_index: whether the metadata say where the passage stands: ``start_index``, ``end_index``, and of which
-            document, ``document_id``. By these the store keeps passages of one document together.
+            document, ``document_id``, and behind which white space, ``space_before``. By these the store keeps passages
+            of one document together.
 
     Raises:
         InputError: an option that cannot be.
@@ -73,11 +77,7 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
 
         Passages of a document with an id have that id, ``#`` and their number; others have none.
         """
-        return [
-            self._passage(document, chunk, number)
-            for document in check_documents(documents)
-            for number, chunk in enumerate(self._chunks(document))
-        ]
+        return [passage for document in check_documents(documents) for passage in self._passages(document)]
 
     def transform_documents(self, documents: Sequence[Document], **_options: Any) -> list[Document]:
         """The same as :meth:`split_documents`."""
@@ -87,13 +87,22 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
         chunker = load_chunker(self._options.to_json(), load_encoder(self._model))
         return iter(chunker(CoreDocument(text=document.page_content, metadata=document.metadata)))
 
-    def _passage(self, document: Document, chunk: Chunk, number: int) -> Document:
-        metadata = copy.deepcopy(dict(chunk.metadata))
-        if self._add_start_index:
-            parent = document.id or to_document(document).id
-            metadata |= {DOCUMENT_ID: parent, START_INDEX: chunk.start, END_INDEX: chunk.end}
-        identity = f"{document.id}#{number}" if document.id else None
-        return Document(id=identity, page_content=chunk.text, metadata=metadata)
+    def _passages(self, document: Document) -> Iterator[Document]:
+        parent = document.id or (to_document(document).id if self._add_start_index else None)
+        last = 0
+        for number, chunk in enumerate(self._chunks(document)):
+            metadata = copy.deepcopy(dict(chunk.metadata))
+            if self._add_start_index:
+                metadata |= {DOCUMENT_ID: parent, START_INDEX: chunk.start, END_INDEX: chunk.end}
+                metadata |= _space(document.page_content[last : chunk.start])
+                last = max(last, chunk.end or 0)
+            identity = f"{document.id}#{number}" if document.id else None
+            yield Document(id=identity, page_content=chunk.text, metadata=metadata)
+
+
+def _space(between: str) -> dict[str, str]:
+    """What stands between two passages as metadata, if it is white space."""
+    return {} if not between or between.strip() or len(between) > _LONGEST_SPACE else {SPACE_BEFORE: between}
 
 
 try:
