@@ -155,6 +155,9 @@ class BaseCollection(Closing, Collection, ABC):
     def get(self, ids: Sequence[str]) -> list[Chunk]:
         return self._get(checks.checked_ids(ids))
 
+    def locations(self, ids: Sequence[str]) -> dict[str, str]:
+        return self._locations(checks.checked_ids(ids))
+
     def get_documents(self, ids: Sequence[str]) -> list[Document]:
         return self._get_documents(checks.checked_ids(ids))
 
@@ -233,6 +236,7 @@ class BaseCollection(Closing, Collection, ABC):
     aclear = twin(clear, writes=True)
     aupdate_metadata = twin(update_metadata, writes=True)
     aget = twin(get)
+    alocations = twin(locations)
     aget_documents = twin(get_documents)
     aembeddings = twin(embeddings)
     adocument_hashes = twin(document_hashes)
@@ -296,6 +300,9 @@ class BaseCollection(Closing, Collection, ABC):
 
     @abstractmethod
     def _get(self, ids: Sequence[str]) -> list[Chunk]: ...
+
+    @abstractmethod
+    def _locations(self, ids: Sequence[str]) -> dict[str, str]: ...
 
     @abstractmethod
     def _get_documents(self, ids: Sequence[str]) -> list[Document]: ...

@@ -178,6 +178,14 @@ class WriteContract(CollectionContractBase):
         collection.replace(source("a.txt", "2"), [], [], [])
         assert collection.count() == 0
 
+    def test_chunks_of_files_say_where_these_are(self, collection: Collection) -> None:
+        of_file = [chunk(f"a#{n}", document="a") for n in range(2)]
+        collection.replace(source("a.md"), [document("a")], of_file, rows(2))
+        collection.add([chunk("b")], rows(1))
+        located = collection.locations(["b", "a#1", "not there", "a#0"])
+        assert located == dict.fromkeys(["a#0", "a#1"], source("a.md").location)
+        assert collection.locations([]) == {}
+
     def test_sources_by_root_and_folder(self, collection: Collection) -> None:
         paths = [("/r", "a/x"), ("/r", "a/y"), ("/r", "ab/z"), ("/s", "a/x")]
         for root, path in paths:

@@ -11,6 +11,7 @@ from langchain_core.stores import InMemoryStore
 from langchain_text_splitters import TextSplitter
 
 from langchain_late_rag import (
+    HitFields,
     LateInteractionLoader,
     LateInteractionRetriever,
     LateInteractionTextSplitter,
@@ -140,6 +141,12 @@ def test_a_store_over_a_synced_folder_says_where_its_passages_are_from(folder: P
     store.add_texts(["The hotel Astoria."], [{"n": 1}], ids=["own"])
     (own,) = store.similarity_search("Astoria", k=1)
     assert own.metadata == {"n": 1}
+    assert store.get_by_ids(["own", "gone", str(found.id)]) == [own, found]
+    fields = HitFields(score="score", similarity="similarity", source="file")
+    named = LateInteractionVectorStore(tmp_path / "c.rag", fields=fields)
+    (got,) = named.get_by_ids([str(found.id)])
+    assert got.metadata["file"] == "rules/travel.md"
+    assert named.similarity_search("hotels", k=1)[0].metadata.keys() - got.metadata.keys() == {"score", "similarity"}
 
 
 def test_the_splitter_goes_where_a_text_splitter_is_asked_for() -> None:

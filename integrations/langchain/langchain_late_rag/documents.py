@@ -15,7 +15,7 @@ from langchain_core.messages.content import (
     create_video_block,
 )
 
-from late_rag import Chunk, Document, Media
+from late_rag import Chunk, Document, Hit, Media
 from late_rag.adapters import (
     SPACE_BEFORE,
     InputError,
@@ -32,7 +32,6 @@ from late_rag.adapters import (
 from late_rag.adapters import HitFields as CoreHitFields
 
 if TYPE_CHECKING:
-    from late_rag import Hit
     from late_rag.adapters import Encoder, TokenMatch
 
 CONTENT_BLOCKS = "content_blocks"
@@ -163,9 +162,16 @@ def from_chunk(chunk: Chunk, **more: Any) -> LangChainDocument:
     return LangChainDocument(id=chunk.id, page_content=chunk.text, metadata={**_metadata(chunk), **more})
 
 
-def with_media(chunk: Chunk) -> LangChainDocument:
-    """A chunk as the document that was added: its media stand under ``metadata["content_blocks"]`` again."""
-    return from_chunk(chunk, **_blocks_again(chunk))
+def from_stored(chunk: Chunk, source: str | None, fields: HitFields) -> LangChainDocument:
+    """A chunk as a search gives it, but for what only a search knows; its media are content blocks again.
+
+    Args:
+        chunk: as it is stored.
+        source: the location of the file that it came from, if it came from one.
+        fields: which keys carry what.
+    """
+    without = replace(fields, score=None, similarity=None, fused=None)
+    return from_chunk(chunk, **known(Hit(chunk, 0.0, 0.0, source), without), **_blocks_again(chunk))
 
 
 def _metadata(chunk: Chunk) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from langchain_core.documents import Document
 
-from langchain_late_rag.documents import CONTENT_BLOCKS, HitFields, from_hit
+from langchain_late_rag.documents import CONTENT_BLOCKS, HitFields, from_hit, from_stored
 from langchain_late_rag.filters import to_filter
 from langchain_late_rag.writing import WritableStore
 from late_rag.adapters import SearchConfig, UnsupportedError, to_reader
@@ -152,6 +152,16 @@ class LateInteractionVectorStore(WritableStore):
         """Async twin of :meth:`max_marginal_relevance_search`."""
         return await to_reader(self.max_marginal_relevance_search, query, k, fetch_k, lambda_mult, filter, **kwargs)
 
+    def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
+        """The documents that exist, in the order of ``ids``, as a search gives them."""
+        collection = self._holder.retriever().collection
+        chunks, located = collection.get(ids), collection.locations(ids)
+        return [from_stored(chunk, located.get(chunk.id), self._as_found(located.get(chunk.id))) for chunk in chunks]
+
+    async def aget_by_ids(self, ids: Sequence[str], /) -> list[Document]:
+        """Async twin of :meth:`get_by_ids`."""
+        return await to_reader(self.get_by_ids, ids)
+
     def similarity_search_by_vector(self, *_: Any, **__: Any) -> NoReturn:
         """Raises UnsupportedError, which names ``similarity_search``, as do the other three."""
         raise UnsupportedError(_BY_VECTOR)
@@ -170,8 +180,12 @@ class LateInteractionVectorStore(WritableStore):
         return config.search(self._holder.retriever(), query)
 
     def _found(self, hit: Hit) -> Document:
-        as_found = AS_ADDED if hit.source is None else OF_FILES
-        return from_hit(hit, as_found if self._fields is None else self._fields)
+        return from_hit(hit, self._as_found(hit.source))
+
+    def _as_found(self, source: str | None) -> HitFields:
+        if self._fields is not None:
+            return self._fields
+        return AS_ADDED if source is None else OF_FILES
 
 
 def _with_threshold(options: Mapping[str, Any], threshold: float | None) -> Mapping[str, Any]:

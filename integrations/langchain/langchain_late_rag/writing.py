@@ -1,4 +1,4 @@
-"""The half of the vector store that puts documents in, and gives them back by their ids."""
+"""The half of the vector store that puts documents in, takes them out, and counts them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore, VectorStoreRetriever
 
-from langchain_late_rag.documents import with_media
 from langchain_late_rag.filters import to_filter
 from langchain_late_rag.inputs import prepared, text_documents, to_documents
 from late_rag import Selection
@@ -29,7 +28,7 @@ _OF_ADDING = frozenset({"batch_size", "progress"})
 
 
 class WritableStore(Closing, VectorStore):
-    """A store without searches; see :class:`langchain_late_rag.vectorstore.LateInteractionVectorStore`."""
+    """A store that gives nothing back; see :class:`langchain_late_rag.vectorstore.LateInteractionVectorStore`."""
 
     def __init__(
         self,
@@ -187,14 +186,6 @@ class WritableStore(Closing, VectorStore):
     ) -> bool:
         """Async twin of :meth:`delete`."""
         return await to_writer(self.delete, ids, filter=filter, **kwargs)
-
-    def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
-        """The documents that exist, in the order of ``ids``."""
-        return [with_media(chunk) for chunk in self._holder.retriever().collection.get(ids)]
-
-    async def aget_by_ids(self, ids: Sequence[str], /) -> list[Document]:
-        """Async twin of :meth:`get_by_ids`."""
-        return await to_reader(self.get_by_ids, ids)
 
     def count(self, filter: FilterLike | None = None) -> int:  # noqa: A002
         """How many documents there are, or match the filter.
