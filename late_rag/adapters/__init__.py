@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from late_rag.filters.values import is_number
     from late_rag.lazy import lazy_names
     from late_rag.loaders import LoadOptions, RecordFields, render
+    from late_rag.loaders.discovery import check_label, check_paths
     from late_rag.metadata import MAX_DEPTH as METADATA_DEPTH
     from late_rag.metadata import check as check_metadata
     from late_rag.metadata import decode as decode_metadata
@@ -101,6 +102,7 @@ _NAMES = {
     "late_rag.filters.values": ("is_number",),
     "late_rag.lazy": ("lazy_names",),
     "late_rag.loaders": ("LoadOptions", "RecordFields", "render"),
+    "late_rag.loaders.discovery": ("check_label", "check_paths"),
     "late_rag.metadata": ("METADATA_DEPTH", "check_metadata", "decode_metadata", "encode_metadata", "same"),
     "late_rag.protocols": ("Chunker", "Collection", "Encoder"),
     "late_rag.reranker": ("Ranked", "shared_reranker"),
@@ -168,8 +170,10 @@ __all__ = [
     "beside",
     "canonical_json",
     "check_collection",
+    "check_label",
     "check_metadata",
     "check_owners",
+    "check_paths",
     "check_query",
     "check_threshold",
     "check_top_k",

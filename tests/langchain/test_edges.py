@@ -154,7 +154,17 @@ WRONG: dict[str, Any] = {
     r"LangChain documents; documents\[0\] is 'z'": lambda _: LateInteractionReranker().compress_documents(["z"], "q"),
     "documents takes a list .* not 'u'": lambda _: LateInteractionTextSplitter().split_documents("u"),
     "retriever takes a LateInteractionRetriever": lambda store: late_interaction_tool(store, "a", "b"),
-    "paths must be a file or folder": lambda _: LateInteractionLoader(None).load(),
+    "paths must be a file or folder": lambda _: LateInteractionLoader(None),  # type: ignore[arg-type]
+    r"paths must be .* not b'a'": lambda _: LateInteractionLoader(b"a"),  # type: ignore[arg-type]
+    r"paths must be .* not {'a': 1}": lambda _: LateInteractionLoader({"a": 1}),  # type: ignore[arg-type]
+    r"paths\[1\] is 3; a path is a text or a Path": lambda _: LateInteractionLoader(["a", 3]),  # type: ignore[list-item]
+    r"paths\[0\] is ''; name a file or folder": lambda _: LateInteractionLoader(""),
+    "as_ names the root": lambda _: LateInteractionLoader("a", as_=3),  # type: ignore[arg-type]
+    "as_ names the root .* not '/'": lambda _: LateInteractionLoader("a", as_="/"),
+    'content must be "all" or "main"': lambda _: LateInteractionLoader("a", content="most"),  # type: ignore[arg-type]
+    "include takes a list of .* not 3": lambda _: LateInteractionLoader("a", include=3),  # type: ignore[arg-type]
+    "fields takes RecordFields": lambda _: LateInteractionLoader("a", fields="text"),  # type: ignore[arg-type]
+    "there is no file or folder 'gone.md'": lambda _: LateInteractionLoader("gone.md").load(),
 }
 
 
