@@ -103,6 +103,35 @@ def test_what_can_be_checked_is_checked_when_a_retriever_is_made(handbook: str) 
             LateInteractionRetriever(collection=handbook, **options)
 
 
+def test_what_can_be_checked_is_checked_when_a_store_is_made(handbook: str) -> None:
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"mode": "rw"}, "mode must be 'write' or 'read', not 'rw'"),
+        ({"fields": {"score": "s"}}, r"fields takes HitFields\(…\), not {'score': 's'}"),
+        ({"create": 3}, "create takes a dict of options of a collection, not 3"),
+        ({"model": 3}, "model is a name or a folder, not 3"),
+        ({"collection": ""}, "collection is a location or an open collection, not ''"),
+    ]
+    for options, message in wrong:
+        with pytest.raises(InputError, match=message):
+            LateInteractionVectorStore(**{"collection": handbook, **options})
+    store = LateInteractionVectorStore(handbook, mode="read")
+    searches: list[tuple[dict[str, Any], str]] = [
+        ({"k": 0}, "k must be a whole number"),
+        ({"threshold": 2}, "threshold must be a similarity between 0 and 1, not 2"),
+        ({"score_threshold": "x"}, "threshold must be a similarity between 0 and 1, not 'x'"),
+        ({"expand": True}, "expand must be"),
+        ({"filter": "year >"}, "expected a value after >"),
+    ]
+    for search, message in searches:
+        with pytest.raises(InputError, match=message):
+            store.as_retriever(search_kwargs=search)
+    with pytest.raises(TypeError, match="unknown search option 'kk'"):
+        store.as_retriever(search_kwargs={"kk": 3})
+    with pytest.raises(InputError, match="lambda_mult must be a number from 0 to 1, not 2"):
+        store.as_retriever(search_type="mmr", search_kwargs={"lambda_mult": 2})
+    assert store.as_retriever(search_type="mmr", search_kwargs={"k": 1, "fetch_k": 3}).invoke("travel")
+
+
 def test_options_of_a_search_are_no_arguments_of_a_retriever(handbook: str) -> None:
     store = LateInteractionVectorStore(handbook, mode="read")
     with pytest.raises(TypeError, match=r"takes no k, filter: pass search_kwargs=\{'k': 1, 'filter': 'year > 1'\}"):

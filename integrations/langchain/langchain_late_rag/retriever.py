@@ -24,6 +24,7 @@ from late_rag.adapters import (
     SearchConfig,
     anchored,
     check_collection,
+    check_top_k,
     seen_from,
     shared_retriever,
     to_reader,
@@ -219,7 +220,7 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
         if unknown := sorted(asked.keys() - ARGUMENTS):
             raise TypeError(f"unknown argument {', '.join(unknown)}; a call may have: {', '.join(ARGUMENTS)}")
         top_k, restriction = asked.pop("k", self.k), asked.pop("filter", self.filter)
-        config = SearchConfig.of(self, top_k=top_k, filter=to_filter(restriction), **asked)
+        config = SearchConfig.of(self, top_k=check_top_k(top_k, "k"), filter=to_filter(restriction), **asked)
         retriever = self.core()
         one = len(queries) == 1  # an error names a single query without a number
         lists = [config.search(retriever, queries[0])] if one else config.search_batch(retriever, queries)

@@ -11,7 +11,7 @@ from langchain_core.documents import Document
 from langchain_late_rag.documents import CONTENT_BLOCKS, HitFields, from_hit, from_stored
 from langchain_late_rag.filters import to_filter
 from langchain_late_rag.writing import WritableStore
-from late_rag.adapters import SearchConfig, UnsupportedError, to_reader
+from late_rag.adapters import InputError, SearchConfig, UnsupportedError, check_top_k, listed, to_reader
 
 if TYPE_CHECKING:
     from langchain_late_rag.filters import FilterLike
@@ -50,7 +50,7 @@ class LateInteractionVectorStore(WritableStore):
         trust_model: whether to load or fetch whatever model the collection names.
 
     Raises:
-        InputError: ``mode="read"`` without a collection.
+        InputError: ``mode="read"`` without a collection, or an argument that cannot be.
     """
 
     def __init__(
@@ -64,6 +64,8 @@ class LateInteractionVectorStore(WritableStore):
         trust_model: bool = False,
     ) -> None:
         super().__init__(collection, model=model, mode=mode, create=create, trust_model=trust_model)
+        if fields is not None and not isinstance(fields, HitFields):
+            raise InputError(f"fields takes HitFields(…), not {fields!r:.80}")
         self._fields = fields
 
     def similarity_search(
@@ -154,6 +156,7 @@ class LateInteractionVectorStore(WritableStore):
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         """The documents that exist, in the order of ``ids``, as a search gives them."""
+        ids = listed(ids, str, "ids", "texts")
         collection = self._holder.retriever().collection
         chunks, located = collection.get(ids), collection.locations(ids)
         return [from_stored(chunk, located.get(chunk.id), self._as_found(located.get(chunk.id))) for chunk in chunks]
@@ -176,7 +179,7 @@ class LateInteractionVectorStore(WritableStore):
         raise UnsupportedError(_BY_VECTOR)
 
     def _hits(self, query: str, k: int, filter: FilterLike | None, options: Mapping[str, Any]) -> list[Hit]:  # noqa: A002
-        config = SearchConfig.asked(top_k=k, filter=to_filter(filter), **options)
+        config = SearchConfig.asked(top_k=check_top_k(k, "k"), filter=to_filter(filter), **options)
         return config.search(self._holder.retriever(), query)
 
     def _found(self, hit: Hit) -> Document:

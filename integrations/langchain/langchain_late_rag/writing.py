@@ -12,7 +12,7 @@ from langchain_core.vectorstores import VectorStore, VectorStoreRetriever
 from langchain_late_rag.filters import to_filter
 from langchain_late_rag.inputs import prepared, text_documents, to_documents
 from late_rag import Selection
-from late_rag.adapters import Closing, InputError, StoreHolder, to_reader, to_writer
+from late_rag.adapters import Closing, InputError, SearchConfig, StoreHolder, check_top_k, listed, to_reader, to_writer
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -173,8 +173,8 @@ class WritableStore(Closing, VectorStore):
         if ids is None and filter is None:
             self._holder.writable().collection.clear()
         else:
-            meant = Selection(ids=ids, filter=to_filter(filter))  # type: ignore[arg-type]  # any sequence, but no text
-            self._holder.writable().delete(meant)
+            named = None if ids is None else tuple(listed(ids, str, "ids", "texts"))
+            self._holder.writable().delete(Selection(ids=named, filter=to_filter(filter)))
         return True
 
     async def adelete(
@@ -204,11 +204,14 @@ class WritableStore(Closing, VectorStore):
         """LangChain's retriever over the store; what a search is asked for goes into ``search_kwargs``.
 
         Raises:
-            TypeError: an argument that it does not have, such as ``k``.
+            TypeError: an argument that it does not have, such as ``k``, or an option that no search has.
+            InputError: an option of a search with a value that cannot be.
         """
         if unknown := {name: value for name, value in kwargs.items() if name not in VectorStoreRetriever.model_fields}:
             raise TypeError(f"as_retriever() takes no {', '.join(unknown)}: pass search_kwargs={unknown!r}")
-        return super().as_retriever(**kwargs)
+        made = super().as_retriever(**kwargs)
+        _check_search(made.search_kwargs, diverse=made.search_type == "mmr")
+        return made
 
     def __repr__(self) -> str:
         where = "temporary" if self._holder.place is None else repr(str(self._holder.place))
@@ -221,6 +224,15 @@ class WritableStore(Closing, VectorStore):
     async def aclose(self) -> None:
         """Async twin of :meth:`close`."""
         await to_writer(self.close)
+
+
+def _check_search(options: Mapping[str, Any], *, diverse: bool) -> None:
+    """Checks what every search of a retriever will be asked for."""
+    asked = {"threshold" if name == "score_threshold" else name: value for name, value in options.items()}
+    asked["filter"] = to_filter(asked.get("filter"))
+    if diverse:
+        asked.setdefault("lambda_mult", 0.5)
+    SearchConfig.asked(top_k=check_top_k(asked.pop("k", 1), "k"), **asked)
 
 
 def _refuse(method: str, arguments: Collection[str]) -> None:
