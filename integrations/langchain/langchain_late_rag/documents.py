@@ -22,6 +22,7 @@ from late_rag.adapters import (
     beside,
     canonical_json,
     check_metadata,
+    check_text,
     digest,
     encode_metadata,
     is_unread,
@@ -83,8 +84,10 @@ def to_document(document: LangChainDocument, id: str | None = None) -> Document 
             text with other metadata is another document.
 
     Raises:
-        InputError: metadata that cannot be stored.
+        InputError: text or metadata that cannot be stored.
     """
+    check_text(document.page_content, "page_content")
+    check_text(id or document.id or "", "the id")
     media = media_of(document)
     metadata = dict(document.metadata)
     if media:

@@ -9,7 +9,7 @@ from langchain_core.documents import Document as LangChainDocument
 
 from langchain_late_rag.documents import foreign_media, to_document, unread_kept
 from late_rag import Chunk, Document
-from late_rag.adapters import ConflictError, InputError, check_owners, digest, listed, to_compare
+from late_rag.adapters import ConflictError, InputError, check_owners, check_text, digest, listed, to_compare
 
 if TYPE_CHECKING:
     from late_rag import Retriever
@@ -31,11 +31,21 @@ def to_documents(documents: Any, ids: Iterable[str | None] | None = None) -> lis
     """What the core stores of each document; ``ids`` stand in place of the documents' own.
 
     Raises:
-        InputError: no list of documents, not as many ids, or one that cannot be stored, named by its place and id.
+        InputError: no list of documents, not as many ids, one that cannot be stored, named by its place and id, or two
+            with one id and different content.
     """
     given = check_documents(documents)
     identities = one_for_each(ids, str, "ids", len(given), "documents")
-    return [_named(to_document, n, item, id) for n, (item, id) in enumerate(zip(given, identities, strict=True))]  # noqa: A001
+    items = [_named(to_document, n, item, id) for n, (item, id) in enumerate(zip(given, identities, strict=True))]  # noqa: A001
+    met: dict[str, int] = {}
+    for place, item in enumerate(items):
+        first = met.setdefault(item.id, place)
+        if first != place and repr(items[first]) != repr(item):
+            raise InputError(
+                f"documents[{first}] and documents[{place}] have the same id, {item.id!r}, and different content, and "
+                "the first would be lost; give each an id of its own"
+            )
+    return items
 
 
 def text_documents(
@@ -47,6 +57,8 @@ def text_documents(
         InputError: no list of texts, or not as many metadatas or ids.
     """
     given = listed(texts, str, "texts", "texts")
+    for place, text in enumerate(given):
+        check_text(text, f"texts[{place}]")
     known = one_for_each(metadatas, dict, "metadatas", len(given), "texts")
     named = one_for_each(ids, str, "ids", len(given), "texts")
     return [
@@ -87,13 +99,20 @@ def _named(convert: Callable[..., T], place: int, document: LangChainDocument, i
         raise InputError(f"documents[{place}]{f' (id {known!r})' if known else ''}: {error}") from error
 
 
+def check_page(place: int, document: LangChainDocument) -> None:
+    """Raises InputError for a text that cannot be encoded, with the document's place and id."""
+    _named(lambda item, _: check_text(item.page_content, "page_content"), place, document)
+
+
 def candidates(documents: Iterable[LangChainDocument], encoder: Callable[[], Encoder]) -> Iterator[Chunk]:
     """What a reranker scores of each document; a picture alone that the model does not read is nothing, and logged.
 
     Raises:
-        InputError: a document without text, with a content block that cannot be read; named by its place and id.
+        InputError: a text that cannot be encoded, or none and a content block that cannot be read; names the document
+            by its place and id.
     """
     for place, document in enumerate(documents):
+        check_page(place, document)
         identity = document.id or digest(document.page_content)
         media = _named(lambda item, _: foreign_media(item), place, document)
         source = document.metadata.get("source")

@@ -59,6 +59,9 @@ class LateInteractionLoader(BaseLoader):
         self._include = include
         self._content_blocks = content_blocks
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({[str(path) for path in self._paths]!r})"
+
     def lazy_load(self) -> Iterator[Document]:
         """The documents of one file after another, each parsed when it is its turn.
 

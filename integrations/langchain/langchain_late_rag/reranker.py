@@ -10,6 +10,7 @@ from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 
+from langchain_late_rag.configuration import no_truth_value
 from langchain_late_rag.inputs import candidates, check_documents
 from late_rag.adapters import (
     anchored,
@@ -49,7 +50,7 @@ class LateInteractionReranker(BaseDocumentCompressor):
     threshold: float | None = None
     """The least similarity, from 0 to 1."""
 
-    score_key: str = "relevance_score"
+    score_key: str = Field(default="relevance_score", min_length=1)
     """The key of the metadata that gets the similarity: the mean of MaxSim over the question's tokens."""
 
     keep_order: bool = True
@@ -57,6 +58,7 @@ class LateInteractionReranker(BaseDocumentCompressor):
 
     _folder: str | None = PrivateAttr(default=None)
 
+    _numbers = field_validator("top_n", "threshold", mode="before")(no_truth_value)
     _check_threshold = field_validator("threshold")(check_threshold)
 
     @field_validator("collection")

@@ -51,7 +51,7 @@ class WritableStore(Closing, VectorStore):
         ids: Ids = None,
         **kwargs: Any,
     ) -> Self:
-        """A store of these texts; ``kwargs`` are those of the store itself.
+        """A store of these texts; ``kwargs`` are those of :meth:`add_documents` and of the store itself.
 
         Raises:
             InputError: an ``embedding``, or not as many metadatas or ids as texts.
@@ -74,14 +74,14 @@ class WritableStore(Closing, VectorStore):
 
     @classmethod
     def from_documents(cls, documents: Iterable[Document], embedding: Embeddings | None = None, **kwargs: Any) -> Self:
-        """A store of these documents; ``kwargs`` are ``ids`` and those of the store itself.
+        """A store of these documents; ``kwargs`` are those of :meth:`add_documents` and of the store itself.
 
         Raises:
             InputError: an ``embedding``, or not as many ids as documents.
         """
-        ids = kwargs.pop("ids", None)
+        adding = _of_adding(kwargs)
         store = cls._made(embedding, kwargs)
-        store.add_documents(documents, ids=ids)
+        store.add_documents(documents, **adding)
         return store
 
     @classmethod
@@ -89,9 +89,9 @@ class WritableStore(Closing, VectorStore):
         cls, documents: Iterable[Document], embedding: Embeddings | None = None, **kwargs: Any
     ) -> Self:
         """Async twin of :meth:`from_documents`."""
-        ids = kwargs.pop("ids", None)
+        adding = _of_adding(kwargs)
         store = cls._made(embedding, kwargs)
-        await store.aadd_documents(documents, ids=ids)
+        await store.aadd_documents(documents, **adding)
         return store
 
     @classmethod
@@ -224,6 +224,11 @@ class WritableStore(Closing, VectorStore):
     async def aclose(self) -> None:
         """Async twin of :meth:`close`."""
         await to_writer(self.close)
+
+
+def _of_adding(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Takes those arguments out that are of adding, and not of the store."""
+    return {name: arguments.pop(name) for name in ("ids", *_OF_ADDING) if name in arguments}
 
 
 def _check_search(options: Mapping[str, Any], *, diverse: bool) -> None:
