@@ -27,7 +27,7 @@ E = TypeVar("E", bound="ChunkEncoding")
 _QUERIES = 64
 _QUERY_ROWS = 24
 _BEST = 10
-_CHUNKS = 2_000
+_CHUNKS = 500
 _SHARE = 16  # of the chunks: so many candidates are looked at
 
 

@@ -144,11 +144,13 @@ def _largest(products: npt.NDArray[np.int32], kept: int) -> Kept:
     least = np.maximum(np.partition(groups, -kept, axis=1)[:, -kept], 1)  # the kept-th largest is not below
     tokens, anchors = np.divmod(np.flatnonzero(products >= least[:, None]), products.shape[1])
     chosen = products[tokens, anchors]
-    order = np.lexsort((anchors, -chosen, tokens))
-    tokens, anchors, chosen = tokens[order], anchors[order], chosen[order]
-    firsts = np.searchsorted(tokens, np.arange(len(products)))
-    among = np.arange(len(tokens)) - firsts[tokens] < kept
-    return tokens[among], anchors[among], chosen[among].astype(np.float32)
+    counts = np.bincount(tokens, minlength=len(products))
+    if (counts > kept).any():  # equal to the least, or two of the largest in one group
+        order = np.lexsort((anchors, -chosen, tokens))
+        tokens, anchors, chosen = tokens[order], anchors[order], chosen[order]
+        among = np.arange(len(tokens)) - np.repeat(np.cumsum(counts) - counts, counts) < kept
+        tokens, anchors, chosen = tokens[among], anchors[among], chosen[among]
+    return tokens, anchors, chosen.astype(np.float32)
 
 
 class SmveIndex:
