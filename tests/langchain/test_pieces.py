@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import inspect
 import threading
+from datetime import date
 from pathlib import Path
 
 import pytest
 from langchain_core.documents import Document
+from langchain_core.indexing import InMemoryRecordManager, index
 from langchain_text_splitters import TextSplitter
 
 from langchain_late_rag import (
@@ -131,6 +133,21 @@ async def test_files_are_parsed_in_threads(tmp_path: Path, monkeypatch: pytest.M
     assert [document.page_content async for document in LateInteractionLoader(tmp_path).alazy_load()] == ["First."]
     assert threads
     assert threading.get_ident() not in threads
+
+
+def test_what_is_loaded_has_metadata_of_json(tmp_path: Path) -> None:
+    front = "---\ndate: 2024-05-01\nseen: [2024-05-02T10:00:00Z]\nby: {on: 2024-05-03}\n---\n# Leave\n\nThirty days.\n"
+    (tmp_path / "leave.md").write_text(front)
+    (document,) = loaded = LateInteractionLoader(tmp_path).load()
+    assert document.metadata["date"] == "2024-05-01"
+    assert document.metadata["seen"] == ["2024-05-02T10:00:00+00:00"]
+    assert document.metadata["by"] == {"on": "2024-05-03"}
+    records = InMemoryRecordManager("tests")
+    records.create_schema()
+    with LateInteractionVectorStore() as store:
+        assert index(loaded, records, store, key_encoder="blake2b")["num_added"] == 1
+        assert store.similarity_search("leave", filter="date > 2024-04-30 and by.on < 2024-06-01")
+        assert store.similarity_search("leave", filter={"date": {"$gt": date(2024, 5, 1)}}) == []
 
 
 def test_a_picture_is_a_content_block(tmp_path: Path) -> None:

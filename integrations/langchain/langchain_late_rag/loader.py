@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 class LateInteractionLoader(BaseLoader):
     """Loads files and folders, of every format that late_rag reads (``late-rag formats``).
 
-    ``metadata["source"]`` is the file's location. A document of a picture alone has it as a content block under
-    ``metadata["content_blocks"]``. ``load`` and ``lazy_load`` have the async twins ``aload`` and ``alazy_load``, which
-    read in a thread.
+    ``metadata["source"]`` is the file's location. The metadata are JSON, as much of LangChain asks for (``index()``,
+    stores of parent documents, ``dumps``): a date is its text in ISO 8601, which filters compare as a time all the
+    same. A document of a picture alone has it as a content block under ``metadata["content_blocks"]``. ``load`` and
+    ``lazy_load`` have the async twins ``aload`` and ``alazy_load``, which read in a thread.
 
     Args:
         paths: files and folders.
@@ -86,4 +88,13 @@ class LateInteractionLoader(BaseLoader):
         if document.media and (self._content_blocks or not document.text.strip()):
             known[CONTENT_BLOCKS] = content_blocks(document.media)
         metadata = {**document.metadata, **beside(document.metadata, known)}
-        return Document(id=document.id, page_content=document.text, metadata=metadata)
+        return Document(id=document.id, page_content=document.text, metadata=_as_json(metadata))
+
+
+def _as_json(value: Any) -> Any:
+    """A copy of metadata with times as texts."""
+    if isinstance(value, date):  # a datetime is one
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {key: _as_json(item) for key, item in value.items()}
+    return [_as_json(item) for item in value] if isinstance(value, list) else value

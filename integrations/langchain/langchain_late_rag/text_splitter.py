@@ -118,6 +118,7 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
             metadata = copy.deepcopy(dict(chunk.metadata))
             if self._add_start_index:
                 metadata |= {DOCUMENT_ID: parent, START_INDEX: chunk.start, END_INDEX: chunk.end}
+                metadata.pop(SPACE_BEFORE, None)  # of a passage that is split again
                 metadata |= _space(document.page_content[last : chunk.start])
                 last = max(last, chunk.end or 0)
             identity = f"{document.id}#{number}" if document.id else None
