@@ -38,7 +38,7 @@ def narrowed(own: Filter | None, given: Filter | None) -> Filter | None:
 
 
 def agent_filter(
-    given: str | Mapping[str, Any] | None,
+    given: Filter | Mapping[str, Any] | str | None,
     collection: Collection,
     told: Mapping[str, str] | None = None,
     own: Filter | None = None,
