@@ -197,6 +197,8 @@ def test_what_can_be_checked_is_checked_when_a_store_is_made(handbook: str) -> N
         with pytest.raises(InputError, match=message):
             LateInteractionVectorStore(**{"collection": handbook, **options})
     store = LateInteractionVectorStore(handbook, mode="read")
+    with pytest.raises(InputError, match="threshold must be a similarity between 0 and 1, not 6"):
+        store.similarity_search_with_relevance_scores("travel", score_threshold=6)
     searches: list[tuple[dict[str, Any], str]] = [
         ({"k": 0}, "k must be a whole number"),
         ({"threshold": 2}, "threshold must be a similarity between 0 and 1, not 2"),
