@@ -109,7 +109,7 @@ class Adding:
             if chunk.id in changed and chunk.document_id == stored[chunk.id].document_id
         )
         known = StoredEmbeddings(self._stages, Selection(ids=changed) if changed else None)
-        yield from known.pair(chunk for chunk in chunks if chunk.id not in left)
+        yield from known.pair((chunk, None) for chunk in chunks if chunk.id not in left)
 
     def _write(self, batch: Batch) -> None:
         chunks, embeddings = batch.take_ready()
