@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from tokenizers import Tokenizer
 
-    from late_rag.types import FieldValue, TokenEmbeddings
+    from late_rag.types import FieldValue, Report, TokenEmbeddings
 
 __all__ = [
     "Capabilities",
@@ -385,14 +385,15 @@ class Collection(SourceLedger, FieldQueries, Protocol):
             UnsupportedError: the engine's ``capabilities`` have no ``text_search``.
         """
 
-    def finish_load(self) -> None:
+    def finish_load(self, progress: Report | None = None) -> None:
         """Says that a bulk load has ended, so that an index that is slow to build is built, if enough has come.
 
-        Whatever goes wrong is logged: what was loaded is there.
+        Whatever goes wrong is logged: what was loaded is there. ``progress`` is told how much of the index is built,
+        and stops that by raising :class:`~late_rag.errors.CancelledError`.
         """
 
-    def optimize(self) -> None:
-        """Brings indexes up to date and gives unused room back."""
+    def optimize(self, progress: Report | None = None) -> None:
+        """Brings indexes up to date and gives unused room back; ``progress`` is told how much of the index is built."""
 
     def verify(self) -> VerifyReport: ...
 
