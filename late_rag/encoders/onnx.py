@@ -65,6 +65,7 @@ class OnnxEncoder:
     """
 
     modalities: frozenset[str] = frozenset({"text"})
+    contextual: bool = False
 
     def __init__(
         self,
