@@ -354,6 +354,9 @@ class Collection(SourceLedger, FieldQueries, Protocol):
     def get(self, ids: Sequence[str]) -> list[Chunk]:
         """The chunks that exist, in the order of ``ids``."""
 
+    def locations(self, ids: Sequence[str]) -> dict[str, str]:
+        """By id of a chunk the location of the file that it came from; without chunks that came from none."""
+
     def get_documents(self, ids: Sequence[str]) -> list[Document]:
         """The documents that exist, in the order of ``ids``."""
 

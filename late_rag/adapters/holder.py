@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from late_rag.adapters.configuration import anchored, check_collection, seen_from
+from late_rag.adapters.configuration import anchored, check_collection, check_model, seen_from
 from late_rag.encoders import consenting, load_encoder
 from late_rag.errors import CollectionError, CollectionReadOnlyError, ConflictError, InputError
 from late_rag.forking import starts_anew_in_children
@@ -38,7 +38,7 @@ class StoreHolder:
         trust_model: whether to load or fetch whatever model the collection names; see docs/security.md.
 
     Raises:
-        InputError: ``mode="read"`` without a collection, another mode, or a collection that is none.
+        InputError: ``mode="read"`` without a collection, another mode, or a collection, model or dict that is none.
     """
 
     def __init__(
@@ -56,10 +56,12 @@ class StoreHolder:
             raise InputError("a store without a collection starts empty: give collection= a location to read, or write")
         if collection is not None:
             collection = check_collection(collection)
+        if not isinstance(create, Mapping):
+            raise InputError(f"create takes a dict of options of a collection, not {create!r:.80}")
         check_options(create)  # type: ignore[arg-type]  # it says what is unknown or cannot be
         self._given = (
             anchored(collection, seen_from(collection)),
-            model,
+            check_model(model),
             mode,
             dict(create),
             consenting(encoder_options, trust_model),
