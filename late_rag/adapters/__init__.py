@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from late_rag.adapters.configuration import anchored, check_collection, location_of, seen_from
     from late_rag.adapters.hits import HitFields, beside, known
     from late_rag.adapters.holder import StoreHolder, check_owners
-    from late_rag.adapters.inputs import listed, without_tuples
+    from late_rag.adapters.inputs import item_name, listed, naming, without_tuples
     from late_rag.adapters.media import is_unread, to_compare
     from late_rag.adapters.notes import as_found, noted
     from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, agent_filter, filter_description, narrowed
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from late_rag.protocols import Chunker, Collection, Encoder
     from late_rag.reranker import Ranked, shared_reranker
     from late_rag.retriever import shared_retriever
-    from late_rag.retriever.inputs import Addable, check_query, check_threshold, check_top_k
+    from late_rag.retriever.inputs import Addable, check_query, check_text, check_threshold, check_top_k
     from late_rag.retriever.options import SHAPE, SearchConfig, Shape
     from late_rag.transfer import copy_collection
     from late_rag.types import Mode, OnConflict, Report, TokenMatch, batched, canonical_json, digest
@@ -66,7 +66,7 @@ _NAMES = {
     "late_rag.adapters.configuration": ("anchored", "check_collection", "location_of", "seen_from"),
     "late_rag.adapters.hits": ("HitFields", "beside", "known"),
     "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
-    "late_rag.adapters.inputs": ("listed", "without_tuples"),
+    "late_rag.adapters.inputs": ("item_name", "listed", "naming", "without_tuples"),
     "late_rag.adapters.media": ("is_unread", "to_compare"),
     "late_rag.adapters.notes": ("as_found", "noted"),
     "late_rag.adapters.tool": (
@@ -104,7 +104,13 @@ _NAMES = {
     "late_rag.protocols": ("Chunker", "Collection", "Encoder"),
     "late_rag.reranker": ("Ranked", "shared_reranker"),
     "late_rag.retriever": ("shared_retriever",),
-    "late_rag.retriever.inputs": ("Addable", "check_query", "check_threshold", "check_top_k"),
+    "late_rag.retriever.inputs": (
+        "Addable",
+        "check_query",
+        "check_text",
+        "check_threshold",
+        "check_top_k",
+    ),
     "late_rag.retriever.options": ("SHAPE", "SearchConfig", "Shape"),
     "late_rag.transfer": ("copy_collection",),
     "late_rag.types": ("Mode", "OnConflict", "Report", "TokenMatch", "batched", "canonical_json", "digest"),
@@ -168,6 +174,7 @@ __all__ = [
     "check_metadata",
     "check_owners",
     "check_query",
+    "check_text",
     "check_threshold",
     "check_top_k",
     "chunker_class",
@@ -181,11 +188,13 @@ __all__ = [
     "in_thread",
     "is_number",
     "is_unread",
+    "item_name",
     "known",
     "lazy_names",
     "listed",
     "load_chunker",
     "location_of",
+    "naming",
     "narrowed",
     "noted",
     "one_chunk",

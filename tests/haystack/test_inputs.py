@@ -116,24 +116,24 @@ def test_what_is_split() -> None:
         with pytest.raises(InputError, match="documents"):
             splitter.run(wrong)  # type: ignore[arg-type]
     one, same, other = (Document(id="a", content=text) for text in ("one", "one", "other"))
-    with pytest.raises(InputError, match="two different documents have the id 'a'"):
+    with pytest.raises(InputError, match=r"documents\[0\] \(id 'a'\) and documents\[1\] \(id 'a'\) are different"):
         splitter.run([one, other])
     assert [document.content for document in splitter.run([one, same])["documents"]] == ["one"]
-    with pytest.raises(InputError, match=r"document 'a'.*nested too deep"):
+    with pytest.raises(InputError, match=r"documents\[0\] \(id 'a'\).*nested too deep"):
         splitter.run([Document(id="a", content="text", meta={"a": DEEP})])
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ({"meta": {"year": np.int64(1)}}, r"document 'a': year: an int64 cannot be stored.*\.item\(\)"),
-        ({"meta": {"row": np.zeros(2)}}, r"document 'a': row: .*\.tolist\(\)"),
-        ({"meta": {"path": Path("x")}}, "document 'a': path: a PosixPath cannot be stored"),
-        ({"meta": {"tags": {"x"}}}, "document 'a': tags: a set cannot be stored"),
-        ({"meta": {"deep": DEEP}}, "document 'a': .*nested more than 100 deep"),
-        ({"blob": ByteStream(b"", meta={"x": {1}})}, "document 'a': blob.meta: x: a set"),
-        ({"embedding": ["1"]}, "document 'a': embedding takes a list of numbers"),
-        ({"sparse_embedding": SparseEmbedding([0.5], [1.0])}, "document 'a': sparse_embedding.indices"),  # type: ignore[list-item]
+        ({"meta": {"year": np.int64(1)}}, r"documents\[1\] \(id 'a'\): year: an int64 cannot be stored.*\.item\(\)"),
+        ({"meta": {"row": np.zeros(2)}}, r"documents\[1\] \(id 'a'\): row: .*\.tolist\(\)"),
+        ({"meta": {"path": Path("x")}}, r"documents\[1\] \(id 'a'\): path: a PosixPath cannot be stored"),
+        ({"meta": {"tags": {"x"}}}, r"documents\[1\] \(id 'a'\): tags: a set cannot be stored"),
+        ({"meta": {"deep": DEEP}}, r"documents\[1\] \(id 'a'\): .*nested more than 100 deep"),
+        ({"blob": ByteStream(b"", meta={"x": {1}})}, r"documents\[1\] \(id 'a'\): blob.meta: x: a set"),
+        ({"embedding": ["1"]}, r"documents\[1\] \(id 'a'\): embedding takes a list of numbers"),
+        ({"sparse_embedding": SparseEmbedding([0.5], [1.0])}, r"documents\[1\] \(id 'a'\): sparse_embedding.indices"),  # type: ignore[list-item]
     ],
 )
 def test_what_cannot_be_stored_is_named_with_its_document(
@@ -204,3 +204,26 @@ def test_a_name_that_no_file_can_have_loses_nothing_else(name: Any) -> None:
     assert [document.content for document in missing] == ["Good."]
     with pytest.raises(LateRAGError):
         LateInteractionConverter(raise_on_failure=True).run(["x" * 5000])
+
+
+def test_errors_name_the_place_and_file_of_a_document(store: LateInteractionDocumentStore) -> None:
+    broken = [Document(content="a"), Document(id="b", content="x\ud800", meta={"file_path": "b.md"})]
+    named = r"^documents\[1\] \(id 'b', file 'b.md'\)"
+    for refuse in (
+        lambda: store.write_documents(broken),
+        lambda: LateInteractionRanker().run(QUESTION, broken),
+        lambda: LateInteractionDocumentSplitter().run(broken),
+    ):
+        with pytest.raises(InputError, match=named):
+            refuse()
+
+
+async def test_any_iterable_of_documents_will_do(store: LateInteractionDocumentStore) -> None:
+    def given(*texts: str) -> Any:
+        return (Document(content=text) for text in texts)
+
+    assert store.write_documents(given("One.", "Two.")) == 2
+    assert await store.write_documents_async(given("Two.", "Three."), DuplicatePolicy.SKIP) == 1
+    ranker, texts = LateInteractionRanker(top_k=1), ("Lunch is at noon.", "The head of department approves travel.")
+    for found in (ranker.run(QUESTION, given(*texts)), await ranker.run_async(QUESTION, given(*texts))):
+        assert [document.content for document in found["documents"]] == [texts[1]]

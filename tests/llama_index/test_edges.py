@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_index.core.schema import Document, TextNode
+from llama_index.core.node_parser import SentenceSplitter
+from llama_index.core.schema import Document, IndexNode, NodeRelationship, NodeWithScore, TextNode
 from llama_index.core.vector_stores.types import VectorStoreQuery
 
 from late_rag.errors import InputError, LateRAGError
 from llama_index.indices.late_rag import LateInteractionIndex
+from llama_index.node_parser.late_rag import LateInteractionNodeParser
 from llama_index.postprocessor.late_rag import LateInteractionRerank
 from llama_index.readers.late_rag import LateInteractionReader
 from llama_index.retrievers.late_rag import LateInteractionRetriever, late_interaction_tool
@@ -40,19 +43,67 @@ async def test_one_node_that_cannot_be_stored_stops_them_all(index: LateInteract
     bad = TextNode(id_="bad", text="x", metadata={"file": Path("x")})
     many = [*(TextNode(id_=f"n{number}", text=f"Passage {number}.") for number in range(299)), bad]
     store = LateInteractionVectorStore(tmp_path / "s.rag")
-    with pytest.raises(InputError, match=r"chunk 'bad': file: .*pass its text"):
+    with pytest.raises(InputError, match=r"nodes\[299\] \(id 'bad'\): file: .*pass its text"):
         store.add(many)
-    with pytest.raises(InputError, match="chunk 'bad'"):
+    with pytest.raises(InputError, match=r"nodes\[299\] \(id 'bad'\): file: "):
         await store.async_add(many)
-    with pytest.raises(InputError, match="chunk 'bad'"):
+    with pytest.raises(InputError, match=r"nodes\[299\] \(id 'bad'\): file: "):
         LateInteractionRetriever.from_nodes(many, tmp_path / "r.rag")
-    with pytest.raises(InputError, match="chunk 'bad'"):
+    with pytest.raises(InputError, match=r"nodes\[299\] \(id 'bad'\): file: "):
         index.insert_nodes(many)
-    assert store.get_nodes() == []
+    assert list(tmp_path.iterdir()) == []  # not even a collection is made
     assert ids(index) == {"a", "b", "c"}
     documents = [Document(id_="invoice-17", text="x", metadata={"when": Path("x")})]
-    with pytest.raises(InputError, match="'invoice-17'"):
+    with pytest.raises(InputError, match=r"documents\[0\] \(id 'invoice-17'\): when: "):
         index.refresh_ref_docs(documents)
+
+
+def test_errors_name_the_place_document_and_file_of_a_node(index: LateInteractionIndex) -> None:
+    whole = Document(id_="report", text="x", metadata={"file_path": "/in/report.md"})
+    bad = TextNode(id_="5f83", text="x", metadata={**whole.metadata, "size": {1}})
+    bad.relationships[NodeRelationship.SOURCE] = whole.as_related_node_info()
+    with pytest.raises(InputError, match=r"^nodes\[3\] \(id '5f83', document 'report', file '/in/report.md'\): size: "):
+        index.insert_nodes([*NODES, bad])
+    broken = Document(id_="b", text="a\ud800", metadata={"file_name": "b.txt"})
+    named = r"^documents\[1\] \(id 'b', file 'b.txt'\) has a lone surrogate"
+    with pytest.raises(InputError, match=named):
+        LateInteractionIndex.from_documents([whole, broken])
+    with pytest.raises(InputError, match=r"^documents\[1\] \(id 'b', file 'b.txt'\): a text that cannot be tokenized"):
+        LateInteractionNodeParser()([whole, broken])
+    with pytest.raises(InputError, match=r"^nodes\[1\] \(id 'b', file 'b.txt'\) has a lone surrogate"):
+        LateInteractionRerank().postprocess_nodes(
+            [NodeWithScore(node=NODES[0]), NodeWithScore(node=broken)], query_str="passage"
+        )
+    held = IndexNode(id_="i", index_id="i", text="x", obj=object())
+    with pytest.raises(InputError, match=r"^nodes\[1\] \(id 'i'\): the object of an index node cannot be stored"):
+        LateInteractionVectorStore().add([NODES[0], held])
+
+
+def test_two_nodes_with_one_id_are_refused_where_one_would_be_lost(index: LateInteractionIndex) -> None:
+    twice = [TextNode(id_="d", text="One passage."), NODES[0], TextNode(id_="d", text="Another passage.")]
+    refused = pytest.raises(
+        InputError, match=r"^nodes\[0\] \(id 'd'\) and nodes\[2\] \(id 'd'\) have the same id and diff"
+    )
+    with refused:
+        index.insert_nodes(twice)
+    with refused:
+        LateInteractionVectorStore().add(twice)
+    with refused:
+        LateInteractionRetriever.from_nodes(twice)
+    assert ids(index) == {"a", "b", "c"}
+    hashed = {"id_func": lambda _, __: "one id", "chunk_size": 8, "chunk_overlap": 0}
+    index._transformations = [SentenceSplitter(**hashed)]
+    with pytest.raises(InputError, match="have the same id and different content"):
+        index.insert(Document(text="One passage of four words. Another passage of five words here."))
+
+
+def test_two_equal_nodes_with_one_id_are_one() -> None:
+    twice = [TextNode(id_="d", text="One passage.", metadata={"score": math.nan}) for _ in range(2)]
+    twice[1].relationships[NodeRelationship.PREVIOUS] = twice[0].as_related_node_info()
+    twice[1].start_char_idx = 12
+    store = LateInteractionVectorStore()
+    assert store.add(twice) == ["d", "d"]
+    assert [node.node_id for node in store.get_nodes()] == ["d"]
 
 
 def test_a_document_without_an_id_is_refused_before_anything_is_written(index: LateInteractionIndex) -> None:
@@ -85,7 +136,7 @@ WRONG = {
     ),
     r"nodes takes a list of LlamaIndex nodes, not TextNode\(": lambda index: index.insert_nodes(TextNode(text="x")),
     r"nodes takes a list of LlamaIndex nodes; nodes\[0\] is 'x'": lambda index: index.insert_nodes(["x"]),
-    r"documents takes a list of LlamaIndex nodes; documents\[0\] is 'text'": lambda index: index.insert("text"),
+    r"documents takes a list of LlamaIndex documents; documents\[0\] is 'text'": lambda index: index.insert("text"),
     r"documents\[0\] is 'text'": lambda _: LateInteractionIndex.from_documents(["text"]),
     r"documents takes a list": lambda index: index.refresh_ref_docs(Document(text="x")),
     r"not TextNode": lambda _: LateInteractionVectorStore().add(TextNode(text="x")),

@@ -15,7 +15,7 @@ from haystack.utils import ComponentDevice, Secret
 
 from haystack_integrations.document_stores.late_rag.documents import SEPARATOR, from_chunk, from_hit
 from haystack_integrations.document_stores.late_rag.filters import to_filter
-from haystack_integrations.document_stores.late_rag.inputs import check_names, check_separator, made_of
+from haystack_integrations.document_stores.late_rag.inputs import check_documents, check_names, check_separator, made_of
 from haystack_integrations.document_stores.late_rag.loading import loading_options
 from haystack_integrations.document_stores.late_rag.metadata import Filters, MetadataQueries
 from haystack_integrations.document_stores.late_rag.writing import ON_CONFLICT, converted, naming_duplicates, to_write
@@ -172,6 +172,7 @@ class LateInteractionDocumentStore(MetadataQueries):
             InputError: what is no document, or metadata that cannot be stored.
             ConflictError: with OVERWRITE, an id that is that of a passage of a larger document or file.
         """
+        documents = check_documents(documents)
         items = self._new(documents, policy)
         with naming_duplicates(policy):
             result = self._writer().add(items, on_conflict=ON_CONFLICT[policy])
@@ -181,6 +182,7 @@ class LateInteractionDocumentStore(MetadataQueries):
         self, documents: list[Document], policy: DuplicatePolicy = DuplicatePolicy.NONE
     ) -> int:
         """Async twin; cancelled, it stops at the next step and keeps what was committed."""
+        documents = check_documents(documents)
         items = await to_writer(self._new, documents, policy)
         writer = await to_writer(self._writer)
         with naming_duplicates(policy):

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from haystack.document_stores.types import DuplicatePolicy
 
 from haystack_integrations.document_stores.late_rag.documents import to_document
 from haystack_integrations.document_stores.late_rag.errors import DuplicateError
-from haystack_integrations.document_stores.late_rag.inputs import check_documents
+from haystack_integrations.document_stores.late_rag.inputs import document_name
 from late_rag.adapters import ConflictError, InputError, check_owners
 
 if TYPE_CHECKING:
+    from haystack import Document
+
     from late_rag import Document as CoreDocument
     from late_rag import Retriever
     from late_rag.adapters import OnConflict
@@ -28,16 +30,23 @@ ON_CONFLICT: Mapping[DuplicatePolicy, OnConflict] = {
 
 
 def converted(
-    retriever: Retriever, documents: Any, meta_fields_to_embed: Sequence[str], separator: str
+    retriever: Retriever, documents: Sequence[Document], meta_fields_to_embed: Sequence[str], separator: str
 ) -> list[CoreDocument]:
     """What the core stores of the documents; a picture that the model does not read is only kept.
 
     Raises:
-        InputError: no list of documents, or metadata that cannot be stored.
+        InputError: a document that cannot be stored, named by its place, id and file.
     """
-    given = check_documents(documents)
-    pictures = any(document.blob is not None for document in given) and "image" in retriever.encoder.modalities
-    return [to_document(document, meta_fields_to_embed, separator, pictures=pictures) for document in given]
+    return [
+        to_document(
+            document,
+            meta_fields_to_embed,
+            separator,
+            encoder=lambda: retriever.encoder,
+            name=document_name(document, place),
+        )
+        for place, document in enumerate(documents)
+    ]
 
 
 def to_write(retriever: Retriever, items: Sequence[CoreDocument], policy: DuplicatePolicy) -> list[CoreDocument]:

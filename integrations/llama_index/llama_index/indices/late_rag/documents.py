@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llama_index.core.schema import IndexNode
+from llama_index.core.schema import IndexNode, MetadataMode
 
 from late_rag import Chunk, Document, Retriever
 from late_rag.adapters import check_owners, digest
-from llama_index.retrievers.late_rag.loose import to_chunks
+from llama_index.retrievers.late_rag.loose import named_chunks, to_chunks
 from llama_index.retrievers.late_rag.nodes import to_chunk
 
 if TYPE_CHECKING:
@@ -35,17 +35,21 @@ class Parsed:
 
     @classmethod
     def of(cls, documents: Iterable[BaseNode], nodes: Iterable[BaseNode], encoder: Callable[[], Encoder]) -> Parsed:
-        """Documents and the nodes that were made of them; of those with the same id the last counts."""
+        """Documents, each id once, and the nodes that were made of them.
+
+        Raises:
+            InputError: one that cannot be stored, or two nodes with one id and different content.
+        """
         given = {document.node_id: document for document in documents}
-        texts = {identity: to_chunk(document).text for identity, document in given.items()}
-        chunks: dict[str, list[Chunk]] = {identity: [] for identity in given}
+        texts = {identity: document.get_content(MetadataMode.NONE) for identity, document in given.items()}
+        of_given: list[BaseNode] = []
         loose: list[BaseNode] = []
         for node in nodes:
-            identity = node.ref_doc_id or node.node_id
-            if identity in chunks:
-                chunks[identity].append(to_chunk(node, texts[identity], encoder))
-            else:
-                loose.append(node)
+            (of_given if _family(node) in given else loose).append(node)
+        chunks: dict[str, list[Chunk]] = {identity: [] for identity in given}
+        found = named_chunks(of_given, lambda node: to_chunk(node, texts[_family(node)], encoder))
+        for node, chunk in zip(of_given, found, strict=True):
+            chunks[_family(node)].append(chunk)
         stored = [_stored(document, chunks[document.node_id]) for document in given.values()]
         return cls(stored, chunks, to_chunks(loose, encoder))
 
@@ -78,6 +82,10 @@ class _Prepared:
 
     def __call__(self, document: Document) -> Iterator[Chunk]:
         yield from self._chunks[document.id]
+
+
+def _family(node: BaseNode) -> str:
+    return node.ref_doc_id or node.node_id
 
 
 def _stored(document: BaseNode, chunks: Sequence[Chunk]) -> Document:

@@ -13,7 +13,8 @@ from pydantic import ConfigDict, field_validator
 
 from late_rag import Document as CoreDocument
 from late_rag import load_encoder
-from late_rag.adapters import LEAST_TOKENS, ChunkingOptions, load_chunker, to_reader
+from late_rag.adapters import LEAST_TOKENS, ChunkingOptions, load_chunker, naming, to_reader
+from llama_index.retrievers.late_rag.nodes import node_name
 
 if TYPE_CHECKING:
     from late_rag import Chunk
@@ -87,8 +88,9 @@ class LateInteractionNodeParser(MetadataAwareTextSplitter):
         **kwargs: Any,  # noqa: ARG002 - of the interface
     ) -> list[BaseNode]:
         found: list[BaseNode] = []
-        for node in get_tqdm_iterable(nodes, show_progress, "Parsing nodes"):
-            found += self._parts(node)
+        for place, node in enumerate(get_tqdm_iterable(nodes, show_progress, "Parsing nodes")):
+            with naming(node_name(node, place, "documents" if isinstance(node, Document) else "nodes")):
+                found += self._parts(node)
         return found
 
     def _postprocess_parsed_nodes(self, nodes: list[BaseNode], parent_doc_map: dict[str, Document]) -> list[BaseNode]:

@@ -19,6 +19,7 @@ from late_rag.adapters import (
     as_found,
     beside,
     check_collection,
+    check_text,
     check_threshold,
     in_thread,
     listed,
@@ -27,10 +28,12 @@ from late_rag.adapters import (
     shared_reranker,
     to_compare,
 )
-from llama_index.retrievers.late_rag.nodes import candidate
+from llama_index.retrievers.late_rag.nodes import candidate, node_name
 
 if TYPE_CHECKING:
-    from late_rag import Reranker
+    from llama_index.core.schema import BaseNode
+
+    from late_rag import Chunk, Hit, Reranker
 
 _dispatcher = instrument.get_dispatcher(__name__)  # type: ignore[attr-defined]  # imported there, and public
 
@@ -122,7 +125,7 @@ class LateInteractionRerank(BaseNodePostprocessor):
         The nodes given stay as they are.
 
         Raises:
-            InputError: no query, or an empty one.
+            InputError: no query, or an empty one; or a node with a text that is none, named by its place.
         """
         if query_bundle is None:
             raise InputError("reranking needs a query: give postprocess_nodes query_str= or query_bundle=")
@@ -145,13 +148,18 @@ class LateInteractionRerank(BaseNodePostprocessor):
         return ranked
 
     def _ranked(self, reranker: Reranker, query: str, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-        candidates = (as_found(item.node, to_compare(candidate(item.node), lambda: reranker.encoder)) for item in nodes)
+        candidates = [self._candidate(item.node, place, reranker) for place, item in enumerate(nodes)]
         ranked = reranker.rerank(query, candidates, keep_order=self.keep_order, progress=_progress.get())
         return [
             self._scored(nodes[hit.index], hit.similarity)
             for hit in ranked
             if self.threshold is None or hit.similarity >= self.threshold
         ]
+
+    def _candidate(self, node: BaseNode, place: int, reranker: Reranker) -> Chunk | Hit:
+        passage = candidate(node)
+        check_text(passage.encoded_text, node_name(node, place))
+        return as_found(node, to_compare(passage, lambda: reranker.encoder))
 
     def _scored(self, item: NodeWithScore, similarity: float) -> NodeWithScore:
         node = item.node

@@ -24,7 +24,20 @@ from llama_index.core.schema import (
 )
 
 from late_rag import Chunk, Media
-from late_rag.adapters import HitFields, InputError, is_unread, known, listed, noted, same, without_tuples
+from late_rag.adapters import (
+    HitFields,
+    InputError,
+    check_metadata,
+    check_text,
+    is_unread,
+    item_name,
+    known,
+    listed,
+    naming,
+    noted,
+    same,
+    without_tuples,
+)
 from llama_index.retrievers.late_rag.media import media_of
 
 if TYPE_CHECKING:
@@ -46,14 +59,28 @@ _ELSEWHERE = {"id_": True, "embedding": True, "metadata": True, "text": True, "r
 def check_nodes(nodes: Any, name: str = "nodes") -> list[BaseNode]:
     """The nodes as a list.
 
+    Args:
+        nodes: any iterable of them, or of documents.
+        name: "nodes" or "documents".
+
     Raises:
-        InputError: no list of nodes, or one without an id; the message starts with ``name``.
+        InputError: no list of nodes, or one without an id, or with a text or metadata that cannot be stored; the
+            message names it by its place, id, document and file.
     """
-    found = listed(nodes, BaseNode, name, "LlamaIndex nodes")  # type: ignore[type-abstract]
+    found = listed(nodes, BaseNode, name, f"LlamaIndex {name}")  # type: ignore[type-abstract]
     for place, node in enumerate(found):
         if not node.node_id:
             raise InputError(f"{name}[{place}] needs an id, not {node.node_id!r}")
+        called = node_name(node, place, name)
+        check_text(node.get_content(MetadataMode.NONE), called)
+        with naming(called):
+            check_metadata(without_tuples(node.metadata))
     return found
+
+
+def node_name(node: BaseNode, place: int, name: str = "nodes") -> str:
+    """How an error names one of several nodes or documents."""
+    return item_name(name, place, node.node_id, node.metadata, node.ref_doc_id)
 
 
 def to_chunk(node: BaseNode, document_text: str | None = None, encoder: Callable[[], Encoder] | None = None) -> Chunk:
@@ -181,13 +208,13 @@ def _rest(node: BaseNode, media: Mapping[str, Media]) -> dict[str, Any]:
     """What a chunk has no field for: the class, relationships, templates, excluded keys; without what is by default."""
     kind = next((kind for kind in _KINDS.values() if kind in type(node).__mro__), None)
     if kind is None:
-        raise InputError(f"node {node.node_id!r} is a {type(node).__name__}; it must derive from {', '.join(_KINDS)}")
+        raise InputError(f"it is a {type(node).__name__}, and must derive from {', '.join(_KINDS)}")
     try:
         data = node.model_dump(mode="json", exclude_defaults=True, exclude=_excluded(media))
     except ValueError as error:
         raise InputError(
-            f"the object of index node {node.node_id!r} cannot be stored: {error}; store the node without it, and give "
-            "the retriever object_map={index_id: object}"
+            f"the object of an index node cannot be stored: {error}; store the node without it, and give the retriever "
+            "object_map={index_id: object}"
         ) from error
     rest = {name: value for name, value in data.items() if name in kind.model_fields}
     if node.relationships:  # not as JSON: dates in the metadata of a related node stay dates
