@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING
 from late_rag import lazy
 
 if TYPE_CHECKING:
+    from late_rag.adapters.arguments import UnknownArgumentError, check_arguments, check_flag, check_model, hinting
     from late_rag.adapters.configuration import anchored, check_collection, location_of, seen_from
     from late_rag.adapters.hits import HitFields, beside, known
     from late_rag.adapters.holder import StoreHolder, check_owners
     from late_rag.adapters.inputs import item_name, listed, naming, without_tuples
     from late_rag.adapters.media import is_unread, to_compare
     from late_rag.adapters.notes import as_found, noted
+    from late_rag.adapters.showing import described, progress_bar
     from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, agent_filter, filter_description, narrowed
     from late_rag.asynchronous import in_thread, to_reader, to_writer
     from late_rag.chunkers import ChunkingOptions, chunker_class, load_chunker
@@ -63,12 +65,20 @@ if TYPE_CHECKING:
     from late_rag.types import Mode, OnConflict, Report, TokenMatch, batched, canonical_json, digest
 
 _NAMES = {
+    "late_rag.adapters.arguments": (
+        "UnknownArgumentError",
+        "check_arguments",
+        "check_flag",
+        "check_model",
+        "hinting",
+    ),
     "late_rag.adapters.configuration": ("anchored", "check_collection", "location_of", "seen_from"),
     "late_rag.adapters.hits": ("HitFields", "beside", "known"),
     "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
     "late_rag.adapters.inputs": ("item_name", "listed", "naming", "without_tuples"),
     "late_rag.adapters.media": ("is_unread", "to_compare"),
     "late_rag.adapters.notes": ("as_found", "noted"),
+    "late_rag.adapters.showing": ("described", "progress_bar"),
     "late_rag.adapters.tool": (
         "NOTHING_FOUND",
         "TOOL_COUNT",
@@ -163,6 +173,7 @@ __all__ = [
     "StoreHolder",
     "TokenCounter",
     "TokenMatch",
+    "UnknownArgumentError",
     "UnsupportedError",
     "agent_filter",
     "anchored",
@@ -170,8 +181,11 @@ __all__ = [
     "batched",
     "beside",
     "canonical_json",
+    "check_arguments",
     "check_collection",
+    "check_flag",
     "check_metadata",
+    "check_model",
     "check_owners",
     "check_query",
     "check_text",
@@ -182,9 +196,11 @@ __all__ = [
     "constant",
     "copy_collection",
     "decode_metadata",
+    "described",
     "digest",
     "encode_metadata",
     "filter_description",
+    "hinting",
     "in_thread",
     "is_number",
     "is_unread",
@@ -199,6 +215,7 @@ __all__ = [
     "noted",
     "one_chunk",
     "parse",
+    "progress_bar",
     "read_datetime",
     "render",
     "same",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from llama_index.core.schema import IndexNode, MetadataMode
 
 from late_rag import Chunk, Document, Retriever
-from late_rag.adapters import check_owners, digest
+from late_rag.adapters import InputError, check_owners, digest
+from llama_index.retrievers.late_rag.checks import check_nodes
 from llama_index.retrievers.late_rag.loose import named_chunks, to_chunks
 from llama_index.retrievers.late_rag.nodes import to_chunk
 
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode
+    from llama_index.core.schema import Document as LlamaIndexDocument
 
     from late_rag.adapters import Addable, Collection, Encoder
 
@@ -111,3 +113,25 @@ def _without_object(node: IndexNode, objects: dict[str, Any]) -> IndexNode:
         objects[node.index_id] = node.obj
         node = node.model_copy(update={"obj": None})
     return node
+
+
+def each_once(documents: Sequence[LlamaIndexDocument]) -> list[LlamaIndexDocument]:
+    """The documents, each id once.
+
+    Raises:
+        InputError: two with the same id and different content, of which one would be lost.
+    """
+    met: dict[str, tuple[int, LlamaIndexDocument]] = {}
+    for place, document in enumerate(listed_documents(documents)):
+        before, first = met.setdefault(document.node_id, (place, document))
+        if first.hash != document.hash:
+            raise InputError(
+                f"documents[{before}] and documents[{place}] have the same id, {document.node_id!r}, and different "
+                "content; give each an id of its own, such as the file and the page"
+            )
+    return [document for _, document in met.values()]
+
+
+def listed_documents(documents: Sequence[LlamaIndexDocument]) -> list[LlamaIndexDocument]:
+    """The documents as a list; raises InputError as :func:`check_nodes`."""
+    return cast("list[LlamaIndexDocument]", check_nodes(documents, "documents"))

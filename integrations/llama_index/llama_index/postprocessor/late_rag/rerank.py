@@ -10,7 +10,7 @@ from llama_index.core.callbacks import CBEventType, EventPayload
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
-from pydantic import ConfigDict, Field, PrivateAttr, field_serializer, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_serializer, field_validator, model_validator
 
 from late_rag.adapters import (
     InputError,
@@ -18,9 +18,11 @@ from late_rag.adapters import (
     anchored,
     as_found,
     beside,
+    check_arguments,
     check_collection,
     check_text,
     check_threshold,
+    described,
     in_thread,
     listed,
     location_of,
@@ -28,7 +30,8 @@ from late_rag.adapters import (
     shared_reranker,
     to_compare,
 )
-from llama_index.retrievers.late_rag.nodes import candidate, node_name
+from llama_index.retrievers.late_rag.checks import node_name
+from llama_index.retrievers.late_rag.nodes import candidate
 
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode
@@ -42,6 +45,15 @@ _progress: ContextVar[Report | None] = ContextVar("late_rag_rerank_progress", de
 
 RETRIEVAL_SCORE = "retrieval_score"
 """The key of the metadata that gets the score a node had before, as LlamaIndex's own rerankers name it."""
+
+
+_HINTS = {
+    "k": "use top_n",
+    "top_k": "use top_n",
+    "similarity_top_k": "use top_n",
+    "score_threshold": "use threshold",
+    "similarity_cutoff": "use threshold",
+}
 
 
 class LateInteractionRerank(BaseNodePostprocessor):
@@ -79,6 +91,12 @@ class LateInteractionRerank(BaseNodePostprocessor):
 
     _check_threshold = field_validator("threshold")(check_threshold)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _check_arguments(cls, data: Any) -> Any:
+        check_arguments(cls.__name__, data, cls.model_fields, _HINTS)
+        return data
+
     @field_validator("collection")
     @classmethod
     def _check_collection(cls, value: Any) -> Any:
@@ -104,6 +122,9 @@ class LateInteractionRerank(BaseNodePostprocessor):
         if self.collection is not None:
             location_of(self.collection)
         return super().__getstate__()
+
+    def __repr__(self) -> str:
+        return described(self, self.collection, model=self.model, top_n=self.top_n, threshold=self.threshold)
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from llama_index.core.schema import TextNode
 
 from late_rag.adapters import InputError, naming, same
-from llama_index.retrievers.late_rag.nodes import EXTRA, node_name, to_chunk
+from llama_index.retrievers.late_rag.checks import node_name
+from llama_index.retrievers.late_rag.nodes import EXTRA, to_chunk
 
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode

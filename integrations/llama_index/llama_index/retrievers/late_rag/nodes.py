@@ -27,13 +27,8 @@ from late_rag import Chunk, Media
 from late_rag.adapters import (
     HitFields,
     InputError,
-    check_metadata,
-    check_text,
     is_unread,
-    item_name,
     known,
-    listed,
-    naming,
     noted,
     same,
     without_tuples,
@@ -54,33 +49,6 @@ _FOR_PROGRAMS = ("mime_type",)
 """What the core's loaders say of a file that is of no use to a language model."""
 
 _ELSEWHERE = {"id_": True, "embedding": True, "metadata": True, "text": True, "relationships": True}
-
-
-def check_nodes(nodes: Any, name: str = "nodes") -> list[BaseNode]:
-    """The nodes as a list.
-
-    Args:
-        nodes: any iterable of them, or of documents.
-        name: "nodes" or "documents".
-
-    Raises:
-        InputError: no list of nodes, or one without an id, or with a text or metadata that cannot be stored; the
-            message names it by its place, id, document and file.
-    """
-    found = listed(nodes, BaseNode, name, f"LlamaIndex {name}")  # type: ignore[type-abstract]
-    for place, node in enumerate(found):
-        if not node.node_id:
-            raise InputError(f"{name}[{place}] needs an id, not {node.node_id!r}")
-        called = node_name(node, place, name)
-        check_text(node.get_content(MetadataMode.NONE), called)
-        with naming(called):
-            check_metadata(without_tuples(node.metadata))
-    return found
-
-
-def node_name(node: BaseNode, place: int, name: str = "nodes") -> str:
-    """How an error names one of several nodes or documents."""
-    return item_name(name, place, node.node_id, node.metadata, node.ref_doc_id)
 
 
 def to_chunk(node: BaseNode, document_text: str | None = None, encoder: Callable[[], Encoder] | None = None) -> Chunk:
