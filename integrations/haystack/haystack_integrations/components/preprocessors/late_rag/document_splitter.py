@@ -15,7 +15,16 @@ from haystack_integrations.document_stores.late_rag.inputs import check_document
 from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
 from late_rag import Document as CoreDocument
 from late_rag import load_encoder
-from late_rag.adapters import ChunkingOptions, InputError, load_chunker, naming, to_reader
+from late_rag.adapters import (
+    ChunkingOptions,
+    InputError,
+    check_model,
+    chunker_class,
+    hinting,
+    load_chunker,
+    naming,
+    to_reader,
+)
 
 if TYPE_CHECKING:
     from late_rag import Chunk
@@ -49,6 +58,11 @@ class LateInteractionDocumentSplitter:
         InputError: an option that cannot be.
     """
 
+    @hinting(
+        split_by="use kind",
+        **dict.fromkeys(("split_length", "chunk_size"), "use max_tokens"),
+        **dict.fromkeys(("split_overlap", "chunk_overlap"), "use overlap"),
+    )
     def __init__(
         self,
         model: str = "minilm",
@@ -60,7 +74,8 @@ class LateInteractionDocumentSplitter:
         headings: bool = True,
         token: Secret | None = None,
     ) -> None:
-        self.model = model
+        self.model = check_model(model)
+        chunker_class(kind)  # refuses one that there is not
         self.token = token
         self._loading = loading_options(None, token)
         self.options = ChunkingOptions(

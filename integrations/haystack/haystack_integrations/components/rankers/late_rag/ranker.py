@@ -21,10 +21,13 @@ from haystack_integrations.document_stores.late_rag.inputs import (
 from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
 from late_rag.adapters import (
     as_found,
+    check_flag,
+    check_model,
     check_query,
     check_text,
     check_threshold,
     check_top_k,
+    hinting,
     shared_reranker,
     to_compare,
     to_reader,
@@ -59,6 +62,12 @@ class LateInteractionRanker:
         InputError: an option that cannot be.
     """
 
+    @hinting(
+        threshold="use score_threshold",
+        collection="use document_store, a store over it",
+        **dict.fromkeys(("k", "top_n", "similarity_top_k"), "use top_k"),
+        **dict.fromkeys(("model_name", "model_name_or_path"), "use model"),
+    )
     def __init__(
         self,
         model: str | None = None,
@@ -76,13 +85,13 @@ class LateInteractionRanker:
             raise StoreKindError(
                 f"document_store must be a LateInteractionDocumentStore, not a {type(document_store).__name__}"
             )
-        self.model = model
+        self.model = check_model(model)
         self.top_k = None if top_k is None else check_top_k(top_k)
         self.document_store = document_store
-        self.score_threshold = check_threshold(score_threshold)
+        self.score_threshold = check_threshold(score_threshold, "score_threshold")
         self.meta_fields_to_embed = check_names(meta_fields_to_embed, "meta_fields_to_embed")
         self.meta_data_separator = check_separator(meta_data_separator, "meta_data_separator")
-        self.keep_order = keep_order
+        self.keep_order = check_flag(keep_order, "keep_order")
         self.device = device
         self.token = token
         self._options = loading_options(device, token)
@@ -156,7 +165,7 @@ class LateInteractionRanker:
 
     def _limits(self, top_k: int | None, score_threshold: float | None) -> tuple[int | None, float | None]:
         """How many documents, and the least similarity, for one call."""
-        least = self.score_threshold if score_threshold is None else check_threshold(score_threshold)
+        least = self.score_threshold if score_threshold is None else check_threshold(score_threshold, "score_threshold")
         return (self.top_k if top_k is None else check_top_k(top_k)), least
 
     def _prepared(self, query: str, documents: list[Document]) -> tuple[Reranker | None, list[Chunk | Hit]]:
