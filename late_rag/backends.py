@@ -78,6 +78,8 @@ POOLINGS: Mapping[str, Backend] = {
 
 INDEXES: Mapping[str, Backend] = {
     "exact": Backend("late_rag.indexes.exact", "ExactIndex"),
+    "muvera": Backend("late_rag.indexes.muvera", "MuveraIndex", options="MuveraOptions"),
+    "smve": Backend("late_rag.indexes.smve", "SmveIndex", options="SmveOptions"),
 }
 
 COLLECTIONS: Mapping[str, Backend] = {
