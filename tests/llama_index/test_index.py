@@ -397,7 +397,6 @@ def test_reading(tmp_path: Path) -> None:
 def test_there_is_no_other_store(index: LateInteractionIndex, tmp_path: Path) -> None:
     reaches: list[Callable[[], Any]] = [
         lambda: index.storage_context.persist(str(tmp_path)),
-        lambda: index.docstore,
         lambda: index.set_index_id("mine"),
     ]
     for reach in reaches:

@@ -19,6 +19,7 @@ from late_rag.adapters import (
     shared_retriever,
     to_reader,
 )
+from llama_index.indices.late_rag.docstore import CollectionDocstore
 from llama_index.indices.late_rag.writing import ELSEWHERE, WritableIndex
 from llama_index.retrievers.late_rag import LateInteractionRetriever
 from llama_index.retrievers.late_rag.checks import selected
@@ -171,12 +172,13 @@ class LateInteractionIndex(Closing, WritableIndex):
         )
 
     @property
-    def docstore(self) -> NoReturn:
-        """Raises UnsupportedError, as do ``storage_context`` and ``set_index_id``: there is the collection alone."""
-        raise UnsupportedError(ELSEWHERE)
+    def docstore(self) -> CollectionDocstore:
+        """The collection as a docstore, which only reads, for what looks nodes up by their ids."""
+        return CollectionDocstore(self._holder)
 
     @property
     def storage_context(self) -> NoReturn:
+        """Raises UnsupportedError, as does ``set_index_id``: there is the collection alone."""
         raise UnsupportedError(ELSEWHERE)
 
     def set_index_id(self, index_id: str) -> NoReturn:

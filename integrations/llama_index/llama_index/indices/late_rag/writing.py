@@ -14,7 +14,6 @@ from llama_index.core.indices.base import BaseIndex
 from llama_index.core.ingestion import arun_transformations, run_transformations
 from llama_index.core.schema import IndexNode, TransformComponent
 from llama_index.core.settings import Settings
-from llama_index.core.storage.docstore.types import RefDocInfo
 
 from late_rag import Selection
 from late_rag.adapters import (
@@ -28,20 +27,22 @@ from late_rag.adapters import (
     to_reader,
     to_writer,
 )
+from llama_index.indices.late_rag.docstore import ref_docs
 from llama_index.indices.late_rag.documents import Parsed, each_once, listed_documents, stored_hashes, without_objects
 from llama_index.retrievers.late_rag.checks import check_nodes, of_document
-from llama_index.retrievers.late_rag.nodes import from_chunk
 
 if TYPE_CHECKING:
     from llama_index.core.callbacks import CallbackManager
     from llama_index.core.schema import BaseNode, Document
+    from llama_index.core.storage.docstore.types import RefDocInfo
 
     from late_rag import Retriever
     from late_rag.adapters import Addable, Collection, Report
 
 ELSEWHERE = (
     "a LateInteractionIndex keeps its nodes, documents and hashes in its collection alone: persist(folder) copies "
-    "that, LateInteractionIndex.load(folder) opens it, and load_index_from_storage cannot"
+    "that, LateInteractionIndex.load(folder) opens it, and load_index_from_storage cannot; what looks nodes up "
+    "by their ids takes index.docstore, or StorageContext.from_defaults(docstore=index.docstore)"
 )
 
 
@@ -165,14 +166,7 @@ class WritableIndex(BaseIndex[IndexDict]):
     @property
     def ref_doc_info(self) -> dict[str, RefDocInfo]:
         """For each document the ids of its nodes, in order, and the metadata of the first that has any."""
-        found: dict[str, RefDocInfo] = {}
-        for batch in self._holder.retriever().collection.iterate():
-            for chunk, _ in batch:
-                if (identity := from_chunk(chunk).ref_doc_id) is not None:
-                    info = found.setdefault(identity, RefDocInfo())
-                    info.node_ids.append(chunk.id)
-                    info.metadata = info.metadata or dict(chunk.metadata)
-        return found
+        return ref_docs(self._holder.retriever().collection)
 
     async def aref_doc_info(self) -> dict[str, RefDocInfo]:
         """Async twin of :attr:`ref_doc_info`."""
