@@ -1,7 +1,9 @@
 """How many candidates of an approximate index are needed: measured on the collection itself when the index is built.
 
-Queries are the openings of some hundred stored chunks. For each the exact ten best others are found by the scan, and
-the smallest number of candidates is looked for among which the asked share of them is.
+Queries are made of rows from inside of three stored chunks each: like a question, and unlike rows of one chunk, they
+match nothing as a whole, and are as hard to find candidates for as questions were measured to be. For each the exact
+ten best others are found by the scan, and the smallest number of candidates is looked for among which the asked share
+of them is.
 """
 
 from __future__ import annotations
@@ -29,8 +31,11 @@ OVERLAP = 0.99
 """The mean share of the exact ten best that must be among the candidates."""
 
 QUERIES = 200
-QUERY_ROWS = 24
-"""Rows of an opening: about as many as a question has."""
+PART_ROWS = 8
+"""Rows that a query has of each of its chunks: together about as many as a question has."""
+
+_PLACES = (0.2, 0.5, 0.8)
+"""Where in each of its chunks: inside, because the first and last row of all chunks are alike."""
 
 _BEST = 10
 _SCANNED = 330_000
@@ -90,13 +95,12 @@ def calibrate(
 
     Args:
         index: holds ``rows``, and may hold more.
-        sample: some of what it holds, whose openings are the queries.
+        sample: some of what it holds, that the queries are made of, one for each.
         rows: all rows, or a random part of them, read once.
         asked: the mean share of the exact best that is to be among the candidates.
         best: how many of ``rows`` are a query's best: ten of all, fewer of a part, so that they are as near as those.
     """
-    queries = [embeddings[:QUERY_ROWS] for _, embeddings in sample]
-    own = [row for row, _ in sample]
+    queries, own = made_queries(sample)
     places = _Places(index, queries, own, best_others(queries, own, rows, best))
     most = len(index) // 2
 
@@ -122,7 +126,7 @@ class _Places:
         self,
         index: Index,
         queries: Sequence[TokenEmbeddings],
-        own: Sequence[int],
+        own: Sequence[tuple[int, ...]],
         best: Sequence[npt.NDArray[np.int64]],
     ) -> None:
         known = [number for number, rows in enumerate(best) if len(rows)]
@@ -137,7 +141,7 @@ class _Places:
     def look(self, asked: int) -> None:
         """Asks for so many candidates."""
         self.asked = asked
-        found = self._index.search(self._queries, asked + 1)  # one more: the chunk that the query is from
+        found = self._index.search(self._queries, asked + len(_PLACES))  # more by the chunks that the query is from
         self._places = [
             _place(best, others(numbers, own)[:asked])
             for best, own, (numbers, _) in zip(self._best, self._own, found, strict=True)
@@ -169,7 +173,7 @@ def part_of(tokens: int) -> int:
 def some_of(numbers: Sequence[int], part: int) -> list[int]:
     """About the n-th part of them, chosen at random, the same each time."""
     chosen = np.random.default_rng(0).random(len(numbers)) * part < 1
-    return np.array(numbers, np.int64)[chosen].tolist()
+    return [number for number, taken in zip(numbers, chosen.tolist(), strict=True) if taken]
 
 
 def best_of_part(part: int) -> int:
@@ -177,9 +181,28 @@ def best_of_part(part: int) -> int:
     return max(1, round(_BEST / part))
 
 
-def others(rows: npt.NDArray[np.int64], row: int) -> npt.NDArray[np.int64]:
-    """The rows without one."""
-    left: npt.NDArray[np.int64] = rows[rows != row]
+def made_queries(
+    sample: Sequence[tuple[int, TokenEmbeddings]],
+) -> tuple[list[TokenEmbeddings], list[tuple[int, ...]]]:
+    """A query for each chunk, and the numbers of those that its rows are from."""
+    queries, own = [], []
+    for number in range(len(sample)):
+        chosen = [sample[(number + part * len(sample) // len(_PLACES)) % len(sample)] for part in range(len(_PLACES))]
+        rows = [_window(embeddings, place) for place, (_, embeddings) in zip(_PLACES, chosen, strict=True)]
+        queries.append(np.concatenate(rows))
+        own.append(tuple(row for row, _ in chosen))
+    return queries, own
+
+
+def _window(embeddings: TokenEmbeddings, place: float) -> TokenEmbeddings:
+    """Some rows one after the other; ``place`` is 0 for the first and 1 for the last ones."""
+    first = int(place * max(0, len(embeddings) - PART_ROWS))
+    return embeddings[first : first + PART_ROWS]
+
+
+def others(rows: npt.NDArray[np.int64], own: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """The rows without some."""
+    left: npt.NDArray[np.int64] = rows[~np.isin(rows, own)]
     return left
 
 
@@ -197,9 +220,9 @@ def _smallest(reaches: Callable[[int], bool], most: int) -> int | None:
 
 
 def best_others(
-    queries: Sequence[TokenEmbeddings], own: Sequence[int], rows: Rows, count: int = _BEST
+    queries: Sequence[TokenEmbeddings], own: Sequence[tuple[int, ...]], rows: Rows, count: int = _BEST
 ) -> list[npt.NDArray[np.int64]]:
-    """For each query the rows of its exact ``count`` best, its own left out; ties to the lower row.
+    """For each query the rows of its exact ``count`` best, those it is made of left out; ties to the lower row.
 
     The scan's bounds say which of a batch of rows are worth an exact score, so that nearly none is scored twice.
     """
