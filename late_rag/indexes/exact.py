@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from late_rag.errors import InputError
 from late_rag.indexes import exact_files
 from late_rag.indexes.blocks import Block, PackedChunk, block_of, grouped
 from late_rag.indexes.packed import PackedScan
-from late_rag.indexes.spool import ascending
 from late_rag.protocols import silent
 from late_rag.scoring.packing import pack, unpack
 
@@ -87,13 +87,21 @@ class ExactIndex:
 
 
 def _blocks(rows: Rows, after: int, progress: Done) -> Iterator[Block]:
-    """Blocks of rows that ascend and are above ``after``.
-
-    Raises:
-        InputError: a row that is not.
-    """
     done = 0
     for group in grouped(packed_chunk(row, embeddings) for row, embeddings in ascending(rows, after)):
         yield block_of(group)
         done += len(group)
         progress(done)
+
+
+def ascending(rows: Rows, after: int) -> Iterator[tuple[int, TokenEmbeddings]]:
+    """Rows that ascend and are above ``after``.
+
+    Raises:
+        InputError: a row that is not.
+    """
+    for row, embeddings in rows:
+        if row <= after:
+            raise InputError(f"rows must be above all that are in the index and ascend, got {row} after {after}")
+        after = row
+        yield row, embeddings

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from late_rag.errors import InputError
+from late_rag.indexes.exact import ascending
 from late_rag.protocols import silent
 from late_rag.scoring.packing import ZERO_POINT
 from late_rag.scoring.workers import CORES, parallel
@@ -100,16 +100,3 @@ def _batches(rows: Rows) -> Iterator[list[tuple[int, TokenEmbeddings]]]:
             batch, count = [], 0
     if batch:
         yield batch
-
-
-def ascending(rows: Rows, after: int) -> Iterator[tuple[int, TokenEmbeddings]]:
-    """Rows that ascend and are above ``after``.
-
-    Raises:
-        InputError: a row that is not.
-    """
-    for row, embeddings in rows:
-        if row <= after:
-            raise InputError(f"rows must be above all that are in the index and ascend, got {row} after {after}")
-        after = row
-        yield row, embeddings
