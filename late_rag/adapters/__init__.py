@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING
 from late_rag import lazy
 
 if TYPE_CHECKING:
-    from late_rag.adapters.configuration import anchored, check_collection, check_model, location_of, seen_from
+    from late_rag.adapters.arguments import UnknownArgumentError, check_arguments, check_flag, check_model, hinting
+    from late_rag.adapters.configuration import anchored, check_collection, location_of, seen_from
     from late_rag.adapters.hits import HitFields, beside, known
     from late_rag.adapters.holder import StoreHolder, check_owners
-    from late_rag.adapters.inputs import listed, without_tuples
+    from late_rag.adapters.inputs import item_name, listed, naming, without_tuples
     from late_rag.adapters.media import is_unread, to_compare
     from late_rag.adapters.notes import as_found, noted
+    from late_rag.adapters.showing import described, progress_bar
     from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, agent_filter, filter_description, narrowed
     from late_rag.asynchronous import in_thread, to_reader, to_writer
     from late_rag.chunkers import ChunkingOptions, chunker_class, load_chunker
@@ -65,12 +67,20 @@ if TYPE_CHECKING:
     from late_rag.types import Mode, OnConflict, Report, TokenMatch, batched, canonical_json, digest
 
 _NAMES = {
-    "late_rag.adapters.configuration": ("anchored", "check_collection", "check_model", "location_of", "seen_from"),
+    "late_rag.adapters.arguments": (
+        "UnknownArgumentError",
+        "check_arguments",
+        "check_flag",
+        "check_model",
+        "hinting",
+    ),
+    "late_rag.adapters.configuration": ("anchored", "check_collection", "location_of", "seen_from"),
     "late_rag.adapters.hits": ("HitFields", "beside", "known"),
     "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
-    "late_rag.adapters.inputs": ("listed", "without_tuples"),
+    "late_rag.adapters.inputs": ("item_name", "listed", "naming", "without_tuples"),
     "late_rag.adapters.media": ("is_unread", "to_compare"),
     "late_rag.adapters.notes": ("as_found", "noted"),
+    "late_rag.adapters.showing": ("described", "progress_bar"),
     "late_rag.adapters.tool": (
         "NOTHING_FOUND",
         "TOOL_COUNT",
@@ -162,6 +172,7 @@ __all__ = [
     "StoreHolder",
     "TokenCounter",
     "TokenMatch",
+    "UnknownArgumentError",
     "UnsupportedError",
     "agent_filter",
     "anchored",
@@ -169,7 +180,9 @@ __all__ = [
     "batched",
     "beside",
     "canonical_json",
+    "check_arguments",
     "check_collection",
+    "check_flag",
     "check_label",
     "check_metadata",
     "check_model",
@@ -184,21 +197,26 @@ __all__ = [
     "constant",
     "copy_collection",
     "decode_metadata",
+    "described",
     "digest",
     "encode_metadata",
     "filter_description",
+    "hinting",
     "in_thread",
     "is_number",
     "is_unread",
+    "item_name",
     "known",
     "lazy_names",
     "listed",
     "load_chunker",
     "location_of",
+    "naming",
     "narrowed",
     "noted",
     "one_chunk",
     "parse",
+    "progress_bar",
     "read_datetime",
     "render",
     "same",

@@ -27,17 +27,6 @@ def check_collection(value: Any) -> Any:
     raise InputError(f"collection is a location or an open collection, not {value!r}")
 
 
-def check_model(value: Any) -> Any:
-    """A model's name or folder, or None.
-
-    Raises:
-        InputError: neither.
-    """
-    if value is None or (isinstance(value, str | Path) and str(value).strip()):
-        return value
-    raise InputError(f"model is a name or a folder, not {value!r:.80}")
-
-
 def location_of(collection: str | Path | Collection) -> str:
     """The location, as a component that is serialised has it: of a URL without what opens it.
 

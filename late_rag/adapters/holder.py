@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from late_rag.adapters.configuration import anchored, check_collection, check_model, seen_from
+from late_rag.adapters.arguments import check_model
+from late_rag.adapters.configuration import anchored, check_collection, seen_from
+from late_rag.adapters.showing import TEMPORARY, described
 from late_rag.encoders import consenting, load_encoder
 from late_rag.errors import CollectionError, CollectionReadOnlyError, ConflictError, InputError
 from late_rag.forking import starts_anew_in_children
@@ -118,6 +120,11 @@ class StoreHolder:
         """The location, if there is one."""
         collection = self._given[0]
         return collection if isinstance(collection, str | Path) else None
+
+    def described(self, component: object, **options: Any) -> str:
+        """The ``repr`` of a component that has this holder, and those options that are set."""
+        collection = TEMPORARY if self._given[0] is None else self._given[0]
+        return described(component, collection, **options)
 
     @property
     def temporary(self) -> Collection | None:

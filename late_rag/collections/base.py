@@ -26,6 +26,7 @@ from late_rag.types import (
     Metadata,
     Mode,
     OnConflict,
+    Report,
     Source,
     TokenEmbeddings,
 )
@@ -217,10 +218,10 @@ class BaseCollection(Closing, Collection, ABC):
         checks.check_questions(queries)
         return self._text_search(queries, top_k, selection)
 
-    def finish_load(self) -> None:
+    def finish_load(self, progress: Report | None = None) -> None:
         """Nothing is left to be done, unless the engine says so."""
 
-    def optimize(self) -> None:
+    def optimize(self, progress: Report | None = None) -> None:
         """Nothing is left to be done, unless the engine says so."""
 
     aadd = twin(add, writes=True)

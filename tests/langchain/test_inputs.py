@@ -190,7 +190,7 @@ def test_what_can_be_checked_is_checked_when_a_store_is_made(handbook: str) -> N
         ({"mode": "rw"}, "mode must be 'write' or 'read', not 'rw'"),
         ({"fields": {"score": "s"}}, r"fields takes HitFields\(…\), not {'score': 's'}"),
         ({"create": 3}, "create takes a dict of options of a collection, not 3"),
-        ({"model": 3}, "model is a name or a folder, not 3"),
+        ({"model": 3}, "model is the name of a model or its folder, not 3"),
         ({"collection": ""}, "collection is a location or an open collection, not ''"),
     ]
     for options, message in wrong:

@@ -214,8 +214,7 @@ class WritableStore(Closing, VectorStore):
         return made
 
     def __repr__(self) -> str:
-        where = "temporary" if self._holder.place is None else repr(str(self._holder.place))
-        return f"{type(self).__name__}({where})"
+        return self._holder.described(self)
 
     def close(self) -> None:
         """Removes a temporary collection; any other stays open for those who share it."""
