@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 
-from langchain_late_rag.documents import CONTENT_BLOCKS, content_blocks
+from langchain_late_rag.blocks import CONTENT_BLOCKS, content_blocks
 from late_rag import load
 from late_rag.adapters import LoadOptions, RecordFields, beside, check_label, check_paths
 
@@ -34,7 +34,8 @@ class LateInteractionLoader(BaseLoader):
         fields: which fields of a record are text, key and metadata, for CSV, JSON and JSONL.
         content: of web pages "all" that they show, or the "main" content.
         include: parts that are left out unless they are named; see :class:`late_rag.loading.LoadOptions`.
-        content_blocks: whether documents with text have their pictures and pages as content blocks too.
+        content_blocks: whether documents with text have their pictures and pages as content blocks too; of a page the
+            block says which (``extras["page"]``), and the splitter gives it to the passages of that page.
 
     Raises:
         InputError: an argument that cannot be. Whether there is a file is looked at when it is loaded.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from langchain_core.documents import Document
 
-from langchain_late_rag.documents import CONTENT_BLOCKS, HitFields, from_hit, from_stored
+from langchain_late_rag.blocks import CONTENT_BLOCKS
+from langchain_late_rag.documents import HitFields, from_hit, from_stored
 from langchain_late_rag.filters import to_filter
 from langchain_late_rag.writing import WritableStore
 from late_rag.adapters import InputError, SearchConfig, UnsupportedError, check_top_k, listed, to_reader
