@@ -211,7 +211,7 @@ def test_what_can_be_checked_is_checked_when_a_store_is_made(handbook: str) -> N
     for unknown in ("kk", "score_threshold"):  # the second is of another search_type
         with pytest.raises(TypeError, match=f"unknown search option '{unknown}'"):
             store.as_retriever(search_kwargs={unknown: 0.5})
-    with pytest.raises(InputError, match="threshold must be a similarity between 0 and 1, not 1.5"):
+    with pytest.raises(InputError, match=r"threshold must be a similarity between 0 and 1, not 1.5"):
         store.as_retriever(search_type="similarity_score_threshold", search_kwargs={"score_threshold": 1.5})
     with pytest.raises(InputError, match="lambda_mult must be a number from 0 to 1, not 2"):
         store.as_retriever(search_type="mmr", search_kwargs={"lambda_mult": 2})
