@@ -93,7 +93,7 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
         return self.split_documents(text_documents(texts, metadatas))
 
     def split_documents(self, documents: Iterable[Document]) -> list[Document]:
-        """The passages of documents, each with a copy of its document's metadata.
+        """The passages of documents, each with a copy of its document's metadata (values of many KB are not copied on).
 
         Passages of a document with an id have that id, ``#`` and their number; others have none. A picture of a page
         goes with each passage of the page, any other with the first.
