@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from late_rag import lazy
 
 if TYPE_CHECKING:
-    from late_rag.adapters.configuration import anchored, check_collection, location_of, seen_from
+    from late_rag.adapters.configuration import anchored, check_collection, location_of, seen_from, without_secrets
     from late_rag.adapters.hits import HitFields, beside, known
     from late_rag.adapters.holder import StoreHolder, check_owners
     from late_rag.adapters.inputs import listed, without_tuples
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from late_rag.types import Mode, OnConflict, Report, TokenMatch, batched, canonical_json, digest
 
 _NAMES = {
-    "late_rag.adapters.configuration": ("anchored", "check_collection", "location_of", "seen_from"),
+    "late_rag.adapters.configuration": ("anchored", "check_collection", "location_of", "seen_from", "without_secrets"),
     "late_rag.adapters.hits": ("HitFields", "beside", "known"),
     "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
     "late_rag.adapters.inputs": ("listed", "without_tuples"),
@@ -199,6 +199,7 @@ __all__ = [
     "to_compare",
     "to_reader",
     "to_writer",
+    "without_secrets",
     "without_tuples",
 ]
 

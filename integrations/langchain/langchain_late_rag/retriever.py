@@ -11,7 +11,13 @@ from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, Callba
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables.config import RunnableConfig, get_config_list
-from pydantic import ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
 from langchain_late_rag.batching import atraced, outcomes, results, traced
 from langchain_late_rag.configuration import ARGUMENTS, AsConfiguration, SearchArguments, filter_text
@@ -28,6 +34,7 @@ from late_rag.adapters import (
     shared_retriever,
     to_reader,
     to_writer,
+    without_secrets,
 )
 
 if TYPE_CHECKING:
@@ -98,6 +105,8 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
     def _check_shape(self) -> Self:
         SearchConfig.of(self, top_k=self.k)
         return self
+
+    _without_secrets = model_validator(mode="wrap")(without_secrets)
 
     def model_post_init(self, context: Any, /) -> None:
         """Keeps from where a relative location is seen; the field, which is serialised, stays as it was given."""

@@ -13,7 +13,7 @@ from langchain_late_rag.documents import with_media
 from langchain_late_rag.filters import to_filter
 from langchain_late_rag.inputs import check_conflicts, text_documents, to_documents
 from late_rag import Selection
-from late_rag.adapters import Closing, InputError, StoreHolder, to_reader, to_writer
+from late_rag.adapters import Closing, InputError, StoreHolder, location_of, to_reader, to_writer
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -222,7 +222,7 @@ class WritableStore(Closing, VectorStore):
         return super().as_retriever(**kwargs)
 
     def __repr__(self) -> str:
-        where = "temporary" if self._holder.place is None else repr(str(self._holder.place))
+        where = "temporary" if self._holder.place is None else repr(location_of(self._holder.place))
         return f"{type(self).__name__}({where})"
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from late_rag.adapters import (
     InputError,
     Mode,
     StoreHolder,
+    check_collection,
     check_owners,
     location_of,
     to_reader,
@@ -89,7 +90,7 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
             raise InputError(f"LateInteractionVectorStore has no argument {', '.join(sorted(unknown))}; it has {known}")
         holder = StoreHolder(collection, model, mode, create or {}, trust_model=trust_model)
         given: dict[str, Any] = {
-            "collection": str(collection) if isinstance(collection, Path) else collection,
+            "collection": None if collection is None else check_collection(collection),
             "model": None if model is None else str(model),
             "mode": mode,
             "fields": HitFields() if fields is None else fields,
