@@ -10,7 +10,7 @@ from langchain_core.load.serializable import Serializable
 from pydantic import field_serializer
 
 from langchain_late_rag.filters import to_filter
-from late_rag.adapters import SHAPE, CollectionError, Shape, location_of
+from late_rag.adapters import SHAPE, CollectionError, InputError, Shape, location_of
 
 if TYPE_CHECKING:
     from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
@@ -42,6 +42,17 @@ def filter_text(value: FilterLike | None) -> str | None:
 def dumped_collection(value: Any) -> Any:
     """A collection as ``model_dump`` has it: of a URL without what opens it; one that is open as it is."""
     return location_of(value) if isinstance(value, str | Path) else value
+
+
+def no_truth_value(value: object) -> object:
+    """What is given for a number, as it is.
+
+    Raises:
+        InputError: a truth value, of which pydantic would make 0 or 1.
+    """
+    if isinstance(value, bool):
+        raise InputError(f"a number is asked for, not {value}")
+    return value
 
 
 def _serialised(component: BaseModel) -> dict[str, Any]:

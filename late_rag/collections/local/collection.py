@@ -180,6 +180,9 @@ class LocalCollection(BaseCollection):
     def _get(self, ids: Sequence[str]) -> list[Chunk]:
         return self._reader.get(ids)
 
+    def _locations(self, ids: Sequence[str]) -> dict[str, str]:
+        return self._reader.locations(ids)
+
     def _get_documents(self, ids: Sequence[str]) -> list[Document]:
         return self._reader.get_documents(ids)
 

@@ -17,7 +17,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,7 +36,7 @@ from late_rag.collections.local.index_versions import FOLDER, PREFIX, Published,
 from late_rag.errors import CollectionDamagedError, CollectionError, CollectionFullError
 from late_rag.protocols import CollectionSettings, Done, Index, silent
 from late_rag.scoring.packing import unpack
-from late_rag.types import Progress
+from late_rag.types import Progress, batched
 
 if TYPE_CHECKING:
     from late_rag.types import Report, TokenEmbeddings
@@ -234,28 +234,37 @@ class IndexFiles:
 
     def _calibrated(self, index: Index, mark: int) -> Calibration:
         with self._database.connection() as connection:
-            query = "SELECT row FROM embeddings WHERE row <= ? AND tokens > 0 ORDER BY row"
-            numbers = [row for (row,) in connection.execute(query, (mark,))]
+            query = "SELECT row, tokens FROM embeddings WHERE row <= ? AND tokens > 0 ORDER BY row"
+            found = connection.execute(query, (mark,)).fetchall()
+        numbers = [row for row, _ in found]
+        part = calibration.part_of(sum(tokens for _, tokens in found))
         places = np.linspace(0, max(0, len(numbers) - 1), min(len(numbers), calibration.QUERIES)).astype(int)
         sample = [next(self._rows(numbers[place] - 1, numbers[place]), None) for place in places]
         known = [pair for pair in sample if pair is not None]  # one may have gone meanwhile
-        return calibration.calibrate(index, known, self._rows(0, mark), calibration.OVERLAP)
+        rows = self._rows(0, mark) if part == 1 else self._rows_of(calibration.some_of(numbers, part))
+        return calibration.calibrate(index, known, rows, calibration.OVERLAP, calibration.best_of_part(part))
 
     def _rows(self, after: int, last: int) -> Iterator[tuple[int, TokenEmbeddings]]:
         """Rows with embeddings in ascending order, read batch by batch without holding a snapshot."""
+        while batch := self._read("row > ? AND row <= ?", after, last):
+            yield from batch
+            after = batch[-1][0]
+
+    def _rows_of(self, numbers: Sequence[int]) -> Iterator[tuple[int, TokenEmbeddings]]:
+        """Those of these rows that are there and have embeddings, in ascending order, as ``_rows`` reads them."""
+        for batch in batched(numbers, _BATCH):
+            yield from self._read("row IN (SELECT value FROM json_each(?))", json.dumps(batch))
+
+    def _read(self, condition: str, *values: object) -> list[tuple[int, TokenEmbeddings]]:
+        """The first rows with embeddings under a condition."""
         query = (
-            f"SELECT row, {embedding_rows.COLUMNS} FROM embeddings WHERE row > ? AND row <= ? AND tokens > 0 "
+            f"SELECT row, {embedding_rows.COLUMNS} FROM embeddings WHERE {condition} AND tokens > 0 "
             "ORDER BY row LIMIT ?"
         )
-        while True:
-            with self._database.connection() as connection:
-                batch = connection.execute(query, (after, last, _BATCH)).fetchall()
-            if not batch:
-                return
-            after = batch[-1][0]
-            packed = embedding_rows.read(batch, self._settings, str(self._database.path.parent))
-            for found, rows in zip(batch, packed, strict=True):
-                yield found[0], unpack(rows)
+        with self._database.connection() as connection:
+            found = connection.execute(query, (*values, _BATCH)).fetchall()
+        packed = embedding_rows.read(found, self._settings, str(self._database.path.parent))
+        return [(values[0], unpack(rows)) for values, rows in zip(found, packed, strict=True)]
 
     def _publish(self, written: _Written, base: Published | None, mark: int) -> bool:
         folder, kind, size, manifest = written
