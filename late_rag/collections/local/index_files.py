@@ -46,6 +46,9 @@ logger = logging.getLogger(__name__)
 TAIL_CHUNKS = 20_000
 """Up to so many chunks are scanned from memory without index files."""
 
+TAIL_BYTES = 2**30
+"""Of packed rows that are scanned from memory at most, however large the collection is and whatever its index costs."""
+
 TAIL_SHARE = 0.25
 LIVE_SHARE = 0.7
 SLOW_PATIENCE = 4
@@ -183,15 +186,16 @@ class IndexFiles:
             patience = SLOW_PATIENCE if slow and not load_ended else 1
             most, share, live_share = TAIL_CHUNKS * patience, TAIL_SHARE * patience, LIVE_SHARE / patience
             current = self.current(connection) or Published(0, 0, 0, "", "")
-            chunks, last_row = connection.execute("SELECT chunks, last_row FROM state").fetchone()
+            chunks, last_row, tokens = connection.execute("SELECT chunks, last_row, tokens FROM state").fetchone()
+            fit = TAIL_BYTES * chunks / max(1, tokens * self._settings.dim)
             tail = last_row - current.mark
             if self._broken:
                 return True
-            if tail <= most and chunks - tail >= live_share * current.size:
+            if tail <= min(most, fit) and chunks - tail >= live_share * current.size:
                 return False
             tail = _count(connection, "SELECT count(*) FROM chunks WHERE row > ?", current.mark)
         live = chunks - tail
-        return bool(tail > max(most, share * live) or live < live_share * current.size)
+        return bool(tail > min(fit, max(most, share * live)) or live < live_share * current.size)
 
     def worthwhile(self) -> bool:
         """Whether there should be files at all: a small collection is scanned from memory as quickly without."""
