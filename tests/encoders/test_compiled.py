@@ -134,6 +134,29 @@ def test_int8_that_is_too_far_is_not_used_and_said(trained, monkeypatch, caplog)
     assert sorted(file.name for file in encoder._graph().parent.iterdir()) == ["compiled.json", "model.onnx"]
 
 
+def test_int8_is_checked_again_by_another_runtime(trained, monkeypatch, caplog):
+    monkeypatch.setattr("onnxruntime.__version__", "1.24.0")
+    first = CompiledEncoder(trained)
+    assert first.variant == "onnx-int8-cpu"
+    checked = []
+    agreement = making.agreement
+    monkeypatch.setattr(making, "agreement", lambda *args: checked.append(agreement(*args)) or checked[-1])
+    for runtime, times in (("1.24.0", 0), ("1.24.1", 1), ("1.24.1", 1)):
+        monkeypatch.setattr("onnxruntime.__version__", runtime)
+        assert CompiledEncoder(trained).variant == "onnx-int8-cpu"
+        assert len(checked) == times
+    assert checked[0] > 0.99
+    known = first._graph().parent / "known.npy"
+    np.save(known, -np.load(known))  # what a processor would give whose products are wrong
+    monkeypatch.setattr("onnxruntime.__version__", "1.24.2")
+    with caplog.at_level(logging.WARNING):
+        assert CompiledEncoder(trained).variant == "onnx-fp32-cpu"
+    assert "on this machine the rows of int8 are too far from those of fp32" in caplog.text
+    known.write_bytes(b"cut off")
+    with pytest.raises(ModelError, match="is damaged; remove that folder"):
+        CompiledEncoder(trained).encode_queries(["wings"])
+
+
 def test_half_precision_weights_are_read(architecture, tmp_path):
     rows = []
     for tensor_type in ("F32", "F64", "F16", "BF16"):
