@@ -30,6 +30,8 @@ _TRAINED = (
     "sentence_bert_config.json",
     "artifact.metadata",
     "model.safetensors",
+    "model.safetensors.index.json",
+    "model-[0-9]*.safetensors",
     "[0-9]*/config.json",
     "[0-9]*/model.safetensors",
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from late_rag.encoders._cache import cache_folder
 from late_rag.encoders.checkpoint import Normalize
+from late_rag.encoders.checkpoint.weights import WEIGHTS, weight_files
 from late_rag.errors import ModelError
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def weights_name(folder: Path, config: CheckpointConfig) -> str:
         ModelError: a file of it is missing.
     """
     parts = dict.fromkeys(module.folder for module in config.modules if not isinstance(module, Normalize))
-    files = [folder / part / name for part in parts for name in ("config.json", "model.safetensors")]
+    files: list[Path] = []
+    for part in parts:
+        files += [folder / part / "config.json", *(weight_files(folder / part) or [folder / part / WEIGHTS])]
     files.append(folder / "tokenizer.json")
     there = [file for file in files if file.is_file()]
     if missing := [str(file) for file in files if file not in there and file.name != "config.json"]:
