@@ -28,3 +28,11 @@ def make(repository) -> ModuleType:
         patch.syspath_prepend(folder)  # for bert.py beside it
         spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def words(tmp_path_factory) -> Path:
+    """A checkpoint in which a word is nearest to itself."""
+    from tests.torch_encoders import words_first
+
+    return words_first(tmp_path_factory.mktemp("words") / "first")

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 WEIGHTS = "model.safetensors"
 
 _BERTS = ("bert", "roberta", "xlm-roberta", "camembert")
+ARCHITECTURES = (*_BERTS, "distilbert", "modernbert")
+"""By their ``model_type``."""
+
 _DISTIL = {"hidden_size": "dim", "num_layers": "n_layers", "num_heads": "n_heads", "intermediate_size": "hidden_dim"}
 _USUAL = {
     "hidden_size": "hidden_size",
@@ -60,7 +63,7 @@ def read_network(folder: Path, longest: int) -> tuple[MakesNetwork, int]:
     """
     file = folder / "config.json"
     data = read_settings(file)
-    kind = data.get("model_type")
+    kind = checked_architecture(data, file)
     if not (folder / WEIGHTS).is_file():
         raise ModelError(
             f"{folder} has no {WEIGHTS}; weights in another form, such as pytorch_model.bin, can run code when they "
@@ -71,9 +74,19 @@ def read_network(folder: Path, longest: int) -> tuple[MakesNetwork, int]:
     tensors = Tensors(folder / WEIGHTS)
     if kind == "modernbert":
         return _modernbert(data, file, sizes, tensors, longest), sizes["hidden_size"]
-    if kind in _BERTS or kind == "distilbert":
-        return _bert(str(kind), data, file, sizes, tensors, longest), sizes["hidden_size"]
-    raise unknown(f"architecture {str(kind)[:200]!r}", file)
+    return _bert(kind, data, file, sizes, tensors, longest), sizes["hidden_size"]
+
+
+def checked_architecture(data: Mapping[str, Any], file: Path) -> str:
+    """The architecture that ``config.json`` names.
+
+    Raises:
+        NotCompiledError: it is none that becomes a graph.
+    """
+    kind = data.get("model_type")
+    if kind not in ARCHITECTURES:
+        raise unknown(f"architecture {str(kind)[:200]!r}", file)
+    return str(kind)
 
 
 def _sizes(values: Mapping[str, Any], file: Path, names: Mapping[str, str]) -> dict[str, int]:
