@@ -60,6 +60,7 @@ class SequenceEncoder(ABC):
     """
 
     modalities: frozenset[str] = frozenset({"text"})
+    contextual: bool = False
 
     _block: ClassVar[tuple[int, int]] = (32, 1 << 17)
     """The most texts, and characters, that are tokenised and started together."""

@@ -16,10 +16,11 @@ from late_rag.lazy import lazy_names
 
 if TYPE_CHECKING:
     from late_rag.evaluation.beir import BeirCollection, load_beir
+    from late_rag.evaluation.comparison import StudyRow, study
     from late_rag.evaluation.report import EvaluationReport, Ranked
     from late_rag.evaluation.run import evaluate
 
-__all__ = ["BeirCollection", "EvaluationReport", "Ranked", "evaluate", "load_beir"]
+__all__ = ["BeirCollection", "EvaluationReport", "Ranked", "StudyRow", "evaluate", "load_beir", "study"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -27,7 +28,9 @@ __getattr__, __dir__ = lazy_names(
         "BeirCollection": "late_rag.evaluation.beir",
         "EvaluationReport": "late_rag.evaluation.report",
         "Ranked": "late_rag.evaluation.report",
+        "StudyRow": "late_rag.evaluation.comparison",
         "evaluate": "late_rag.evaluation.run",
         "load_beir": "late_rag.evaluation.beir",
+        "study": "late_rag.evaluation.comparison",
     },
 )

@@ -87,19 +87,19 @@ class ExactIndex:
 
 
 def _blocks(rows: Rows, after: int, progress: Done) -> Iterator[Block]:
-    """Blocks of rows that ascend and are above ``after``.
-
-    Raises:
-        InputError: a row that is not.
-    """
     done = 0
-    for group in grouped(packed_chunk(row, embeddings) for row, embeddings in _ascending(rows, after)):
+    for group in grouped(packed_chunk(row, embeddings) for row, embeddings in ascending(rows, after)):
         yield block_of(group)
         done += len(group)
         progress(done)
 
 
-def _ascending(rows: Rows, after: int) -> Iterator[tuple[int, TokenEmbeddings]]:
+def ascending(rows: Rows, after: int) -> Iterator[tuple[int, TokenEmbeddings]]:
+    """Rows that ascend and are above ``after``.
+
+    Raises:
+        InputError: a row that is not.
+    """
     for row, embeddings in rows:
         if row <= after:
             raise InputError(f"rows must be above all that are in the index and ascend, got {row} after {after}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,10 @@ LEAST_RECALL = 0.8
 
 
 class IndexContract:
-    """The contract of :class:`late_rag.protocols.Index`. Subclasses set ``index_class``."""
+    """The contract of :class:`late_rag.protocols.Index`. Subclasses set ``index_class``, and may set ``options``."""
 
     index_class: ClassVar[type[Index]]
+    options: ClassVar[Any] = None
 
     @pytest.fixture
     def stored(self) -> list[TokenEmbeddings]:
@@ -39,7 +40,7 @@ class IndexContract:
 
     @pytest.fixture
     def index(self, stored: list[TokenEmbeddings], new_folder: Callable[[], Path]) -> Index:
-        return self.index_class.create(new_folder(), numbered(stored), DIM)
+        return self.index_class.create(new_folder(), numbered(stored), DIM, self.options)
 
     @pytest.fixture
     def new_folder(self, tmp_path: Path) -> Callable[[], Path]:
@@ -98,13 +99,13 @@ class IndexContract:
             assert len(set(rows.tolist())) == len(rows) <= len(stored)
 
     def test_an_empty_index_finds_nothing(self, queries: list[TokenEmbeddings], new_folder: Callable[[], Path]) -> None:
-        index = self.index_class.create(new_folder(), [], DIM)
+        index = self.index_class.create(new_folder(), [], DIM, self.options)
         assert [len(rows) for rows, _ in index.search(queries, 10)] == [0] * len(queries)
         added = index.add(new_folder(), [(3, queries[0])])
         assert added.search(queries[:1], 10)[0][0].tolist() == [3]
 
     def test_added_rows_are_found(self, stored: list[TokenEmbeddings], new_folder: Callable[[], Path]) -> None:
-        index = self.index_class.create(new_folder(), numbered(stored[:200]), DIM)
+        index = self.index_class.create(new_folder(), numbered(stored[:200]), DIM, self.options)
         for first in range(200, 400, 50):
             index = index.add(new_folder(), iter(list(enumerate(stored[first : first + 50], first + 1))))
         wanted = [row for row in range(1, 401, 5) if len(stored[row - 1])]
@@ -123,17 +124,17 @@ class IndexContract:
         self, queries: list[TokenEmbeddings], stored: list[TokenEmbeddings], new_folder: Callable[[], Path]
     ) -> None:
         folder = new_folder()
-        index = self.index_class.create(folder, numbered(stored), DIM)
-        opened = self.index_class.open(folder)
+        index = self.index_class.create(folder, numbered(stored), DIM, self.options)
+        opened = self.index_class.open(folder, self.options)
         assert len(opened) == len(index)
         assert_same(index.search(queries, 30), opened.search(queries, 30))
         index.close()
-        assert_same(opened.search(queries, 30), self.index_class.open(folder).search(queries, 30))
+        assert_same(opened.search(queries, 30), self.index_class.open(folder, self.options).search(queries, 30))
 
     def test_rows_must_ascend(self, stored: list[TokenEmbeddings], new_folder: Callable[[], Path]) -> None:
         with pytest.raises(InputError, match="ascend"):
-            self.index_class.create(new_folder(), [(2, stored[0]), (1, stored[1])], DIM)
-        index = self.index_class.create(new_folder(), [(5, stored[0])], DIM)
+            self.index_class.create(new_folder(), [(2, stored[0]), (1, stored[1])], DIM, self.options)
+        index = self.index_class.create(new_folder(), [(5, stored[0])], DIM, self.options)
         with pytest.raises(InputError, match="ascend"):
             index.add(new_folder(), [(5, stored[1])])
 
@@ -141,7 +142,7 @@ class IndexContract:
         self, stored: list[TokenEmbeddings], new_folder: Callable[[], Path]
     ) -> None:
         told: list[int] = []
-        index = self.index_class.create(new_folder(), numbered(stored), DIM, progress=told.append)
+        index = self.index_class.create(new_folder(), numbered(stored), DIM, self.options, progress=told.append)
         assert told == sorted(told)
         assert told[-1] == len(index)
 
@@ -149,7 +150,7 @@ class IndexContract:
             raise CancelledError("enough")
 
         with pytest.raises(CancelledError):
-            self.index_class.create(new_folder(), numbered(stored), DIM, progress=stop)
+            self.index_class.create(new_folder(), numbered(stored), DIM, self.options, progress=stop)
 
 
 def share_of_best(

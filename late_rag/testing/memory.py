@@ -6,7 +6,6 @@ To be used by location it needs a row: ``backends.COLLECTIONS["memory"] = Backen
 
 from __future__ import annotations
 
-import heapq
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 from late_rag.collections import shown
 from late_rag.collections.base import BaseCollection
 from late_rag.collections.kit.checks import Change, Order, Packed
+from late_rag.collections.kit.rescoring import best_of_rows
 from late_rag.errors import (
     CollectionError,
     CollectionExistsError,
@@ -27,8 +27,8 @@ from late_rag.errors import (
 from late_rag.filters.selection import Selection
 from late_rag.protocols import Capabilities, CollectionInfo, CollectionSettings, RepairReport, VerifyReport
 from late_rag.scoring import similarity
-from late_rag.scoring.packing import unpack
-from late_rag.scoring.stored import stored_maxsim, stored_query
+from late_rag.scoring.packing import PackedRows, unpack
+from late_rag.scoring.stored import stored_query
 from late_rag.testing import memory_fields
 from late_rag.testing.memory_store import Key, Store
 from late_rag.types import (
@@ -207,6 +207,11 @@ class MemoryCollection(BaseCollection):
         with self._reading() as store:
             return [store.chunks[identity].chunk for identity in ids if identity in store.chunks]
 
+    def _locations(self, ids: Sequence[str]) -> dict[str, str]:
+        with self._reading() as store:
+            known = {each: store.location(store.chunks[each].source) for each in ids if each in store.chunks}
+            return {identity: location for identity, location in known.items() if location is not None}
+
     def _get_documents(self, ids: Sequence[str]) -> list[Document]:
         with self._reading() as store:
             return [store.documents[identity][0] for identity in ids if identity in store.documents]
@@ -262,12 +267,17 @@ class MemoryCollection(BaseCollection):
         with self._reading() as store:
             found = [stored for stored in store.selected(selection) if len(stored.packed.values)]
             places = [store.location(stored.source) for stored in found]
+
+        def rows(numbers: Sequence[int]) -> tuple[list[int], list[PackedRows]]:
+            return list(numbers), [found[number].packed for number in numbers]
+
         hits = []
         for query in queries:
-            scores = stored_maxsim(stored_query(query, self.settings.storage), [stored.packed for stored in found])
-            best = heapq.nsmallest(top_k, range(len(found)), key=lambda number, of=scores: (-of[number], number))  # type: ignore[misc]
-            ranked = [(found[number].chunk, float(scores[number]), places[number]) for number in best]
-            hits.append([Hit(chunk, score, similarity(score, len(query)), place) for chunk, score, place in ranked])
+            prepared = stored_query(query, self.settings.storage)
+            ranked = best_of_rows(rows, prepared, range(len(found)), top_k)
+            hits.append(
+                [Hit(found[row].chunk, score, similarity(score, len(query)), places[row]) for row, score in ranked]
+            )
         return hits
 
     def verify(self) -> VerifyReport:

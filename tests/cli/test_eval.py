@@ -66,3 +66,46 @@ def test_no_such_folder(run, tmp_path):
     done = run("eval", tmp_path / "none")
     assert done.code == 1
     assert "none" in done.err
+
+
+def test_a_comparison_has_a_row_for_each_combination(run, beir):
+    rows = run("eval", beir, "--index", "exact,muvera,smve", "--rescore", "0,4", "--pool", "1,2", "--json").json
+    assert [(row["pool_factor"], row["index"], row["rescored"]) for row in rows] == [
+        (pool, index, rescored)
+        for pool in (1, 2)
+        for index, rescored in [("exact", None), *((index, n) for index in ("muvera", "smve") for n in (0, 4))]
+    ]
+    unpooled = [row for row in rows if row["pool_factor"] == 1]
+    for row in unpooled:
+        if row["rescored"] != 0:  # all four documents are scored
+            assert (row["loss"], row["ndcg@10"], row["overlap@10"]) == (0, 1, 1)
+    assert rows[-1]["row_bytes"] < unpooled[-1]["row_bytes"]
+
+
+def test_a_comparison_is_read_as_a_table(run, beir):
+    done = run("eval", beir, "--quiet", "--index", "smve", "--center", "on,off", "--rescore", "4")
+    assert (done.code, done.err) == (0, "")
+    header, _, *lines = [line.split("  ") for line in done.out.splitlines() if line.strip()]
+    assert [name.strip() for name in header if name.strip()] == [
+        *("index", "scored", "nDCG@10", "loss", "overlap", "p50 ms", "build s", "MB")
+    ]
+    assert [line[0].strip() for line in lines] == ["smve center=on", "smve center=off"]
+    assert all("1.0000" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--rescore", "5,x"), "--rescore takes whole numbers from 0 on with commas between them, not '5,x'"),
+        (("--pool", "0"), "--pool takes whole numbers from 1 on with commas between them, not '0'"),
+        (("--pool", "2,2"), "--pool takes values with commas between them, each once, not '2,2'"),
+        (("--storage", "int4"), "--storage takes int8, float16, not 'int4'"),
+        (("--index", "exact,none"), "unknown index 'none'"),
+        (("--index", "exact,smve", "--index-option", "kept=2"), "--index-option belongs to one index"),
+        (("--pool", "2", "--baseline", "bm25"), "a comparison takes no --baseline, and --pool in place of"),
+    ],
+)
+def test_comparisons_that_cannot_be(run, beir, options, message):
+    done = run("eval", beir, *options)
+    assert done.code == 1
+    assert message in " ".join(done.err.split())

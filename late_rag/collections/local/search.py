@@ -1,40 +1,34 @@
-"""Search in a local collection: candidates from the index and the tail, then exact scores from the stored rows.
-
-Where candidates come with upper bounds of their scores, the result is exact: chunks are scored in the order of their
-bounds, in batches of doubling size, until the next bound is below the k-th best score. Ties go to the lower row.
-"""
+"""Search in a local collection: candidates from the index and the tail, then exact scores from the stored rows."""
 
 from __future__ import annotations
 
-import heapq
 import json
 import math
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING
 
 from late_rag.collections.kit import embedding_rows, fulltext, rows
-from late_rag.collections.kit.candidates import Candidates, View, first_candidates
+from late_rag.collections.kit.candidates import View, first_candidates
+from late_rag.collections.kit.rescoring import best_of_candidates, best_of_rows
 from late_rag.collections.kit.restriction import check_meant
-from late_rag.collections.local.reader import SOURCE_LOCATION, where
+from late_rag.collections.local.reader import SOURCE_LOCATION, location_of, where
 from late_rag.collections.local.view import ViewKeeper
 from late_rag.errors import CollectionDamagedError
 from late_rag.filters.selection import Selection
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring import similarity
 from late_rag.scoring.packing import PackedRows
-from late_rag.scoring.stored import StoredQuery, stored_best, stored_maxsim, stored_query
+from late_rag.scoring.stored import stored_query
 from late_rag.types import Chunk, Hit, TokenEmbeddings, batched
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    Ranked = list[tuple[int, float]]
-    """Rows and scores, best first."""
+    from late_rag.collections.kit.rescoring import Ranked
 
-_FIRST_SCORED = 8
-_MOST_SCORED = 512
 _FEW = 256
 _FEW_OF_ALL = 32
 _MOST = 2048
@@ -88,34 +82,13 @@ class Searcher:
         within: npt.NDArray[np.int64] | None,
     ) -> list[Ranked]:
         prepared = [stored_query(query, self._settings.storage) for query in queries]
+        store = partial(self._packed, connection)
         if view is None:
             selected = [] if within is None else within.tolist()
-            return [self._best(connection, query, selected, top_k) for query in prepared]
+            return [best_of_rows(store, query, selected, top_k) for query in prepared]
         candidates = first_candidates(view, queries, top_k, within)
         pairs = zip(prepared, candidates, strict=True)
-        return [self._exact(connection, query, top_k, candidate) for query, candidate in pairs]
-
-    def _exact(self, connection: sqlite3.Connection, query: StoredQuery, top_k: int, candidates: Candidates) -> Ranked:
-        ranked = self._best(connection, query, candidates.sure, top_k)
-        size = top_k + _FIRST_SCORED
-        threshold = _threshold(ranked, top_k)
-        while batch := candidates.take(min(size, _MOST_SCORED), threshold):
-            numbers, packed = self._packed(connection, batch)
-            scores = stored_maxsim(query, packed).tolist()
-            ranked = _best([*ranked, *zip(numbers, scores, strict=True)], top_k)
-            threshold = _threshold(ranked, top_k)
-            size *= 2
-        return ranked
-
-    def _best(self, connection: sqlite3.Connection, query: StoredQuery, chosen: Sequence[int], top_k: int) -> Ranked:
-        """The best of rows of which no bounds are known."""
-        ranked: Ranked = []
-        for batch in batched(chosen, _MOST_SCORED):
-            numbers, packed = self._packed(connection, batch)
-            scores = stored_best(query, packed, top_k, _threshold(ranked, top_k)).tolist()
-            better = [pair for pair in zip(numbers, scores, strict=True) if pair[1] > -math.inf]
-            ranked = _best([*ranked, *better], top_k)
-        return ranked
+        return [best_of_candidates(store, query, candidate, top_k) for query, candidate in pairs]
 
     def _packed(self, connection: sqlite3.Connection, chosen: Sequence[int]) -> tuple[list[int], list[PackedRows]]:
         """Those of the rows that exist and have embeddings."""
@@ -148,15 +121,6 @@ def _few(connection: sqlite3.Connection, selected: int) -> bool:
     return selected <= max(_FEW, min(chunks // _FEW_OF_ALL, _MOST))
 
 
-def _threshold(ranked: Ranked, top_k: int) -> float:
-    """What a row must score to be among the best."""
-    return ranked[-1][1] if len(ranked) == top_k else -math.inf
-
-
-def _best(scored: Ranked, top_k: int) -> Ranked:
-    return heapq.nsmallest(top_k, scored, key=lambda pair: (-pair[1], pair[0]))
-
-
 def _chunks(
     connection: sqlite3.Connection, chosen: Iterable[int], selection: Selection | None
 ) -> dict[int, tuple[Chunk, str | None]]:
@@ -164,19 +128,13 @@ def _chunks(
     query = f"SELECT row, {rows.CHUNK_COLUMNS}, source_id, {SOURCE_LOCATION} FROM chunks WHERE row IN {_LISTED}"
     wanted = list(chosen)
     found = connection.execute(query, (json.dumps(wanted),))
-    chunks = {values[0]: (rows.chunk_from(values[1:-2]), _location(*values[-2:])) for values in found}
+    chunks = {values[0]: (rows.chunk_from(values[1:-2]), location_of(*values[-2:])) for values in found}
     if len(chunks) < len(wanted):
         missing = next(row for row in wanted if row not in chunks)
         raise CollectionDamagedError(f"row {missing} is found by a search and is no chunk; run late-rag repair")
     for row, (chunk, location) in chunks.items():
         check_meant(selection, row, chunk, location)
     return chunks
-
-
-def _location(source: int | None, location: object) -> str | None:
-    if source is not None and not isinstance(location, str):
-        raise CollectionDamagedError(f"source {source} of a chunk is not there, or damaged; late-rag verify says more")
-    return cast("str | None", location)
 
 
 def _hit(found: tuple[Chunk, str | None], score: float, mean: float) -> Hit:
