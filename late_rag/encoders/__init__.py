@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from late_rag.backends import MODELS, resolve
 from late_rag.encoders._hub import HUB_ID, TOKEN_VARIABLE, NotCachedError, fetch
 from late_rag.encoders._recorded import check_folder, consent_needed
+from late_rag.encoders.models import HUB_IDS, resolve_alias
 from late_rag.errors import InputError, MissingExtraError, ModelError
 from late_rag.registry import shared
 
@@ -45,8 +46,9 @@ def load_encoder(model: str | Path, backend: str = "auto", **options: Any) -> En
     Making it reads settings only; weights are loaded with the first text.
 
     Args:
-        model: "minilm", the model of the distribution late-rag-minilm; a checkpoint folder; or a Hugging Face hub id
-            such as "lightonai/LateOn", with "@" and a revision where another than the newest is meant.
+        model: "minilm", the model of the distribution late-rag-minilm; a name that ``late-rag models`` lists, such as
+            "lateon"; a checkpoint folder; or a Hugging Face hub id such as "lightonai/LateOn", with "@" and a revision
+            where another than the newest is meant.
         backend: "onnx", which runs exports and compiles checkpoints without PyTorch; "pylate" or
             "sentence-transformers", which run checkpoints on PyTorch, each with its extra; or "auto", the first of them
             that is installed and reads the model: ONNX, but PyTorch where only it has a CUDA device.
@@ -117,13 +119,14 @@ def _located(model: str | Path) -> tuple[str, Path | None]:
     """The name that the encoder goes by, and its folder; none where the name is a hub id."""
     if str(model) in MODELS:
         return str(model), _embedded(str(model))
+    model = resolve_alias(model) if isinstance(model, str) else model
     folder = _folder(model)
     if folder is not None:
         return str(folder), folder
     if isinstance(model, Path) or HUB_ID.fullmatch(model) is None:
         raise ModelError(
             f"there is no model {str(model)[:200]!r}: it is not a folder, not {' or '.join(map(repr, MODELS))}, "
-            "and not a hub id such as 'lightonai/LateOn'"
+            "no name that late-rag models lists, and not a hub id such as 'lightonai/LateOn'"
         )
     return model, None
 
@@ -153,7 +156,8 @@ def _built(
     options, revision = dict(options), None
     token_variable = options.pop("token_variable", TOKEN_VARIABLE)
     _choice.check_backend(backend)
+    trained = False
     if folder is None:
-        trained = _choice.wants_weights(backend, options)
+        trained = _choice.wants_weights(backend, options) or name.partition("@")[0] in HUB_IDS
         folder, revision = fetch(name, options, token_variable, cached_only=cached_only, trained=trained)
-    return _choice.make(name, folder, revision, backend, options)
+    return _choice.make(name, folder, revision, backend, options, trained=trained)

@@ -55,15 +55,17 @@ def wants_weights(backend: str, options: Mapping[str, Any]) -> bool:
     return backend in _TORCH or (backend == AUTO and _torch_for_cuda(options) is not None)
 
 
-def make(name: str, folder: Path, revision: str | None, backend: str, options: Mapping[str, Any]) -> Encoder:
-    """The encoder of a model's folder, which goes by ``name``.
+def make(
+    name: str, folder: Path, revision: str | None, backend: str, options: Mapping[str, Any], *, trained: bool = False
+) -> Encoder:
+    """The encoder of a model's folder, which goes by ``name``; with ``trained`` of an export last.
 
     Raises:
         ModelError: nothing that is installed reads it, or not the backend that is named.
         InputError: an option that the encoder does not have, or a wrong value of one.
     """
     refusal: NotCompiledError | None = None
-    for candidate in _candidates(backend, options):
+    for candidate in _candidates(backend, options, trained):
         kind = resolve(ENCODERS, candidate, "encoder")
         if not kind.reads(folder):
             continue
@@ -86,13 +88,15 @@ def make(name: str, folder: Path, revision: str | None, backend: str, options: M
     )
 
 
-def _candidates(backend: str, options: Mapping[str, Any]) -> list[str]:
+def _candidates(backend: str, options: Mapping[str, Any], trained: bool) -> list[str]:
     """Rows of the table in the order in which they are asked; ONNX before PyTorch, which is slower on a CPU."""
     if backend != AUTO:
-        return list(_ROWS.get(backend, (backend,)))
-    there = [name for name in ENCODERS if name not in _TORCH or _installed(name)]
-    first = _torch_for_cuda(options)
-    return there if first is None else [first, *(name for name in there if name != first)]
+        rows = list(_ROWS.get(backend, (backend,)))
+    else:
+        rows = [name for name in ENCODERS if name not in _TORCH or _installed(name)]
+        first = _torch_for_cuda(options)
+        rows.sort(key=lambda name: name != first)
+    return sorted(rows, key=lambda name: trained and name == "onnx")  # an export after the weights
 
 
 def _torch_for_cuda(options: Mapping[str, Any]) -> str | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from late_rag.encoders._identity import weights_name
 from late_rag.encoders._options import cuda_available
-from late_rag.encoders.checkpoint import Transformer, is_export, is_trained
+from late_rag.encoders.checkpoint import Transformer, is_trained, read_trained
 from late_rag.encoders.checkpoint.modules import check_modules
 from late_rag.encoders.checkpoint.settings import read_settings
 from late_rag.encoders.onnx import OnnxEncoder
@@ -30,13 +30,13 @@ class CompiledEncoder(OnnxEncoder):
 
     @staticmethod
     def reads(folder: Path) -> bool:
-        """Whether the folder holds a checkpoint with its weights as they were trained."""
-        return is_trained(folder) and not is_export(folder)
+        """Whether the folder holds a checkpoint as it was trained; an export beside it is another encoder's."""
+        return is_trained(folder)
 
     def _read_config(self) -> CheckpointConfig:
         from late_rag.encoders.graphs.architectures import checked_architecture
 
-        config = super()._read_config()
+        config = read_trained(self.folder)
         check_modules(self.folder, config.modules)
         first = config.modules[0]
         file = self.folder / (first.folder if isinstance(first, Transformer) else "") / "config.json"
