@@ -26,3 +26,11 @@ def make(repository) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def words(tmp_path_factory) -> Path:
+    """A checkpoint in which a word is nearest to itself."""
+    from tests.torch_encoders import words_first
+
+    return words_first(tmp_path_factory.mktemp("words") / "first")

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from late_rag.encoders.graphs.tensors import Array
 
 _BERTS = ("bert", "roberta", "xlm-roberta", "camembert")
+ARCHITECTURES = (*_BERTS, "distilbert", "modernbert")
+"""By their ``model_type``."""
+
 _DISTIL = {"hidden_size": "dim", "num_layers": "n_layers", "num_heads": "n_heads", "intermediate_size": "hidden_dim"}
 _USUAL = {
     "hidden_size": "hidden_size",
@@ -58,15 +61,25 @@ def read_network(folder: Path, longest: int) -> tuple[MakesNetwork, int]:
     """
     file = folder / "config.json"
     data = read_settings(file)
-    kind = data.get("model_type")
+    kind = checked_architecture(data, file)
     names = _DISTIL if kind == "distilbert" else _USUAL
     sizes = _sizes({ours: data.get(theirs) for ours, theirs in names.items()}, file, names)
     tensors = Tensors(folder)
     if kind == "modernbert":
         return _modernbert(data, file, sizes, tensors, longest), sizes["hidden_size"]
-    if kind in _BERTS or kind == "distilbert":
-        return _bert(str(kind), data, file, sizes, tensors, longest), sizes["hidden_size"]
-    raise unknown(f"architecture {str(kind)[:200]!r}", file)
+    return _bert(kind, data, file, sizes, tensors, longest), sizes["hidden_size"]
+
+
+def checked_architecture(data: Mapping[str, Any], file: Path) -> str:
+    """The architecture that ``config.json`` names.
+
+    Raises:
+        NotCompiledError: it is none that becomes a graph.
+    """
+    kind = data.get("model_type")
+    if kind not in ARCHITECTURES:
+        raise unknown(f"architecture {str(kind)[:200]!r}", file)
+    return str(kind)
 
 
 def _sizes(values: Mapping[str, Any], file: Path, names: Mapping[str, str]) -> dict[str, int]:
