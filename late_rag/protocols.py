@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from tokenizers import Tokenizer
 
-    from late_rag.types import FieldValue, TokenEmbeddings
+    from late_rag.types import FieldValue, Report, TokenEmbeddings
 
 __all__ = [
     "Capabilities",
@@ -49,7 +49,7 @@ class Chunker(Protocol):
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Texts to token embeddings. Thread-safe; an embedding depends on its text alone, never on its batch."""
+    """Texts to token embeddings. Thread-safe; an embedding never depends on its batch."""
 
     @property
     def model(self) -> str:
@@ -86,6 +86,13 @@ class Encoder(Protocol):
     def modalities(self) -> frozenset[str]:
         """What it reads: "text", "image", …"""
 
+    @property
+    def contextual(self) -> bool:
+        """Whether the embedding of a chunk depends on the text and media of its document, where that is given.
+
+        Otherwise it depends on the chunk's content alone, and is used again wherever that content comes again.
+        """
+
     def encode_queries(self, queries: Sequence[str]) -> list[TokenEmbeddings]:
         """One ``(tokens, dim) float32`` array for each query, rows of unit norm.
 
@@ -99,8 +106,8 @@ class Encoder(Protocol):
         """One ``(tokens, dim) float32`` array for each chunk, in input order, while the input is still being read.
 
         Holds a window of chunks bounded in tokens and bytes. A chunk longer than the document length is encoded in
-        overlapping windows whose rows are concatenated. One without text and media has no rows. ``documents`` is for
-        encoders that read a chunk in its document's context.
+        overlapping windows whose rows are concatenated. One without text and media has no rows. ``documents``, by
+        id, is for contextual encoders: it has the documents of chunks that are on their way.
         """
 
     def token_regions(self, chunk: Chunk) -> list[Region]:
@@ -347,6 +354,9 @@ class Collection(SourceLedger, FieldQueries, Protocol):
     def get(self, ids: Sequence[str]) -> list[Chunk]:
         """The chunks that exist, in the order of ``ids``."""
 
+    def locations(self, ids: Sequence[str]) -> dict[str, str]:
+        """By id of a chunk the location of the file that it came from; without chunks that came from none."""
+
     def get_documents(self, ids: Sequence[str]) -> list[Document]:
         """The documents that exist, in the order of ``ids``."""
 
@@ -378,14 +388,15 @@ class Collection(SourceLedger, FieldQueries, Protocol):
             UnsupportedError: the engine's ``capabilities`` have no ``text_search``.
         """
 
-    def finish_load(self) -> None:
+    def finish_load(self, progress: Report | None = None) -> None:
         """Says that a bulk load has ended, so that an index that is slow to build is built, if enough has come.
 
-        Whatever goes wrong is logged: what was loaded is there.
+        Whatever goes wrong is logged: what was loaded is there. ``progress`` is told how much of the index is built,
+        and stops that by raising :class:`~late_rag.errors.CancelledError`.
         """
 
-    def optimize(self) -> None:
-        """Brings indexes up to date and gives unused room back."""
+    def optimize(self, progress: Report | None = None) -> None:
+        """Brings indexes up to date and gives unused room back; ``progress`` is told how much of the index is built."""
 
     def verify(self) -> VerifyReport: ...
 

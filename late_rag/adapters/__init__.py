@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING
 from late_rag import lazy
 
 if TYPE_CHECKING:
+    from late_rag.adapters.arguments import UnknownArgumentError, check_arguments, check_flag, check_model, hinting
     from late_rag.adapters.configuration import anchored, check_collection, location_of, seen_from
     from late_rag.adapters.hits import HitFields, beside, known
     from late_rag.adapters.holder import StoreHolder, check_owners
-    from late_rag.adapters.inputs import listed, without_tuples
+    from late_rag.adapters.inputs import item_name, listed, naming, without_tuples
     from late_rag.adapters.media import is_unread, to_compare
     from late_rag.adapters.notes import as_found, noted
+    from late_rag.adapters.showing import described, progress_bar
     from late_rag.adapters.tool import NOTHING_FOUND, TOOL_COUNT, TOOL_QUERY, agent_filter, filter_description, narrowed
     from late_rag.asynchronous import in_thread, to_reader, to_writer
     from late_rag.chunkers import ChunkingOptions, chunker_class, load_chunker
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from late_rag.filters.values import is_number
     from late_rag.lazy import lazy_names
     from late_rag.loaders import LoadOptions, RecordFields, render
+    from late_rag.loaders.discovery import check_label, check_paths
     from late_rag.metadata import MAX_DEPTH as METADATA_DEPTH
     from late_rag.metadata import check as check_metadata
     from late_rag.metadata import decode as decode_metadata
@@ -57,18 +60,27 @@ if TYPE_CHECKING:
     from late_rag.protocols import Chunker, Collection, Encoder
     from late_rag.reranker import Ranked, shared_reranker
     from late_rag.retriever import shared_retriever
-    from late_rag.retriever.inputs import Addable, check_query, check_threshold, check_top_k
+    from late_rag.retriever.inputs import Addable, check_query, check_text, check_threshold, check_top_k
+    from late_rag.retriever.joining import SPACE_BEFORE
     from late_rag.retriever.options import SHAPE, SearchConfig, Shape
     from late_rag.transfer import copy_collection
     from late_rag.types import Mode, OnConflict, Report, TokenMatch, batched, canonical_json, digest
 
 _NAMES = {
+    "late_rag.adapters.arguments": (
+        "UnknownArgumentError",
+        "check_arguments",
+        "check_flag",
+        "check_model",
+        "hinting",
+    ),
     "late_rag.adapters.configuration": ("anchored", "check_collection", "location_of", "seen_from"),
     "late_rag.adapters.hits": ("HitFields", "beside", "known"),
     "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
-    "late_rag.adapters.inputs": ("listed", "without_tuples"),
+    "late_rag.adapters.inputs": ("item_name", "listed", "naming", "without_tuples"),
     "late_rag.adapters.media": ("is_unread", "to_compare"),
     "late_rag.adapters.notes": ("as_found", "noted"),
+    "late_rag.adapters.showing": ("described", "progress_bar"),
     "late_rag.adapters.tool": (
         "NOTHING_FOUND",
         "TOOL_COUNT",
@@ -100,11 +112,13 @@ _NAMES = {
     "late_rag.filters.values": ("is_number",),
     "late_rag.lazy": ("lazy_names",),
     "late_rag.loaders": ("LoadOptions", "RecordFields", "render"),
+    "late_rag.loaders.discovery": ("check_label", "check_paths"),
     "late_rag.metadata": ("METADATA_DEPTH", "check_metadata", "decode_metadata", "encode_metadata", "same"),
     "late_rag.protocols": ("Chunker", "Collection", "Encoder"),
     "late_rag.reranker": ("Ranked", "shared_reranker"),
     "late_rag.retriever": ("shared_retriever",),
-    "late_rag.retriever.inputs": ("Addable", "check_query", "check_threshold", "check_top_k"),
+    "late_rag.retriever.inputs": ("Addable", "check_query", "check_text", "check_threshold", "check_top_k"),
+    "late_rag.retriever.joining": ("SPACE_BEFORE",),
     "late_rag.retriever.options": ("SHAPE", "SearchConfig", "Shape"),
     "late_rag.transfer": ("copy_collection",),
     "late_rag.types": ("Mode", "OnConflict", "Report", "TokenMatch", "batched", "canonical_json", "digest"),
@@ -126,6 +140,7 @@ __all__ = [
     "METADATA_DEPTH",
     "NOTHING_FOUND",
     "SHAPE",
+    "SPACE_BEFORE",
     "TOOL_COUNT",
     "TOOL_QUERY",
     "Addable",
@@ -157,6 +172,7 @@ __all__ = [
     "StoreHolder",
     "TokenCounter",
     "TokenMatch",
+    "UnknownArgumentError",
     "UnsupportedError",
     "agent_filter",
     "anchored",
@@ -164,10 +180,16 @@ __all__ = [
     "batched",
     "beside",
     "canonical_json",
+    "check_arguments",
     "check_collection",
+    "check_flag",
+    "check_label",
     "check_metadata",
+    "check_model",
     "check_owners",
+    "check_paths",
     "check_query",
+    "check_text",
     "check_threshold",
     "check_top_k",
     "chunker_class",
@@ -175,21 +197,26 @@ __all__ = [
     "constant",
     "copy_collection",
     "decode_metadata",
+    "described",
     "digest",
     "encode_metadata",
     "filter_description",
+    "hinting",
     "in_thread",
     "is_number",
     "is_unread",
+    "item_name",
     "known",
     "lazy_names",
     "listed",
     "load_chunker",
     "location_of",
+    "naming",
     "narrowed",
     "noted",
     "one_chunk",
     "parse",
+    "progress_bar",
     "read_datetime",
     "render",
     "same",

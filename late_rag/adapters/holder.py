@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from late_rag.adapters.arguments import check_model
 from late_rag.adapters.configuration import anchored, check_collection, seen_from
+from late_rag.adapters.showing import TEMPORARY, described
 from late_rag.encoders import consenting, load_encoder
 from late_rag.errors import CollectionError, CollectionReadOnlyError, ConflictError, InputError
 from late_rag.forking import starts_anew_in_children
@@ -38,7 +40,7 @@ class StoreHolder:
         trust_model: whether to load or fetch whatever model the collection names; see docs/security.md.
 
     Raises:
-        InputError: ``mode="read"`` without a collection, another mode, or a collection that is none.
+        InputError: ``mode="read"`` without a collection, another mode, or a collection, model or dict that is none.
     """
 
     def __init__(
@@ -56,10 +58,12 @@ class StoreHolder:
             raise InputError("a store without a collection starts empty: give collection= a location to read, or write")
         if collection is not None:
             collection = check_collection(collection)
+        if not isinstance(create, Mapping):
+            raise InputError(f"create takes a dict of options of a collection, not {create!r:.80}")
         check_options(create)  # type: ignore[arg-type]  # it says what is unknown or cannot be
         self._given = (
             anchored(collection, seen_from(collection)),
-            model,
+            check_model(model),
             mode,
             dict(create),
             consenting(encoder_options, trust_model),
@@ -116,6 +120,11 @@ class StoreHolder:
         """The location, if there is one."""
         collection = self._given[0]
         return collection if isinstance(collection, str | Path) else None
+
+    def described(self, component: object, **options: Any) -> str:
+        """The ``repr`` of a component that has this holder, and those options that are set."""
+        collection = TEMPORARY if self._given[0] is None else self._given[0]
+        return described(component, collection, **options)
 
     @property
     def temporary(self) -> Collection | None:

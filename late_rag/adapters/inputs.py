@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from late_rag.errors import InputError
 from late_rag.metadata import MAX_DEPTH
 from late_rag.retriever.inputs import shown
+from late_rag.retriever.modalities import FILE_KEYS
 
 T = TypeVar("T")
 
@@ -43,3 +45,33 @@ def without_tuples(value: Any, depth: int = MAX_DEPTH + 1) -> Any:
     if isinstance(value, Mapping):
         return {key: without_tuples(item, depth - 1) for key, item in value.items()}
     return [without_tuples(item, depth - 1) for item in value] if isinstance(value, list | tuple) else value
+
+
+def item_name(name: str, place: int, identity: str | None, metadata: Any, document: str | None = None) -> str:
+    """How an error names one item of several: ``documents[3] (id 'a', file 'handbook.md')``.
+
+    Args:
+        name: the argument that has the items.
+        place: of this one.
+        identity: its own id, which may be one that tells nobody anything.
+        metadata: where its file may be named, under the keys that loaders and frameworks use.
+        document: the id of the document that it is a part of.
+    """
+    known = metadata if isinstance(metadata, Mapping) else {}
+    files = [value for key in FILE_KEYS if isinstance(value := known.get(key), str)]
+    parts = {"id": identity, "document": None if document == identity else document, "file": next(iter(files), None)}
+    told = ", ".join(f"{what} {shown(value)}" for what, value in parts.items() if value)
+    return f"{name}[{place}]{f' ({told})' if told else ''}"
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Puts the name of an item in front of what is wrong with it.
+
+    Raises:
+        InputError: where there was one.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error

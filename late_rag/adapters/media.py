@@ -27,12 +27,12 @@ def is_unread(chunk: Chunk, encoder: Callable[[], Encoder]) -> bool:
 
 
 def to_compare(chunk: Chunk, encoder: Callable[[], Encoder]) -> Chunk:
-    """A chunk to be compared with a query: without media that the model does not read, with a warning.
+    """A chunk to be compared with a query: without media that the model does not read, with a warning if that was all.
 
     What has neither text nor media is left out by a reranker.
     """
-    if not is_unread(chunk, encoder):
+    if not chunk.media or not (what := unread_media(chunk, encoder())):
         return chunk
-    what = unread_media(chunk, encoder())
-    logger.warning("%s has no text, only a %s, which the model does not read: left out", named(chunk), what)
+    if not has_text(chunk):
+        logger.warning("%s has no text, only a %s, which the model does not read: left out", named(chunk), what)
     return replace(chunk, media=())

@@ -57,27 +57,27 @@ def check_queries(queries: object) -> list[str]:
     return [check_query(query, f"query {number}") for number, query in enumerate(queries)]
 
 
-def check_top_k(top_k: object) -> int:
+def check_top_k(top_k: object, name: str = "top_k") -> int:
     """How many results are wanted.
 
     Raises:
-        InputError: not a whole number of at least 1.
+        InputError: not a whole number of at least 1; the message starts with ``name``.
     """
     if isinstance(top_k, bool) or not isinstance(top_k, Integral) or top_k < 1:
-        raise InputError(f"top_k must be a whole number of at least 1, not {shown(top_k)}")
+        raise InputError(f"{name} must be a whole number of at least 1, not {shown(top_k)}")
     return int(top_k)
 
 
-def check_threshold(threshold: object) -> float | None:
+def check_threshold(threshold: object, name: str = "threshold") -> float | None:
     """The least similarity of a result, or None.
 
     Raises:
-        InputError: no number from 0 to 1.
+        InputError: no number from 0 to 1; the message starts with ``name``.
     """
     if threshold is None:
         return None
     if isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 <= float(threshold) <= 1:
-        raise InputError(f"threshold must be a similarity between 0 and 1, not {shown(threshold)}")
+        raise InputError(f"{name} must be a similarity between 0 and 1, not {shown(threshold)}")
     return float(threshold)
 
 

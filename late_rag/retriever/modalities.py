@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NAMES = {"image": "picture", "audio": "sound", "video": "film"}
-_FILES = ("source", "file_path", "file_name")
+FILE_KEYS = ("source", "file_path", "file_name")
 """The keys of metadata under which loaders and frameworks name the file."""
 
 
@@ -27,7 +27,7 @@ def named(chunk: Chunk) -> str:
     """A chunk as messages name it: by its document and file as well, as an id of its own may tell nobody anything."""
     document = "" if chunk.document_id == chunk.id else f" of document {chunk.document_id!r}"
     files = [str(media.content) for media in chunk.media if not isinstance(media.content, bytes)]
-    files += [name for key in _FILES if isinstance(name := chunk.metadata.get(key), str)]
+    files += [name for key in FILE_KEYS if isinstance(name := chunk.metadata.get(key), str)]
     return f"chunk {chunk.id!r}{document}{f' ({files[0]:.200})' if files else ''}"
 
 
@@ -36,7 +36,7 @@ def unread_media(chunk: Chunk, encoder: Encoder) -> str:
     kinds = {"image" if media.page else media.mime_type.partition("/")[0] for media in chunk.media}
     if kinds & encoder.modalities:
         return ""
-    return " and ".join(_NAMES.get(kind, kind) for kind in sorted(kinds))
+    return " and ".join(sorted({_NAMES.get(kind, "file") for kind in kinds}))
 
 
 def unsupported(name: str, what: str, encoder: Encoder) -> UnsupportedError:

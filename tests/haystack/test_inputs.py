@@ -17,6 +17,7 @@ from haystack_integrations.components.rankers.late_rag import LateInteractionRan
 from haystack_integrations.components.retrievers.late_rag import LateInteractionRetriever
 from haystack_integrations.document_stores.late_rag import LateInteractionDocumentStore
 from haystack_integrations.document_stores.late_rag.filters import to_filter
+from late_rag import Retriever
 from late_rag.errors import InputError, LateRAGError
 
 QUESTION = "who approves travel?"
@@ -49,7 +50,7 @@ def test_sources_are_a_list(sources: Any, named: str, monkeypatch: pytest.Monkey
     assert loaded == []
 
 
-@pytest.mark.parametrize("meta", ["text", ["text"], [{}, {}], [None], 3, {"a": DEEP}])
+@pytest.mark.parametrize("meta", ["text", ["text"], [{}, {}], [], 3, {"a": DEEP}])
 def test_meta_is_for_all_sources_or_for_each(meta: Any, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("First.")
     with pytest.raises(InputError, match="meta"):
@@ -116,24 +117,24 @@ def test_what_is_split() -> None:
         with pytest.raises(InputError, match="documents"):
             splitter.run(wrong)  # type: ignore[arg-type]
     one, same, other = (Document(id="a", content=text) for text in ("one", "one", "other"))
-    with pytest.raises(InputError, match="two different documents have the id 'a'"):
+    with pytest.raises(InputError, match=r"documents\[0\] \(id 'a'\) and documents\[1\] \(id 'a'\) are different"):
         splitter.run([one, other])
     assert [document.content for document in splitter.run([one, same])["documents"]] == ["one"]
-    with pytest.raises(InputError, match=r"document 'a'.*nested too deep"):
+    with pytest.raises(InputError, match=r"documents\[0\] \(id 'a'\).*nested too deep"):
         splitter.run([Document(id="a", content="text", meta={"a": DEEP})])
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ({"meta": {"year": np.int64(1)}}, r"document 'a': year: an int64 cannot be stored.*\.item\(\)"),
-        ({"meta": {"row": np.zeros(2)}}, r"document 'a': row: .*\.tolist\(\)"),
-        ({"meta": {"path": Path("x")}}, "document 'a': path: a PosixPath cannot be stored"),
-        ({"meta": {"tags": {"x"}}}, "document 'a': tags: a set cannot be stored"),
-        ({"meta": {"deep": DEEP}}, "document 'a': .*nested more than 100 deep"),
-        ({"blob": ByteStream(b"", meta={"x": {1}})}, "document 'a': blob.meta: x: a set"),
-        ({"embedding": ["1"]}, "document 'a': embedding takes a list of numbers"),
-        ({"sparse_embedding": SparseEmbedding([0.5], [1.0])}, "document 'a': sparse_embedding.indices"),  # type: ignore[list-item]
+        ({"meta": {"year": np.int64(1)}}, r"documents\[1\] \(id 'a'\): year: an int64 cannot be stored.*\.item\(\)"),
+        ({"meta": {"row": np.zeros(2)}}, r"documents\[1\] \(id 'a'\): row: .*\.tolist\(\)"),
+        ({"meta": {"path": Path("x")}}, r"documents\[1\] \(id 'a'\): path: a PosixPath cannot be stored"),
+        ({"meta": {"tags": {"x"}}}, r"documents\[1\] \(id 'a'\): tags: a set cannot be stored"),
+        ({"meta": {"deep": DEEP}}, r"documents\[1\] \(id 'a'\): .*nested more than 100 deep"),
+        ({"blob": ByteStream(b"", meta={"x": {1}})}, r"documents\[1\] \(id 'a'\): blob.meta: x: a set"),
+        ({"embedding": ["1"]}, r"documents\[1\] \(id 'a'\): embedding takes a list of numbers"),
+        ({"sparse_embedding": SparseEmbedding([0.5], [1.0])}, r"documents\[1\] \(id 'a'\): sparse_embedding.indices"),  # type: ignore[list-item]
     ],
 )
 def test_what_cannot_be_stored_is_named_with_its_document(
@@ -204,3 +205,113 @@ def test_a_name_that_no_file_can_have_loses_nothing_else(name: Any) -> None:
     assert [document.content for document in missing] == ["Good."]
     with pytest.raises(LateRAGError):
         LateInteractionConverter(raise_on_failure=True).run(["x" * 5000])
+
+
+def test_errors_name_the_place_and_file_of_a_document(store: LateInteractionDocumentStore) -> None:
+    broken = [Document(content="a"), Document(id="b", content="x\ud800", meta={"file_path": "b.md"})]
+    named = r"^documents\[1\] \(id 'b', file 'b.md'\)"
+    for refuse in (
+        lambda: store.write_documents(broken),
+        lambda: LateInteractionRanker().run(QUESTION, broken),
+        lambda: LateInteractionDocumentSplitter().run(broken),
+    ):
+        with pytest.raises(InputError, match=named):
+            refuse()
+
+
+async def test_any_iterable_of_documents_will_do(store: LateInteractionDocumentStore) -> None:
+    def given(*texts: str) -> Any:
+        return (Document(content=text) for text in texts)
+
+    assert store.write_documents(given("One.", "Two.")) == 2
+    assert await store.write_documents_async(given("Two.", "Three."), DuplicatePolicy.SKIP) == 1
+    ranker, texts = LateInteractionRanker(top_k=1), ("Lunch is at noon.", "The head of department approves travel.")
+    for found in (ranker.run(QUESTION, given(*texts)), await ranker.run_async(QUESTION, given(*texts))):
+        assert [document.content for document in found["documents"]] == [texts[1]]
+
+
+def test_sources_and_their_metadata_are_any_iterable(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(name)
+    sources = (tmp_path / name for name in ("a.txt", "b.txt"))
+    found = LateInteractionConverter().run(sources, (meta for meta in (None, {"year": 2020})))["documents"]  # type: ignore[arg-type]
+    assert [document.meta.get("year") for document in found] == [None, 2020]
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (
+            lambda _: LateInteractionDocumentStore(path="x"),
+            "LateInteractionDocumentStore has no argument 'path'; use coll",
+        ),
+        (lambda _: LateInteractionDocumentStore(embedding_dim=3), "model= chooses one"),
+        (lambda _: LateInteractionDocumentStore(model=3), "model is the name of a model or its folder, not 3"),
+        (lambda _: LateInteractionDocumentStore(progress_bar=1), "progress_bar takes True or False, not 1"),
+        (lambda _: LateInteractionDocumentStore(wrong=3), "has no argument 'wrong'; it has collection, model"),
+        (lambda store: LateInteractionRetriever(store, k=3), "LateInteractionRetriever has no argument 'k'; use top_k"),
+        (
+            lambda store: LateInteractionRetriever(store, threshold=3),
+            "has no argument 'threshold'; use score_threshold",
+        ),
+        (lambda store: LateInteractionRetriever(store, score_threshold=3), "^score_threshold must be a similarity"),
+        (lambda store: LateInteractionRetriever(store, model="x"), "those of the store: document_store=…"),
+        (lambda _: LateInteractionRanker(top_n=3), "LateInteractionRanker has no argument 'top_n'; use top_k"),
+        (lambda _: LateInteractionRanker(score_threshold=3), "^score_threshold must be a similarity"),
+        (lambda _: LateInteractionRanker(model=3), "model is the name of a model"),
+        (lambda _: LateInteractionRanker(keep_order="no"), "keep_order takes True or False, not 'no'"),
+        (lambda _: LateInteractionDocumentSplitter(split_length=3), "has no argument 'split_length'; use max_tokens"),
+        (lambda _: LateInteractionDocumentSplitter(kind="x"), "unknown chunker 'x'; there are: auto"),
+        (lambda _: LateInteractionDocumentSplitter(model=3), "model is the name of a model"),
+        (lambda _: LateInteractionConverter(store_full_path="no"), "store_full_path takes True or False, not 'no'"),
+        (lambda _: LateInteractionConverter(raise_on_failure=None), "raise_on_failure takes True or False, not None"),
+        (
+            lambda _: LateInteractionConverter(sources=[]),
+            "Converter has no argument 'sources'; give run",
+        ),
+        (lambda store: store.search("x", k=3), r"LateInteractionDocumentStore\.search has no argument 'k'; use top_k"),
+        (lambda store: store.search("x", filter="y"), "has no argument 'filter'; use filters"),
+        (lambda store: store.search("x", wrong=3), "has no argument 'wrong'; it has threshold, group_by"),
+        (lambda store: store.get_metadata_field_min_max(3), "the name of a field must be a text, not 3"),
+    ],
+)
+def test_what_can_be_checked_is_checked_at_once(
+    store: LateInteractionDocumentStore, make: Callable[[LateInteractionDocumentStore], object], told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        make(store)
+
+
+def test_an_unknown_argument_in_yaml_names_the_class(store: LateInteractionDocumentStore) -> None:
+    data = store.to_dict()
+    data["init_parameters"]["path"] = "x"
+    with pytest.raises(TypeError, match="LateInteractionDocumentStore has no argument 'path'; use collection"):
+        LateInteractionDocumentStore.from_dict(data)
+
+
+def test_what_is_shown_of_a_store(tmp_path: Path) -> None:
+    place = str(tmp_path / "s.rag")
+    assert repr(LateInteractionDocumentStore()) == "LateInteractionDocumentStore(temporary)"
+    assert repr(LateInteractionDocumentStore(place, mode="read")) == (
+        f"LateInteractionDocumentStore({place!r}, mode='read')"
+    )
+
+
+async def test_a_bar_shows_how_far_a_long_write_is(capsys: pytest.CaptureFixture[str]) -> None:
+    store = LateInteractionDocumentStore(progress_bar=True)
+    store.write_documents([Document(content="one"), Document(content="two")])
+    assert "Encoding documents: 100%" in capsys.readouterr().err
+    await store.write_documents_async([Document(content="three")])
+    assert "Encoding documents: 100%" in capsys.readouterr().err
+    assert LateInteractionDocumentStore.from_dict(
+        LateInteractionDocumentStore(progress_bar=True).to_dict()
+    )._progress_bar
+    LateInteractionDocumentStore().write_documents([Document(content="four")])
+    assert capsys.readouterr().err == ""
+
+
+def test_a_retriever_of_the_core_stands_for_its_collection(tmp_path: Path) -> None:
+    with Retriever.create(tmp_path / "s.rag", "minilm") as core:
+        store = LateInteractionDocumentStore(core)  # type: ignore[arg-type]
+        store.write_documents([Document(content="one")])
+        assert LateInteractionDocumentStore.from_dict(store.to_dict()).count_documents() == 1

@@ -87,9 +87,13 @@ def test_what_has_no_text_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     assert rank([]) == []
     assert [each.content for each in rank([Document(content=" "), Document(), full])] == [full.content]
     assert caplog.text == ""
-    picture = Document(id="picture", blob=ByteStream(b"\x89PNG\r\n\x1a\n", mime_type="image/png"))
+    picture = Document(
+        id="picture", blob=ByteStream(b"\x89PNG\r\n\x1a\n", mime_type="image/png"), meta={"file_path": "a.png"}
+    )
     assert [each.content for each in rank([picture, full])] == [full.content]
-    assert caplog.text.count("'picture' has no text") == 1
+    assert caplog.text.count("chunk 'picture' (a.png) has no text, only a picture, which the model does not read") == 1
+    assert rank([Document(id="page", blob=ByteStream(b"%PDF", mime_type="application/pdf"))]) == []
+    assert caplog.text.count("chunk 'page' has no text, only a file, which the model does not read") == 1
     with pytest.raises(InputError, match="nothing to search for"):
         LateInteractionRanker().run("", [full])
 

@@ -18,7 +18,6 @@ from haystack.document_stores.types import DuplicatePolicy
 from haystack_integrations.document_stores.late_rag import LateInteractionDocumentStore
 from late_rag import Retriever
 from late_rag.adapters import HitFields
-from late_rag.encoders.onnx import OnnxEncoder
 from late_rag.errors import (
     CollectionError,
     CollectionNotFoundError,
@@ -142,15 +141,14 @@ def test_a_picture_alone_is_kept_though_the_model_does_not_read_it(
     assert store.filter_documents(year("==", 2021))[0].blob == blob
 
 
-@pytest.mark.parametrize("modalities", [{"text"}, {"text", "image"}])
-def test_a_picture_is_for_the_model_where_that_reads_pictures(
-    store: LateInteractionDocumentStore, monkeypatch: pytest.MonkeyPatch, modalities: set[str]
+@pytest.mark.parametrize(("kind", "content", "media"), [("image", "leave", 1), ("image", None, 0), ("text", "x", 0)])
+def test_a_picture_is_media_unless_there_is_only_that_and_the_model_does_not_read_it(
+    store: LateInteractionDocumentStore, kind: str, content: str | None, media: int
 ) -> None:
-    monkeypatch.setattr(OnnxEncoder, "modalities", frozenset(modalities))
-    written = Document(id="a", content="leave", blob=ByteStream(b"\x89PNG", mime_type="image/png"))
+    written = Document(id="a", content=content, blob=ByteStream(b"\x89PNG", mime_type=f"{kind}/png"))
     store.write_documents([written])
     (chunk,) = store.retriever().collection.get(["a"])
-    assert len(chunk.media) == len(modalities) - 1
+    assert len(chunk.media) == media
     assert store.filter_documents() == [written]
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_index.core.schema import Document, TextNode
+from llama_index.core.node_parser import SentenceSplitter
+from llama_index.core.schema import Document, IndexNode, NodeRelationship, NodeWithScore, TextNode
 from llama_index.core.vector_stores.types import VectorStoreQuery
 
+from late_rag import Retriever
 from late_rag.errors import InputError, LateRAGError
+from late_rag.types import Progress
 from llama_index.indices.late_rag import LateInteractionIndex
+from llama_index.node_parser.late_rag import LateInteractionNodeParser
 from llama_index.postprocessor.late_rag import LateInteractionRerank
 from llama_index.readers.late_rag import LateInteractionReader
 from llama_index.retrievers.late_rag import LateInteractionRetriever, late_interaction_tool
@@ -40,19 +47,67 @@ async def test_one_node_that_cannot_be_stored_stops_them_all(index: LateInteract
     bad = TextNode(id_="bad", text="x", metadata={"file": Path("x")})
     many = [*(TextNode(id_=f"n{number}", text=f"Passage {number}.") for number in range(299)), bad]
     store = LateInteractionVectorStore(tmp_path / "s.rag")
-    with pytest.raises(InputError, match=r"chunk 'bad': file: .*pass its text"):
+    with pytest.raises(InputError, match=r"nodes\[299\] \(id 'bad'\): file: .*pass its text"):
         store.add(many)
-    with pytest.raises(InputError, match="chunk 'bad'"):
+    with pytest.raises(InputError, match=r"nodes\[299\] \(id 'bad'\): file: "):
         await store.async_add(many)
-    with pytest.raises(InputError, match="chunk 'bad'"):
+    with pytest.raises(InputError, match=r"nodes\[299\] \(id 'bad'\): file: "):
         LateInteractionRetriever.from_nodes(many, tmp_path / "r.rag")
-    with pytest.raises(InputError, match="chunk 'bad'"):
+    with pytest.raises(InputError, match=r"nodes\[299\] \(id 'bad'\): file: "):
         index.insert_nodes(many)
-    assert store.get_nodes() == []
+    assert list(tmp_path.iterdir()) == []  # not even a collection is made
     assert ids(index) == {"a", "b", "c"}
     documents = [Document(id_="invoice-17", text="x", metadata={"when": Path("x")})]
-    with pytest.raises(InputError, match="'invoice-17'"):
+    with pytest.raises(InputError, match=r"documents\[0\] \(id 'invoice-17'\): when: "):
         index.refresh_ref_docs(documents)
+
+
+def test_errors_name_the_place_document_and_file_of_a_node(index: LateInteractionIndex) -> None:
+    whole = Document(id_="report", text="x", metadata={"file_path": "/in/report.md"})
+    bad = TextNode(id_="5f83", text="x", metadata={**whole.metadata, "size": {1}})
+    bad.relationships[NodeRelationship.SOURCE] = whole.as_related_node_info()
+    with pytest.raises(InputError, match=r"^nodes\[3\] \(id '5f83', document 'report', file '/in/report.md'\): size: "):
+        index.insert_nodes([*NODES, bad])
+    broken = Document(id_="b", text="a\ud800", metadata={"file_name": "b.txt"})
+    named = r"^documents\[1\] \(id 'b', file 'b.txt'\) has a lone surrogate"
+    with pytest.raises(InputError, match=named):
+        LateInteractionIndex.from_documents([whole, broken])
+    with pytest.raises(InputError, match=r"^documents\[1\] \(id 'b', file 'b.txt'\): a text that cannot be tokenized"):
+        LateInteractionNodeParser()([whole, broken])
+    with pytest.raises(InputError, match=r"^nodes\[1\] \(id 'b', file 'b.txt'\) has a lone surrogate"):
+        LateInteractionRerank().postprocess_nodes(
+            [NodeWithScore(node=NODES[0]), NodeWithScore(node=broken)], query_str="passage"
+        )
+    held = IndexNode(id_="i", index_id="i", text="x", obj=object())
+    with pytest.raises(InputError, match=r"^nodes\[1\] \(id 'i'\): the object of an index node cannot be stored"):
+        LateInteractionVectorStore().add([NODES[0], held])
+
+
+def test_two_nodes_with_one_id_are_refused_where_one_would_be_lost(index: LateInteractionIndex) -> None:
+    twice = [TextNode(id_="d", text="One passage."), NODES[0], TextNode(id_="d", text="Another passage.")]
+    refused = pytest.raises(
+        InputError, match=r"^nodes\[0\] \(id 'd'\) and nodes\[2\] \(id 'd'\) have the same id and diff"
+    )
+    with refused:
+        index.insert_nodes(twice)
+    with refused:
+        LateInteractionVectorStore().add(twice)
+    with refused:
+        LateInteractionRetriever.from_nodes(twice)
+    assert ids(index) == {"a", "b", "c"}
+    hashed = {"id_func": lambda _, __: "one id", "chunk_size": 8, "chunk_overlap": 0}
+    index._transformations = [SentenceSplitter(**hashed)]
+    with pytest.raises(InputError, match="have the same id and different content"):
+        index.insert(Document(text="One passage of four words. Another passage of five words here."))
+
+
+def test_two_equal_nodes_with_one_id_are_one() -> None:
+    twice = [TextNode(id_="d", text="One passage.", metadata={"score": math.nan}) for _ in range(2)]
+    twice[1].relationships[NodeRelationship.PREVIOUS] = twice[0].as_related_node_info()
+    twice[1].start_char_idx = 12
+    store = LateInteractionVectorStore()
+    assert store.add(twice) == ["d", "d"]
+    assert [node.node_id for node in store.get_nodes()] == ["d"]
 
 
 def test_a_document_without_an_id_is_refused_before_anything_is_written(index: LateInteractionIndex) -> None:
@@ -63,8 +118,131 @@ def test_a_document_without_an_id_is_refused_before_anything_is_written(index: L
 
 def test_a_store_refuses_the_arguments_of_other_stores() -> None:
     for name in ("uri", "persist_dir", "collection_name"):
-        with pytest.raises(InputError, match=f"no argument {name}; it has collection"):
+        with pytest.raises(InputError, match=f"LateInteractionVectorStore has no argument '{name}'; use collection"):
             LateInteractionVectorStore(**{name: "mine.rag"})
+    with pytest.raises(TypeError, match="has no argument 'wrong'; it has collection, model"):
+        LateInteractionVectorStore(wrong=1)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (
+            lambda: LateInteractionRetriever("x.rag", k=3),
+            "Retriever has no argument 'k'; use similarity_top_k",
+        ),
+        (lambda: LateInteractionRetriever("x.rag", similarity_top_k=0), "^similarity_top_k must be a whole number"),
+        (lambda: LateInteractionRetriever("x.rag", fields="score"), r"fields takes HitFields\(…\), not 'score'"),
+        (lambda: LateInteractionRetriever("x.rag", model=3), "model is the name of a model or its folder, not 3"),
+        (lambda: LateInteractionRetriever("x.rag", trust_model="no"), "trust_model is 'no'"),
+        (
+            lambda: LateInteractionRetriever("x.rag", objects=[3]),
+            r"list of index nodes; objects\[0\] is 3",
+        ),
+        (lambda: LateInteractionRetriever("x.rag", object_map=3), "object_map takes a dict"),
+        (lambda: LateInteractionIndex(nodes=3), "nodes takes a list of LlamaIndex nodes, not 3"),
+        (lambda: LateInteractionIndex(objects=3), "objects takes a list of index nodes, not 3"),
+        (lambda: LateInteractionIndex(transformations=["x"]), r"transformations\[0\] is 'x'"),
+        (lambda: LateInteractionIndex(model=" "), "model is the name of a model"),
+        (lambda: LateInteractionIndex(embed_model=None), "no argument 'embed_model'; .*model= chooses one"),
+        (lambda: LateInteractionIndex.load(None), "collection is a location or an open collection, not None"),
+        (lambda: LateInteractionIndex().as_retriever(top_k=3), "has no argument 'top_k'; use similarity_top_k"),
+        (
+            lambda: LateInteractionIndex().as_retriever(collection="x"),
+            "as_retriever searches the index's own",
+        ),
+        (lambda: LateInteractionRerank(top_k=3), "LateInteractionRerank has no argument 'top_k'; use top_n"),
+        (
+            lambda: LateInteractionNodeParser(chunk_size=3),
+            "NodeParser has no argument 'chunk_size'; use max_tokens",
+        ),
+        (lambda: LateInteractionNodeParser(kind="x"), "unknown chunker 'x'; there are: auto"),
+        (
+            lambda: LateInteractionReader(input_dir="x"),
+            "Reader has no argument 'input_dir'; give load_data",
+        ),
+        (lambda: LateInteractionReader(include=("x",)), "include takes a list of 'comments'"),
+    ],
+)
+def test_what_can_be_checked_is_checked_when_a_component_is_made(make: Callable[[], object], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ({"most": 0}, "most must be a whole number"),
+        ({"filter_fields": ["year"]}, "filter_fields takes a dict"),
+        ({"node_postprocessors": LateInteractionRerank()}, "node_postprocessors takes a list of postprocessors"),
+        ({"separator": None}, "separator must be a str"),
+        ({"name": 3}, "name must be a str"),
+    ],
+)
+def test_a_tool_checks_its_arguments_when_it_is_made(
+    index: LateInteractionIndex, argument: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        late_interaction_tool(index.as_retriever(), **{"name": "n", "description": "d", **argument})
+
+
+def test_errors_name_the_argument_as_it_is_called(index: LateInteractionIndex) -> None:
+    store = index.vector_store
+    for refused in (
+        lambda: store.get_nodes("a"),
+        lambda: store.delete_nodes("a"),
+        lambda: index.delete_nodes("a"),
+        lambda: store.query(VectorStoreQuery(query_str="x", node_ids="a")),
+    ):
+        with pytest.raises(InputError, match=r"^node_ids takes a list of ids, not 'a'"):
+            refused()
+    for delete in (index.delete_ref_doc, store.delete):
+        with pytest.raises(InputError, match=r"^ref_doc_id must be a str, not list: \['a'\]"):
+            delete(["a"])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"^query is '': there is nothing to search for"):
+        index.as_retriever().retrieve("")
+    with pytest.raises(InputError, match="query has no argument 'filter'; give the query its"):
+        store.query(VectorStoreQuery(query_str="x"), filter="year > 1")
+    assert ids(index) == {"a", "b", "c"}
+
+
+async def test_what_is_shown_of_components(tmp_path: Path) -> None:
+    place = str(tmp_path / "s.rag")
+    store = LateInteractionVectorStore(place)
+    index = LateInteractionIndex(NODES, collection=place)
+    assert repr(store) == f"LateInteractionVectorStore({place!r})"
+    assert repr(index) == f"LateInteractionIndex({place!r})"
+    assert repr(LateInteractionIndex()) == "LateInteractionIndex(temporary)"
+    assert repr(index.as_retriever(threshold=0.5)) == (
+        f"LateInteractionRetriever({place!r}, similarity_top_k=2, threshold=0.5)"
+    )
+    assert repr(LateInteractionRerank()) == "LateInteractionRerank(top_n=3)"
+    secret = LateInteractionRerank(collection="postgres://me:secret@host/db")
+    assert repr(secret) == "LateInteractionRerank('postgres://host/db', top_n=3)"
+    assert store.count() == index.count() == await store.acount() == await index.acount() == 3
+    assert store.count('$id == "a"') == index.count('$id == "a"') == 1
+
+
+async def test_how_far_a_long_write_is(index: LateInteractionIndex, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[Progress] = []
+    store = LateInteractionVectorStore()
+    store.add(NODES, progress=seen.append)
+    assert (seen[-1].done, seen[-1].total) == (3, 3)
+    seen.clear()
+    await store.async_add([TextNode(text="Another.")], progress=seen.append)
+    assert seen[-1].done == 1
+    LateInteractionIndex(NODES)
+    assert "Encoding nodes" not in capsys.readouterr().err
+    LateInteractionIndex(NODES, show_progress=True)
+    assert "Encoding nodes: 100%" in capsys.readouterr().err
+
+
+def test_a_retriever_of_the_core_stands_for_its_collection(tmp_path: Path) -> None:
+    with Retriever.create(tmp_path / "s.rag", "minilm") as core:
+        store = LateInteractionVectorStore(core)  # type: ignore[arg-type]
+        store.add(NODES)
+        copy = pickle.loads(pickle.dumps(store))
+        assert copy.count() == LateInteractionIndex(collection=core).count() == 3  # type: ignore[arg-type]
 
 
 async def test_a_cancelled_insert_stops(index: LateInteractionIndex) -> None:
@@ -85,7 +263,7 @@ WRONG = {
     ),
     r"nodes takes a list of LlamaIndex nodes, not TextNode\(": lambda index: index.insert_nodes(TextNode(text="x")),
     r"nodes takes a list of LlamaIndex nodes; nodes\[0\] is 'x'": lambda index: index.insert_nodes(["x"]),
-    r"documents takes a list of LlamaIndex nodes; documents\[0\] is 'text'": lambda index: index.insert("text"),
+    r"documents takes a list of LlamaIndex documents; documents\[0\] is 'text'": lambda index: index.insert("text"),
     r"documents\[0\] is 'text'": lambda _: LateInteractionIndex.from_documents(["text"]),
     r"documents takes a list": lambda index: index.refresh_ref_docs(Document(text="x")),
     r"not TextNode": lambda _: LateInteractionVectorStore().add(TextNode(text="x")),

@@ -154,7 +154,7 @@ def test_a_node_of_the_callers_class_comes_back_as_llama_indexs() -> None:
 
 def test_an_object_that_cannot_be_written_down_is_named() -> None:
     node = IndexNode(id_="tool", text="Search", index_id="tool", obj=object())
-    with pytest.raises(InputError, match=r"index node 'tool'.*object_map"):
+    with pytest.raises(InputError, match=r"object of an index node cannot be stored.*object_map"):
         to_chunk(node)
 
 

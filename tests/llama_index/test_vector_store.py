@@ -139,7 +139,7 @@ def test_what_a_mode_does_not_have_is_an_error(store: LateInteractionVectorStore
         store.query(asked(mmr_threshold=0.3))
     with pytest.raises(InputError, match="full-text search takes no expand, threshold"):
         store.query(asked(mode=VectorStoreQueryMode.SPARSE), threshold=0.5, expand=1)
-    with pytest.raises(TypeError, match="unknown search option 'treshold'"):
+    with pytest.raises(TypeError, match=r"VectorStore\.query has no argument 'treshold'; it has threshold"):
         store.query(asked(), treshold=0.5)
     with pytest.raises(InputError, match="top_k"):
         store.query(asked(top_k=0))

@@ -10,25 +10,42 @@ from typing import TYPE_CHECKING, Any, Self
 
 from haystack import default_from_dict, default_to_dict
 from haystack.dataclasses import Document
-from haystack.document_stores.types import DuplicatePolicy
 from haystack.utils import ComponentDevice, Secret
 
 from haystack_integrations.document_stores.late_rag.documents import SEPARATOR, from_chunk, from_hit
 from haystack_integrations.document_stores.late_rag.filters import to_filter
 from haystack_integrations.document_stores.late_rag.inputs import check_names, check_separator, made_of
 from haystack_integrations.document_stores.late_rag.loading import loading_options
-from haystack_integrations.document_stores.late_rag.metadata import Filters, MetadataQueries
-from haystack_integrations.document_stores.late_rag.writing import ON_CONFLICT, converted, naming_duplicates, to_write
+from haystack_integrations.document_stores.late_rag.metadata import Filters
+from haystack_integrations.document_stores.late_rag.writing import WritableStore
 from late_rag import Selection
-from late_rag.adapters import CollectionError, HitFields, InputError, SearchConfig, location_of, to_reader, to_writer
+from late_rag.adapters import (
+    SHAPE,
+    CollectionError,
+    HitFields,
+    SearchConfig,
+    check_arguments,
+    check_collection,
+    check_flag,
+    hinting,
+    location_of,
+    to_reader,
+    to_writer,
+)
 
 if TYPE_CHECKING:
-    from late_rag import Document as CoreDocument
-    from late_rag import Retriever
     from late_rag.adapters import Collection, Mode
 
 
-class LateInteractionDocumentStore(MetadataQueries):
+_HINTS = {
+    "filter": "use filters",
+    "selection": "use filters",
+    "score_threshold": "use threshold",
+    **dict.fromkeys(("k", "top_n", "similarity_top_k"), "use top_k"),
+}
+
+
+class LateInteractionDocumentStore(WritableStore):
     """Stores each document as one chunk under its id, over-long content in windows, and finds it by MaxSim.
 
     Documents are encoded as they are written; no embedder is needed. Passages that something else put into the
@@ -50,11 +67,20 @@ class LateInteractionDocumentStore(MetadataQueries):
         trust_model: whether to load or fetch whatever model the collection names; so do rankers over this store.
         fields: which keys of a found document's metadata carry what is known of the hit, as
             :class:`late_rag.adapters.HitFields` or its fields as a dict.
+        progress_bar: whether a bar is drawn while documents are encoded.
 
     Raises:
         InputError: ``mode="read"`` without a collection, or what is none.
     """
 
+    @hinting(
+        **dict.fromkeys(("path", "persist_path", "uri", "index", "collection_name"), "use collection, the location"),
+        **dict.fromkeys(
+            ("embedding_dim", "embedding_similarity_function", "similarity"),
+            "the collection's own model embeds; model= chooses one",
+        ),
+        recreate_index="use delete_all_documents",
+    )
     def __init__(
         self,
         collection: str | Path | Collection | None = None,
@@ -69,13 +95,16 @@ class LateInteractionDocumentStore(MetadataQueries):
         encoder_options: Mapping[str, Any] | None = None,
         trust_model: bool = False,
         fields: HitFields | Mapping[str, str | None] | None = None,
+        progress_bar: bool = False,
     ) -> None:
+        collection = None if collection is None else check_collection(collection)
         options = loading_options(device, token, encoder_options)
         super().__init__(collection, model, mode, create, options, token, trust_model)
         self._loading = device, token, dict(encoder_options or {}), trust_model
         embedded = check_names(meta_fields_to_embed, "meta_fields_to_embed")
         self._embedded = embedded, check_separator(embedding_separator, "embedding_separator")
         self._fields = made_of(HitFields, fields, "fields")
+        self._progress_bar = check_flag(progress_bar, "progress_bar")
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration; the documents stay where they are.
@@ -104,6 +133,7 @@ class LateInteractionDocumentStore(MetadataQueries):
             encoder_options=copy.deepcopy(encoder_options),
             trust_model=trust_model,
             fields=asdict(self._fields),
+            progress_bar=self._progress_bar,
         )
 
     def _holds_documents(self) -> bool:
@@ -115,6 +145,10 @@ class LateInteractionDocumentStore(MetadataQueries):
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The store of this configuration."""
         return default_from_dict(cls, data)
+
+    def __repr__(self) -> str:
+        _, model, mode, *_ = self._given
+        return self._holder.described(self, model=model, mode=None if mode == "write" else mode)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Pipelines are copied to be run; the copy has the same documents, also those of a temporary collection."""
@@ -149,60 +183,12 @@ class LateInteractionDocumentStore(MetadataQueries):
             InputError: an empty query, or an argument that cannot be.
             FilterError: a filter that cannot be read.
         """
+        check_arguments(f"{type(self).__name__}.search", options, SHAPE, _HINTS)
         return self.find(query, SearchConfig.asked(top_k=top_k, filter=to_filter(filters), **options))
 
     def find(self, query: str, config: SearchConfig) -> list[Document]:
         """What :meth:`search` finds with options that are checked already."""
         return [from_hit(hit, self._fields) for hit in config.search(self.retriever(), query)]
-
-    def write_documents(self, documents: list[Document], policy: DuplicatePolicy = DuplicatePolicy.NONE) -> int:
-        """Encodes and stores documents; how many were written.
-
-        What is there with equal content and metadata is not encoded again. What has no text, and no picture that the
-        model reads, is stored and logged: filters find it, and no search does.
-
-        Args:
-            documents: stay as they are; their scores are not stored.
-            policy: what happens to ids that are there already, or come twice: OVERWRITE has the last one, SKIP the
-                first, FAIL and NONE write all documents or nothing.
-
-        Raises:
-            DuplicateError: with FAIL and NONE, an id that is there already, or twice; it is a Haystack
-                DuplicateDocumentError.
-            InputError: what is no document, or metadata that cannot be stored.
-            ConflictError: with OVERWRITE, an id that is that of a passage of a larger document or file.
-        """
-        items = self._new(documents, policy)
-        with naming_duplicates(policy):
-            result = self._writer().add(items, on_conflict=ON_CONFLICT[policy])
-        return result.added if policy is DuplicatePolicy.SKIP else len(documents)
-
-    async def write_documents_async(
-        self, documents: list[Document], policy: DuplicatePolicy = DuplicatePolicy.NONE
-    ) -> int:
-        """Async twin; cancelled, it stops at the next step and keeps what was committed."""
-        items = await to_writer(self._new, documents, policy)
-        writer = await to_writer(self._writer)
-        with naming_duplicates(policy):
-            result = await writer.aadd(items, on_conflict=ON_CONFLICT[policy])
-        return result.added if policy is DuplicatePolicy.SKIP else len(documents)
-
-    def delete_documents(self, document_ids: list[str]) -> None:
-        """Removes the documents with these ids; ids that do not exist are no error.
-
-        Raises:
-            InputError: no list of ids.
-        """
-        if document_ids is None:
-            raise InputError("document_ids takes a list of ids, not None; delete_all_documents removes everything")
-        self._writable().delete(Selection(ids=tuple(check_names(document_ids, "document_ids"))))
-
-    def delete_all_documents(self, recreate_index: bool = False) -> None:
-        """Removes every document, and with ``recreate_index`` gives the room back that they had on disk."""
-        collection = self._writable().collection
-        collection.clear()
-        if recreate_index:
-            collection.optimize()
 
     def close(self) -> None:
         """Removes a temporary collection; any other stays open for those who share it."""
@@ -220,19 +206,5 @@ class LateInteractionDocumentStore(MetadataQueries):
     ) -> list[Document]:
         return await to_reader(self.search, query, top_k, filters, **options)
 
-    async def delete_documents_async(self, document_ids: list[str]) -> None:
-        await to_writer(self.delete_documents, document_ids)
-
-    async def delete_all_documents_async(self, recreate_index: bool = False) -> None:
-        await to_writer(self.delete_all_documents, recreate_index)
-
     async def close_async(self) -> None:
         await to_writer(self.close)
-
-    def _writer(self) -> Retriever:
-        """Metadata that the collection itself embeds are the shared retriever's business."""
-        return self._embedding() if self._embedded[0] else self._writable()
-
-    def _new(self, documents: Sequence[Document], policy: DuplicatePolicy) -> list[CoreDocument]:
-        retriever = self._writable()
-        return to_write(retriever, converted(retriever, documents, *self._embedded), policy)

@@ -12,10 +12,11 @@ from haystack.dataclasses import ByteStream, Document, SparseEmbedding
 from haystack_integrations.document_stores.late_rag.inputs import stored_meta
 from late_rag import Chunk, Media
 from late_rag import Document as CoreDocument
-from late_rag.adapters import HitFields, InputError, known, noted, one_chunk
+from late_rag.adapters import HitFields, InputError, check_text, is_unread, known, noted, one_chunk
 
 if TYPE_CHECKING:
     from late_rag import Hit
+    from late_rag.adapters import Encoder
 
 EXTRA = "haystack"
 """The key of a chunk's ``extra`` under which stands what the core has no field for."""
@@ -23,36 +24,43 @@ EXTRA = "haystack"
 SEPARATOR = "\n"
 """Between the metadata that are embedded and the content."""
 
+_UNKNOWN = "application/octet-stream"
+"""What a blob is that does not say it."""
+
 
 def to_document(
     document: Document,
     meta_fields_to_embed: Sequence[str] = (),
     separator: str = SEPARATOR,
     *,
-    pictures: bool = True,
+    encoder: Callable[[], Encoder] | None = None,
+    name: str = "document",
 ) -> CoreDocument:
     """What the core stores of a Haystack document, whose content becomes one chunk with the same id.
 
     All of it is stored but its score; a tuple in the metadata comes back as a list. A picture as blob becomes media,
-    where the model reads those; else it is only kept.
+    unless it has no text beside it, and the model does not read it; any other blob is only kept.
 
     Args:
         document: stays as it is.
         meta_fields_to_embed: metadata that are encoded in front of the content.
         separator: between these and the content.
-        pictures: whether the model reads pictures.
+        encoder: gives the model, which is asked for where there is a picture without text; None reads pictures.
+        name: of the document, for errors.
 
     Raises:
-        InputError: metadata, or an embedding, that cannot be stored; it names the document.
+        InputError: a content, metadata or an embedding that cannot be stored.
     """
-    metadata = stored_meta(document.meta, f"document {document.id!r}")
-    media = _media(document.blob, pictures)
-    extra = dict(_extra(document, kept=not media))
+    metadata = stored_meta(document.meta, name)
+    passage = to_chunk(document, meta_fields_to_embed, separator)
+    unread = encoder is not None and is_unread(passage, encoder)
+    media = () if unread or not _is_picture(document.blob) else passage.media
+    extra = dict(_extra(document, name, kept=not media))
     if meta_fields_to_embed:
         extra["embedded"] = {"fields": list(meta_fields_to_embed), "separator": separator}
     return CoreDocument(
         id=document.id,
-        text=document.content or "",
+        text=check_text(document.content or "", name),
         metadata=metadata,
         media=media,
         extra={EXTRA: extra} if extra else None,
@@ -63,18 +71,16 @@ def to_chunk(
     document: Document,
     meta_fields_to_embed: Sequence[str] = (),
     separator: str = SEPARATOR,
-    *,
-    pictures: bool = True,
 ) -> Chunk:
     """A document from anywhere as what is encoded of it, to be looked at and not to be stored."""
-    text = document.content or ""
+    text, blob = document.content or "", document.blob
     embedded = embedded_text(text, document.meta, meta_fields_to_embed, separator)
-    return Chunk(document.id, document.id, text, embedded, media=_media(document.blob, pictures))
+    media = () if blob is None else (Media(blob.data, blob.mime_type or _UNKNOWN),)
+    return Chunk(document.id, document.id, text, embedded, metadata=document.meta, media=media)
 
 
-def is_unread(document: Document, chunk: Chunk) -> bool:
-    """Whether nothing of a document can be encoded but a blob, which the model does not read."""
-    return document.blob is not None and not chunk.media and not chunk.encoded_text.strip()
+def _is_picture(blob: ByteStream | None) -> bool:
+    return blob is not None and (blob.mime_type or "").startswith("image/")
 
 
 def embedded_text(text: str, meta: Mapping[str, Any], fields: Sequence[str], separator: str) -> str | None:
@@ -148,9 +154,8 @@ def _stored(item: Chunk | CoreDocument) -> Mapping[str, Any]:
     return found
 
 
-def _extra(document: Document, *, kept: bool) -> Iterator[tuple[str, Any]]:
+def _extra(document: Document, name: str, *, kept: bool) -> Iterator[tuple[str, Any]]:
     """What the core has no field for; ``kept`` says whether the bytes of a blob are part of that."""
-    name = f"document {document.id!r}"
     if document.content is None:
         yield "content", None
     if document.embedding is not None:
@@ -181,13 +186,6 @@ def _float(value: Any) -> float:
     if isinstance(value, str):
         raise TypeError
     return float(value)
-
-
-def _media(blob: ByteStream | None, pictures: bool) -> tuple[Media, ...]:
-    """A picture, which models for pictures read; what else a blob may be is only kept."""
-    if not pictures or blob is None or not (blob.mime_type or "").startswith("image/"):
-        return ()
-    return (Media(blob.data, str(blob.mime_type)),)
 
 
 def _blob(chunk: Chunk, stored: Mapping[str, Any] | None) -> ByteStream | None:

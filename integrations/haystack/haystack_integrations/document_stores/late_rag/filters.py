@@ -70,6 +70,8 @@ def field_name(name: str) -> str:
     Its own are ``$source``, the file that a passage came from, ``$document_id``, and others of
     :data:`late_rag.filters.BUILT_IN`; a key of the metadata that is called so is ``meta.$source``.
     """
+    if not isinstance(name, str):
+        raise FilterError(f"the name of a field must be a text, not {name!r:.80}")
     if name in BUILT_IN:
         return name
     name = name.removeprefix("meta.")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from haystack.dataclasses import Document
 
-from late_rag.adapters import METADATA_DEPTH, InputError, check_metadata, listed, without_tuples
+from late_rag.adapters import METADATA_DEPTH, InputError, check_metadata, item_name, listed, without_tuples
 
 Made = TypeVar("Made")
 
@@ -21,6 +21,11 @@ def check_documents(documents: Any) -> list[Document]:
         InputError: something else, or something else in it.
     """
     return listed(documents, Document, "documents", "Haystack documents")
+
+
+def document_name(document: Document, place: int) -> str:
+    """How an error names one of several documents: by its place too, as its id may be a hash."""
+    return item_name("documents", place, document.id, document.meta)
 
 
 def check_names(names: Any, argument: str) -> list[str]:

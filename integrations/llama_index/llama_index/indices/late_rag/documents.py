@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from llama_index.core.schema import IndexNode
+from llama_index.core.schema import IndexNode, MetadataMode
 
 from late_rag import Chunk, Document, Retriever
-from late_rag.adapters import check_owners, digest
-from llama_index.retrievers.late_rag.loose import to_chunks
+from late_rag.adapters import InputError, check_owners, digest
+from llama_index.retrievers.late_rag.checks import check_nodes
+from llama_index.retrievers.late_rag.loose import named_chunks, to_chunks
 from llama_index.retrievers.late_rag.nodes import to_chunk
 
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode
+    from llama_index.core.schema import Document as LlamaIndexDocument
 
     from late_rag.adapters import Addable, Collection, Encoder
 
@@ -35,17 +37,21 @@ class Parsed:
 
     @classmethod
     def of(cls, documents: Iterable[BaseNode], nodes: Iterable[BaseNode], encoder: Callable[[], Encoder]) -> Parsed:
-        """Documents and the nodes that were made of them; of those with the same id the last counts."""
+        """Documents, each id once, and the nodes that were made of them.
+
+        Raises:
+            InputError: one that cannot be stored, or two nodes with one id and different content.
+        """
         given = {document.node_id: document for document in documents}
-        texts = {identity: to_chunk(document).text for identity, document in given.items()}
-        chunks: dict[str, list[Chunk]] = {identity: [] for identity in given}
+        texts = {identity: document.get_content(MetadataMode.NONE) for identity, document in given.items()}
+        of_given: list[BaseNode] = []
         loose: list[BaseNode] = []
         for node in nodes:
-            identity = node.ref_doc_id or node.node_id
-            if identity in chunks:
-                chunks[identity].append(to_chunk(node, texts[identity], encoder))
-            else:
-                loose.append(node)
+            (of_given if _family(node) in given else loose).append(node)
+        chunks: dict[str, list[Chunk]] = {identity: [] for identity in given}
+        found = named_chunks(of_given, lambda node: to_chunk(node, texts[_family(node)], encoder))
+        for node, chunk in zip(of_given, found, strict=True):
+            chunks[_family(node)].append(chunk)
         stored = [_stored(document, chunks[document.node_id]) for document in given.values()]
         return cls(stored, chunks, to_chunks(loose, encoder))
 
@@ -80,6 +86,10 @@ class _Prepared:
         yield from self._chunks[document.id]
 
 
+def _family(node: BaseNode) -> str:
+    return node.ref_doc_id or node.node_id
+
+
 def _stored(document: BaseNode, chunks: Sequence[Chunk]) -> Document:
     whole = to_chunk(document)
     extra = {**(whole.extra or {}), HASH: document.hash, _NODES: digest(*map(repr, chunks))}
@@ -103,3 +113,25 @@ def _without_object(node: IndexNode, objects: dict[str, Any]) -> IndexNode:
         objects[node.index_id] = node.obj
         node = node.model_copy(update={"obj": None})
     return node
+
+
+def each_once(documents: Sequence[LlamaIndexDocument]) -> list[LlamaIndexDocument]:
+    """The documents, each id once.
+
+    Raises:
+        InputError: two with the same id and different content, of which one would be lost.
+    """
+    met: dict[str, tuple[int, LlamaIndexDocument]] = {}
+    for place, document in enumerate(listed_documents(documents)):
+        before, first = met.setdefault(document.node_id, (place, document))
+        if first.hash != document.hash:
+            raise InputError(
+                f"documents[{before}] and documents[{place}] have the same id, {document.node_id!r}, and different "
+                "content; give each an id of its own, such as the file and the page"
+            )
+    return [document for _, document in met.values()]
+
+
+def listed_documents(documents: Sequence[LlamaIndexDocument]) -> list[LlamaIndexDocument]:
+    """The documents as a list; raises InputError as :func:`check_nodes`."""
+    return cast("list[LlamaIndexDocument]", check_nodes(documents, "documents"))

@@ -14,15 +14,20 @@ from late_rag.adapters import (
     CollectionExistsError,
     InputError,
     UnsupportedError,
+    check_collection,
     copy_collection,
     shared_retriever,
+    to_reader,
 )
+from llama_index.indices.late_rag.docstore import CollectionDocstore
 from llama_index.indices.late_rag.writing import ELSEWHERE, WritableIndex
 from llama_index.retrievers.late_rag import LateInteractionRetriever
+from llama_index.retrievers.late_rag.checks import selected
 
 if TYPE_CHECKING:
     from llama_index.core.schema import Document
 
+    from llama_index.retrievers.late_rag.filters import FilterLike
     from llama_index.vector_stores.late_rag import LateInteractionVectorStore
 
 
@@ -45,7 +50,7 @@ class LateInteractionIndex(Closing, WritableIndex):
         objects: index nodes put in without their objects, which retrievers of this process find again.
         transformations: what makes nodes of documents; those of LlamaIndex's ``Settings`` where it is not said.
         callback_manager: as every index has it.
-        show_progress: of the transformations.
+        show_progress: of the transformations, and of encoding.
 
     Raises:
         InputError: ``mode="read"`` without a collection.
@@ -86,6 +91,7 @@ class LateInteractionIndex(Closing, WritableIndex):
         Raises:
             CollectionNotFoundError: there is none.
         """
+        persist_dir = check_collection(persist_dir)
         shared_retriever(persist_dir, kwargs.get("mode", "write"), model=kwargs.get("model"))
         return cls(collection=persist_dir, **kwargs)
 
@@ -109,14 +115,11 @@ class LateInteractionIndex(Closing, WritableIndex):
         """A retriever; ``kwargs`` are its own, and those of LlamaIndex's engines, which are for these.
 
         Raises:
-            TypeError: neither has an argument of this name.
+            UnknownArgumentError: neither has an argument of this name.
         """
+        if "collection" in kwargs:
+            raise InputError("as_retriever searches the index's own collection; another has a retriever of its own")
         own = inspect.signature(LateInteractionRetriever).parameters.keys() - {"collection"}
-        for name in kwargs.keys() - own - _engine_arguments():
-            raise TypeError(
-                f"unknown argument {name!r}; a retriever takes {', '.join(sorted(own))}, and an engine also "
-                f"{', '.join(sorted(_engine_arguments() - own))}"
-            )
         location = self._holder.place or self._holder.retriever().collection
         common = {
             "model": self._model,
@@ -124,8 +127,24 @@ class LateInteractionIndex(Closing, WritableIndex):
             "object_map": self._object_map,
             "callback_manager": self._callback_manager,
         }
-        given = {name: value for name, value in kwargs.items() if name in own}
+        given = {name: value for name, value in kwargs.items() if name in own or name not in _engine_arguments()}
         return LateInteractionRetriever(location, **{**common, **given})
+
+    def count(self, filters: FilterLike | None = None) -> int:
+        """How many nodes there are, or match the filter.
+
+        Raises:
+            CollectionNotFoundError: there is no collection at the location.
+        """
+        return self._holder.retriever().collection.count(selected(None, filters))
+
+    async def acount(self, filters: FilterLike | None = None) -> int:
+        """Async twin of :meth:`count`."""
+        return await to_reader(self.count, filters)
+
+    def __repr__(self) -> str:
+        mode = None if self._mode == "write" else self._mode
+        return self._holder.described(self, model=self._model, mode=mode)
 
     def close(self) -> None:
         """Removes a temporary collection; any other stays open for those who share it."""
@@ -153,12 +172,13 @@ class LateInteractionIndex(Closing, WritableIndex):
         )
 
     @property
-    def docstore(self) -> NoReturn:
-        """Raises UnsupportedError, as do ``storage_context`` and ``set_index_id``: there is the collection alone."""
-        raise UnsupportedError(ELSEWHERE)
+    def docstore(self) -> CollectionDocstore:
+        """The collection as a docstore, which only reads, for what looks nodes up by their ids."""
+        return CollectionDocstore(self._holder)
 
     @property
     def storage_context(self) -> NoReturn:
+        """Raises UnsupportedError, as does ``set_index_id``: there is the collection alone."""
         raise UnsupportedError(ELSEWHERE)
 
     def set_index_id(self, index_id: str) -> NoReturn:

@@ -5,36 +5,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from llama_index.core.data_structs.data_structs import IndexDict
 from llama_index.core.indices.base import BaseIndex
 from llama_index.core.ingestion import arun_transformations, run_transformations
+from llama_index.core.schema import IndexNode, TransformComponent
 from llama_index.core.settings import Settings
-from llama_index.core.storage.docstore.types import RefDocInfo
 
 from late_rag import Selection
-from late_rag.adapters import InputError, Mode, StoreHolder, UnsupportedError, to_reader, to_writer
-from llama_index.indices.late_rag.documents import Parsed, stored_hashes, without_objects
-from llama_index.retrievers.late_rag.nodes import check_nodes, from_chunk
+from late_rag.adapters import (
+    InputError,
+    Mode,
+    StoreHolder,
+    UnsupportedError,
+    hinting,
+    listed,
+    progress_bar,
+    to_reader,
+    to_writer,
+)
+from llama_index.indices.late_rag.docstore import ref_docs
+from llama_index.indices.late_rag.documents import Parsed, each_once, listed_documents, stored_hashes, without_objects
+from llama_index.retrievers.late_rag.checks import check_nodes, of_document
 
 if TYPE_CHECKING:
     from llama_index.core.callbacks import CallbackManager
-    from llama_index.core.schema import BaseNode, Document, IndexNode, TransformComponent
+    from llama_index.core.schema import BaseNode, Document
+    from llama_index.core.storage.docstore.types import RefDocInfo
 
     from late_rag import Retriever
-    from late_rag.adapters import Addable, Collection
+    from late_rag.adapters import Addable, Collection, Report
 
 ELSEWHERE = (
     "a LateInteractionIndex keeps its nodes, documents and hashes in its collection alone: persist(folder) copies "
-    "that, LateInteractionIndex.load(folder) opens it, and load_index_from_storage cannot"
+    "that, LateInteractionIndex.load(folder) opens it, and load_index_from_storage cannot; what looks nodes up "
+    "by their ids takes index.docstore, or StorageContext.from_defaults(docstore=index.docstore)"
 )
 
 
-_ARGUMENTS = (
-    "nodes, collection, model, mode, create, trust_model, objects, transformations, callback_manager and show_progress"
-)
+_SELF_CONTAINED = "the index keeps everything in its collection, by the collection's own model"
 
 
 class WritableIndex(BaseIndex[IndexDict]):
@@ -42,6 +54,14 @@ class WritableIndex(BaseIndex[IndexDict]):
 
     index_struct_cls = IndexDict
 
+    @hinting(
+        embed_model=f"{_SELF_CONTAINED}: model= chooses one",
+        index_name="use collection, the location",
+        location="use collection",
+        persist_dir="use collection, or LateInteractionIndex.load(persist_dir)",
+        storage_context=_SELF_CONTAINED,
+        vector_store="use collection, or make VectorStoreIndex.from_vector_store(…)",
+    )
     def __init__(
         self,
         nodes: Sequence[BaseNode] | None = None,
@@ -55,12 +75,13 @@ class WritableIndex(BaseIndex[IndexDict]):
         transformations: list[TransformComponent] | None = None,
         callback_manager: CallbackManager | None = None,
         show_progress: bool = False,
-        **unknown: Any,
     ) -> None:
-        if unknown:
-            raise TypeError(
-                f"{type(self).__name__} has no argument {', '.join(map(repr, sorted(unknown)))}; it has {_ARGUMENTS}"
-            )
+        if isinstance(nodes, str | Path):
+            raise InputError(f"nodes is {str(nodes)!r}; the location of a collection goes into collection=")
+        nodes = [] if nodes is None else check_nodes(nodes)
+        objects = listed(objects or (), IndexNode, "objects", "index nodes")
+        if transformations is not None:
+            transformations = listed(transformations, TransformComponent, "transformations", "TransformComponents")  # type: ignore[type-abstract]
         self._collection, self._model, self._mode, self._trust_model = collection, model, mode, trust_model
         self._holder = StoreHolder(collection, model, mode, create or {}, trust_model=trust_model)
         super().__init__(
@@ -69,12 +90,10 @@ class WritableIndex(BaseIndex[IndexDict]):
             transformations=transformations or Settings.transformations,
             show_progress=show_progress,
         )
-        if isinstance(nodes, str | Path):
-            raise InputError(f"nodes is {str(nodes)!r}; the location of a collection goes into collection=")
-        self._object_map.update({node.index_id: node.obj for node in objects or ()})
-        bare = [node.model_copy(update={"obj": None}) for node in objects or ()]
+        self._object_map.update({node.index_id: node.obj for node in objects})
+        bare = [node.model_copy(update={"obj": None}) for node in objects]
         if nodes or bare:
-            self.insert_nodes([*(nodes or ()), *bare])
+            self.insert_nodes([*nodes, *bare])
 
     def insert(self, document: Document, **insert_kwargs: Any) -> None:
         """Puts a document in, in the place of all nodes that it had; ``insert_kwargs`` are for the transformations."""
@@ -102,7 +121,7 @@ class WritableIndex(BaseIndex[IndexDict]):
 
     def delete_nodes(self, node_ids: list[str], delete_from_docstore: bool = False, **delete_kwargs: Any) -> None:
         """Removes nodes, and documents that have none left; ids that do not exist are no error."""
-        self._holder.writable().delete(Selection(ids=node_ids))  # type: ignore[arg-type]  # any sequence, but no text
+        self._holder.writable().delete(Selection(ids=tuple(listed(node_ids, str, "node_ids", "ids"))))
 
     async def adelete_nodes(
         self, node_ids: list[str], delete_from_docstore: bool = False, **delete_kwargs: Any
@@ -112,7 +131,7 @@ class WritableIndex(BaseIndex[IndexDict]):
 
     def delete_ref_doc(self, ref_doc_id: str, delete_from_docstore: bool = False, **delete_kwargs: Any) -> None:
         """Removes a document with all its nodes; an id that does not exist is no error."""
-        self._holder.writable().delete(Selection(document_ids=(ref_doc_id,)))
+        self._holder.writable().delete(of_document(ref_doc_id))
 
     async def adelete_ref_doc(self, ref_doc_id: str, delete_from_docstore: bool = False, **delete_kwargs: Any) -> None:
         """Async twin of :meth:`delete_ref_doc`."""
@@ -129,7 +148,7 @@ class WritableIndex(BaseIndex[IndexDict]):
     def refresh_ref_docs(self, documents: Sequence[Document], **update_kwargs: Any) -> list[bool]:
         """Puts those documents in that are new or have another hash; for each whether it was."""
         with self._callback_manager.as_trace("refresh_ref_docs"):
-            documents = _listed(documents)
+            documents = listed_documents(documents)
             changed = self._changed(documents)
             wanted = [document for document, new in zip(documents, changed, strict=True) if new]
             self._put(wanted, update_kwargs.get("insert_kwargs", {}))
@@ -138,7 +157,7 @@ class WritableIndex(BaseIndex[IndexDict]):
     async def arefresh_ref_docs(self, documents: Sequence[Document], **update_kwargs: Any) -> list[bool]:
         """Async twin of :meth:`refresh_ref_docs`."""
         with self._callback_manager.as_trace("arefresh_ref_docs"):
-            documents = await to_writer(_listed, documents)  # they may be read from files only now
+            documents = await to_writer(listed_documents, documents)  # they may be read from files only now
             changed = await to_writer(self._changed, documents)
             wanted = [document for document, new in zip(documents, changed, strict=True) if new]
             await self._aput(wanted, update_kwargs.get("insert_kwargs", {}))
@@ -147,14 +166,7 @@ class WritableIndex(BaseIndex[IndexDict]):
     @property
     def ref_doc_info(self) -> dict[str, RefDocInfo]:
         """For each document the ids of its nodes, in order, and the metadata of the first that has any."""
-        found: dict[str, RefDocInfo] = {}
-        for batch in self._holder.retriever().collection.iterate():
-            for chunk, _ in batch:
-                if (identity := from_chunk(chunk).ref_doc_id) is not None:
-                    info = found.setdefault(identity, RefDocInfo())
-                    info.node_ids.append(chunk.id)
-                    info.metadata = info.metadata or dict(chunk.metadata)
-        return found
+        return ref_docs(self._holder.retriever().collection)
 
     async def aref_doc_info(self) -> dict[str, RefDocInfo]:
         """Async twin of :attr:`ref_doc_info`."""
@@ -162,27 +174,32 @@ class WritableIndex(BaseIndex[IndexDict]):
 
     def _put(self, documents: Sequence[Document], options: Mapping[str, Any], *, overwrite: bool = False) -> None:
         shown = {"show_progress": self._show_progress, **options}
-        documents = _each_once(documents)
+        documents = each_once(documents)
         self._write(documents, run_transformations(documents, self._transformations, **shown), overwrite=overwrite)
 
     async def _aput(
         self, documents: Sequence[Document], options: Mapping[str, Any], *, overwrite: bool = False
     ) -> None:
         shown = {"show_progress": self._show_progress, **options}
-        documents = await to_writer(_each_once, documents)
+        documents = await to_writer(each_once, documents)
         nodes = await arun_transformations(documents, self._transformations, **shown)
         await self._awrite(documents, nodes, overwrite=overwrite)
 
     def _write(self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode], *, overwrite: bool = False) -> None:
         for retriever, items in self._prepared(documents, nodes, overwrite=overwrite):
-            retriever.add(items)
+            with self._bar() as progress:
+                retriever.add(items, progress=progress)
 
     async def _awrite(
         self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode], *, overwrite: bool = False
     ) -> None:
         """Async twin; cancelled, it stops at the next step and keeps what was committed."""
         for retriever, items in await to_writer(self._prepared, documents, nodes, overwrite=overwrite):
-            await retriever.aadd(items)
+            with self._bar() as progress:
+                await retriever.aadd(items, progress=progress)
+
+    def _bar(self) -> AbstractContextManager[Report | None]:
+        return progress_bar("Encoding nodes", wanted=self._show_progress)
 
     def _prepared(
         self, documents: Sequence[BaseNode], nodes: Sequence[BaseNode], *, overwrite: bool
@@ -196,7 +213,7 @@ class WritableIndex(BaseIndex[IndexDict]):
 
     def _changed(self, documents: Sequence[Document]) -> list[bool]:
         collection = (self._holder.retriever if self._mode == "read" else self._holder.writable)().collection
-        hashes = stored_hashes(collection, [document.node_id for document in _each_once(documents)])
+        hashes = stored_hashes(collection, [document.node_id for document in each_once(documents)])
         changed = []
         for document in documents:
             changed.append(hashes.get(document.node_id) != document.hash)
@@ -211,24 +228,3 @@ class WritableIndex(BaseIndex[IndexDict]):
 
     def _build_index_from_nodes(self, nodes: Sequence[BaseNode], **build_kwargs: Any) -> NoReturn:
         raise UnsupportedError(ELSEWHERE)  # the base class would; this index never asks for it
-
-
-def _each_once(documents: Sequence[Document]) -> list[Document]:
-    """The documents, each id once.
-
-    Raises:
-        InputError: two with the same id and different content, of which one would be lost.
-    """
-    met: dict[str, tuple[int, Document]] = {}
-    for place, document in enumerate(_listed(documents)):
-        before, first = met.setdefault(document.node_id, (place, document))
-        if first.hash != document.hash:
-            raise InputError(
-                f"documents[{before}] and documents[{place}] have the same id, {document.node_id!r}, and different "
-                "content; give each an id of its own, such as the file and the page"
-            )
-    return [document for _, document in met.values()]
-
-
-def _listed(documents: Sequence[Document]) -> list[Document]:
-    return cast("list[Document]", check_nodes(documents, "documents"))

@@ -9,17 +9,33 @@ from llama_index.core.node_parser.interface import MetadataAwareTextSplitter
 from llama_index.core.node_parser.node_utils import build_nodes_from_splits, default_id_func
 from llama_index.core.schema import BaseNode, Document, MetadataMode, Node, TextNode
 from llama_index.core.utils import get_tqdm_iterable
-from pydantic import ConfigDict, field_validator
+from pydantic import ConfigDict, field_validator, model_validator
 
 from late_rag import Document as CoreDocument
 from late_rag import load_encoder
-from late_rag.adapters import LEAST_TOKENS, ChunkingOptions, load_chunker, to_reader
+from late_rag.adapters import (
+    LEAST_TOKENS,
+    ChunkingOptions,
+    check_arguments,
+    chunker_class,
+    load_chunker,
+    naming,
+    to_reader,
+)
+from llama_index.retrievers.late_rag.checks import node_name
 
 if TYPE_CHECKING:
     from late_rag import Chunk
 
 _LABELS = 8
 """Tokens of the words that a node's own metadata have before their values: ``heading: `` and ``page: ``."""
+
+
+_HINTS = {
+    "chunk_size": "use max_tokens",
+    "chunk_overlap": "use overlap",
+    "tokenizer": "the model's own counts; model= chooses it",
+}
 
 
 class LateInteractionNodeParser(MetadataAwareTextSplitter):
@@ -56,9 +72,16 @@ class LateInteractionNodeParser(MetadataAwareTextSplitter):
         """A function, or what ``to_dict`` writes of the default one."""
         return default_id_func if value == {"id_func_name": "default_id_func", "title": "id_func"} else value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _check_arguments(cls, data: Any) -> Any:
+        check_arguments(cls.__name__, data, cls.model_fields, _HINTS)
+        return data
+
     def model_post_init(self, context: Any, /) -> None:
         """Raises InputError for an option that cannot be, which pydantic hands on as its own ValidationError."""
         super().model_post_init(context)
+        chunker_class(self.kind)  # refuses one that there is not
         self._chunking()
 
     @classmethod
@@ -87,8 +110,9 @@ class LateInteractionNodeParser(MetadataAwareTextSplitter):
         **kwargs: Any,  # noqa: ARG002 - of the interface
     ) -> list[BaseNode]:
         found: list[BaseNode] = []
-        for node in get_tqdm_iterable(nodes, show_progress, "Parsing nodes"):
-            found += self._parts(node)
+        for place, node in enumerate(get_tqdm_iterable(nodes, show_progress, "Parsing nodes")):
+            with naming(node_name(node, place, "documents" if isinstance(node, Document) else "nodes")):
+                found += self._parts(node)
         return found
 
     def _postprocess_parsed_nodes(self, nodes: list[BaseNode], parent_doc_map: dict[str, Document]) -> list[BaseNode]:

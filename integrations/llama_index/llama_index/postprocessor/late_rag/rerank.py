@@ -10,7 +10,7 @@ from llama_index.core.callbacks import CBEventType, EventPayload
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
-from pydantic import ConfigDict, Field, PrivateAttr, field_serializer, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_serializer, field_validator, model_validator
 
 from late_rag.adapters import (
     InputError,
@@ -18,8 +18,11 @@ from late_rag.adapters import (
     anchored,
     as_found,
     beside,
+    check_arguments,
     check_collection,
+    check_text,
     check_threshold,
+    described,
     in_thread,
     listed,
     location_of,
@@ -27,10 +30,13 @@ from late_rag.adapters import (
     shared_reranker,
     to_compare,
 )
+from llama_index.retrievers.late_rag.checks import node_name
 from llama_index.retrievers.late_rag.nodes import candidate
 
 if TYPE_CHECKING:
-    from late_rag import Reranker
+    from llama_index.core.schema import BaseNode
+
+    from late_rag import Chunk, Hit, Reranker
 
 _dispatcher = instrument.get_dispatcher(__name__)  # type: ignore[attr-defined]  # imported there, and public
 
@@ -39,6 +45,15 @@ _progress: ContextVar[Report | None] = ContextVar("late_rag_rerank_progress", de
 
 RETRIEVAL_SCORE = "retrieval_score"
 """The key of the metadata that gets the score a node had before, as LlamaIndex's own rerankers name it."""
+
+
+_HINTS = {
+    "k": "use top_n",
+    "top_k": "use top_n",
+    "similarity_top_k": "use top_n",
+    "score_threshold": "use threshold",
+    "similarity_cutoff": "use threshold",
+}
 
 
 class LateInteractionRerank(BaseNodePostprocessor):
@@ -76,6 +91,12 @@ class LateInteractionRerank(BaseNodePostprocessor):
 
     _check_threshold = field_validator("threshold")(check_threshold)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _check_arguments(cls, data: Any) -> Any:
+        check_arguments(cls.__name__, data, cls.model_fields, _HINTS)
+        return data
+
     @field_validator("collection")
     @classmethod
     def _check_collection(cls, value: Any) -> Any:
@@ -102,6 +123,9 @@ class LateInteractionRerank(BaseNodePostprocessor):
             location_of(self.collection)
         return super().__getstate__()
 
+    def __repr__(self) -> str:
+        return described(self, self.collection, model=self.model, top_n=self.top_n, threshold=self.threshold)
+
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
@@ -122,7 +146,7 @@ class LateInteractionRerank(BaseNodePostprocessor):
         The nodes given stay as they are.
 
         Raises:
-            InputError: no query, or an empty one.
+            InputError: no query, or an empty one; or a node with a text that is none, named by its place.
         """
         if query_bundle is None:
             raise InputError("reranking needs a query: give postprocess_nodes query_str= or query_bundle=")
@@ -145,13 +169,18 @@ class LateInteractionRerank(BaseNodePostprocessor):
         return ranked
 
     def _ranked(self, reranker: Reranker, query: str, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-        candidates = (as_found(item.node, to_compare(candidate(item.node), lambda: reranker.encoder)) for item in nodes)
+        candidates = [self._candidate(item.node, place, reranker) for place, item in enumerate(nodes)]
         ranked = reranker.rerank(query, candidates, keep_order=self.keep_order, progress=_progress.get())
         return [
             self._scored(nodes[hit.index], hit.similarity)
             for hit in ranked
             if self.threshold is None or hit.similarity >= self.threshold
         ]
+
+    def _candidate(self, node: BaseNode, place: int, reranker: Reranker) -> Chunk | Hit:
+        passage = candidate(node)
+        check_text(passage.encoded_text, node_name(node, place))
+        return as_found(node, to_compare(passage, lambda: reranker.encoder))
 
     def _scored(self, item: NodeWithScore, similarity: float) -> NodeWithScore:
         node = item.node

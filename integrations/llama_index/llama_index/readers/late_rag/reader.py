@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document, ImageDocument, MediaResource
-from pydantic import ConfigDict
+from pydantic import ConfigDict, model_validator
 
 from late_rag import load
-from late_rag.adapters import RecordFields, beside, to_reader
+from late_rag.adapters import LoadOptions, RecordFields, beside, check_arguments, to_reader
 
 if TYPE_CHECKING:
     from late_rag import Document as CoreDocument
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _FOR_PROGRAMS = ("source", "mime_type")
 """Keys of the metadata that neither a language model nor an embedding sees."""
+
+
+_HINTS = dict.fromkeys(("input_dir", "input_files", "file", "path", "paths"), "give load_data the paths")
 
 
 class LateInteractionReader(BasePydanticReader):
@@ -45,6 +48,17 @@ class LateInteractionReader(BasePydanticReader):
 
     include: tuple[str, ...] = ()
     """Parts that are left out unless they are named; see :class:`late_rag.loading.LoadOptions`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_arguments(cls, data: Any) -> Any:
+        check_arguments(cls.__name__, data, cls.model_fields, _HINTS)
+        return data
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Raises InputError for parts that there are not, which pydantic hands on as its own ValidationError."""
+        super().model_post_init(context)
+        LoadOptions(self.content, self.include, self.fields or RecordFields())
 
     @classmethod
     def class_name(cls) -> str:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from llama_index.core.schema import TextNode
 
-from llama_index.retrievers.late_rag.nodes import to_chunk
+from late_rag.adapters import InputError, naming, same
+from llama_index.retrievers.late_rag.checks import node_name
+from llama_index.retrievers.late_rag.nodes import EXTRA, to_chunk
 
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode
 
     from late_rag import Chunk
     from late_rag.adapters import Encoder
+
+_PLACE = ("relationships", "start_char_idx", "end_char_idx")
 
 
 def to_chunks(nodes: Sequence[BaseNode], encoder: Callable[[], Encoder] | None = None) -> list[Chunk]:
@@ -26,9 +30,9 @@ def to_chunks(nodes: Sequence[BaseNode], encoder: Callable[[], Encoder] | None =
     have the same text there. What they share then stands in a context once.
 
     Raises:
-        InputError: a node that cannot be stored.
+        InputError: a node that cannot be stored, or two with one id and different content.
     """
-    chunks = [to_chunk(node, encoder=encoder) for node in nodes]
+    chunks = named_chunks(nodes, lambda node: to_chunk(node, encoder=encoder))
     families: dict[str, list[int]] = {}
     for place, node in enumerate(nodes):
         if node.ref_doc_id:
@@ -39,6 +43,38 @@ def to_chunks(nodes: Sequence[BaseNode], encoder: Callable[[], Encoder] | None =
             for place, chunk in zip(places, placed, strict=True):
                 chunks[place] = chunk
     return chunks
+
+
+def named_chunks(nodes: Iterable[BaseNode], convert: Callable[[BaseNode], Chunk]) -> list[Chunk]:
+    """What is stored of each node.
+
+    Raises:
+        InputError: one that cannot be stored, or two of a document with one id and different content, of which one
+            would be lost; names them by their places.
+    """
+    chunks: list[Chunk] = []
+    met: dict[tuple[str, str], tuple[str, Chunk]] = {}
+    for place, node in enumerate(nodes):
+        with naming(name := node_name(node, place)):
+            chunk = convert(node)
+        before, first = met.setdefault((chunk.id, chunk.document_id), (name, chunk))
+        if first is not chunk and not _alike(first, chunk):
+            raise InputError(
+                f"{before} and {name} have the same id and different content; give each an id of its own, or leave "
+                "out the one that is old"
+            )
+        chunks.append(chunk)
+    return chunks
+
+
+def _alike(one: Chunk, other: Chunk) -> bool:
+    """Whether nothing is lost where one takes the other's place but where that stands, and what is beside it."""
+    texts = (one.text, one.encoded_text, one.media) == (other.text, other.encoded_text, other.media)
+    return texts and same(one.metadata, other.metadata) and _rest(one) == _rest(other)
+
+
+def _rest(chunk: Chunk) -> dict[str, object]:
+    return {name: value for name, value in (chunk.extra or {})[EXTRA].items() if name not in _PLACE}
 
 
 def _placed(chunk: Chunk, node: BaseNode) -> Chunk | None:

@@ -24,7 +24,15 @@ from llama_index.core.schema import (
 )
 
 from late_rag import Chunk, Media
-from late_rag.adapters import HitFields, InputError, is_unread, known, listed, noted, same, without_tuples
+from late_rag.adapters import (
+    HitFields,
+    InputError,
+    is_unread,
+    known,
+    noted,
+    same,
+    without_tuples,
+)
 from llama_index.retrievers.late_rag.media import media_of
 
 if TYPE_CHECKING:
@@ -41,19 +49,6 @@ _FOR_PROGRAMS = ("mime_type",)
 """What the core's loaders say of a file that is of no use to a language model."""
 
 _ELSEWHERE = {"id_": True, "embedding": True, "metadata": True, "text": True, "relationships": True}
-
-
-def check_nodes(nodes: Any, name: str = "nodes") -> list[BaseNode]:
-    """The nodes as a list.
-
-    Raises:
-        InputError: no list of nodes, or one without an id; the message starts with ``name``.
-    """
-    found = listed(nodes, BaseNode, name, "LlamaIndex nodes")  # type: ignore[type-abstract]
-    for place, node in enumerate(found):
-        if not node.node_id:
-            raise InputError(f"{name}[{place}] needs an id, not {node.node_id!r}")
-    return found
 
 
 def to_chunk(node: BaseNode, document_text: str | None = None, encoder: Callable[[], Encoder] | None = None) -> Chunk:
@@ -181,13 +176,13 @@ def _rest(node: BaseNode, media: Mapping[str, Media]) -> dict[str, Any]:
     """What a chunk has no field for: the class, relationships, templates, excluded keys; without what is by default."""
     kind = next((kind for kind in _KINDS.values() if kind in type(node).__mro__), None)
     if kind is None:
-        raise InputError(f"node {node.node_id!r} is a {type(node).__name__}; it must derive from {', '.join(_KINDS)}")
+        raise InputError(f"it is a {type(node).__name__}, and must derive from {', '.join(_KINDS)}")
     try:
         data = node.model_dump(mode="json", exclude_defaults=True, exclude=_excluded(media))
     except ValueError as error:
         raise InputError(
-            f"the object of index node {node.node_id!r} cannot be stored: {error}; store the node without it, and give "
-            "the retriever object_map={index_id: object}"
+            f"the object of an index node cannot be stored: {error}; store the node without it, and give the retriever "
+            "object_map={index_id: object}"
         ) from error
     rest = {name: value for name, value in data.items() if name in kind.model_fields}
     if node.relationships:  # not as JSON: dates in the metadata of a related node stay dates

@@ -7,32 +7,41 @@ from typing import TYPE_CHECKING, Any, Self
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.constants import DEFAULT_SIMILARITY_TOP_K
+from llama_index.core.schema import IndexNode
 
 from late_rag import Selection
 from late_rag.adapters import (
+    SHAPE,
     HitFields,
+    InputError,
     SearchConfig,
     StoreHolder,
     UnsupportedError,
     anchored,
     check_collection,
+    check_model,
     check_owners,
+    check_top_k,
+    consenting,
+    described,
+    hinting,
     listed,
     seen_from,
     shared_retriever,
     to_reader,
     to_writer,
 )
+from llama_index.retrievers.late_rag.checks import check_nodes
 from llama_index.retrievers.late_rag.filters import to_filter
 from llama_index.retrievers.late_rag.loose import to_chunks
-from llama_index.retrievers.late_rag.nodes import check_nodes, from_hit
+from llama_index.retrievers.late_rag.nodes import from_hit
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
     from llama_index.core.callbacks import CallbackManager
-    from llama_index.core.schema import BaseNode, IndexNode, NodeWithScore, QueryBundle
+    from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle
 
     from late_rag import Hit, Retriever
     from late_rag.adapters import Collection
@@ -71,6 +80,16 @@ class LateInteractionRetriever(BaseRetriever):
         FilterError: a filter that cannot be read.
     """
 
+    @hinting(
+        filter="use filters",
+        k="use similarity_top_k",
+        top_k="use similarity_top_k",
+        top_n="use similarity_top_k",
+        score_threshold="use threshold",
+        similarity_cutoff="use threshold",
+        vector_store_query_mode="use mode, or lambda_mult for diversity",
+        embed_model="the collection names the model; model= where that has moved",
+    )
     def __init__(
         self,
         collection: str | Path | Collection,
@@ -93,12 +112,16 @@ class LateInteractionRetriever(BaseRetriever):
         objects: list[IndexNode] | None = None,
         verbose: bool = False,
     ) -> None:
+        if not isinstance(object_map, dict | None):
+            raise InputError(f"object_map takes a dict of objects by index_id, not {object_map!r:.80}")
+        objects = None if objects is None else listed(objects, IndexNode, "objects", "index nodes")
         super().__init__(callback_manager, object_map, objects, verbose)
         self.collection = check_collection(collection)
         self._place = anchored(self.collection, seen_from(self.collection))
-        self.model = model
+        self.model = check_model(model)
+        consenting(None, trust_model)
         self.trust_model = trust_model
-        self.similarity_top_k = similarity_top_k
+        self.similarity_top_k = check_top_k(similarity_top_k, "similarity_top_k")
         self.filters = filters
         self.node_ids = node_ids
         self.doc_ids = doc_ids
@@ -109,6 +132,8 @@ class LateInteractionRetriever(BaseRetriever):
         self.lambda_mult = lambda_mult
         self.fetch_k = fetch_k
         self.fields = HitFields() if fields is None else fields
+        if not isinstance(self.fields, HitFields):
+            raise InputError(f"fields takes HitFields(…), not {fields!r:.80}")
         self._config()
 
     @classmethod
@@ -149,8 +174,24 @@ class LateInteractionRetriever(BaseRetriever):
         """The process's shared retriever of the core over the same collection."""
         return shared_retriever(self._place, model=self.model, trust_model=self.trust_model)
 
+    def __repr__(self) -> str:
+        shape = {name: getattr(self, name) for name in SHAPE}
+        shape["mode"] = None if self.mode == "maxsim" else self.mode
+        return described(
+            self,
+            self.collection,
+            model=self.model,
+            similarity_top_k=self.similarity_top_k,
+            filters=self.filters,
+            **shape,
+        )
+
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        lists = self._config().search_batch(self.core(), _queries(query_bundle))
+        queries, config = _queries(query_bundle), self._config()
+        if len(queries) == 1:  # of which an error tells no number
+            lists = [config.search(self.core(), queries[0])]
+        else:
+            lists = config.search_batch(self.core(), queries)
         return [from_hit(hit, self.fields) for hit in self._together(lists)]
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import MetadataMode
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel, Field, create_model
@@ -16,7 +17,10 @@ from late_rag.adapters import (
     TOOL_QUERY,
     InputError,
     agent_filter,
+    check_text,
+    check_top_k,
     filter_description,
+    listed,
     narrowed,
     to_reader,
 )
@@ -24,7 +28,6 @@ from llama_index.retrievers.late_rag.filters import to_filter
 from llama_index.retrievers.late_rag.retriever import LateInteractionRetriever
 
 if TYPE_CHECKING:
-    from llama_index.core.postprocessor.types import BaseNodePostprocessor
     from llama_index.core.schema import NodeWithScore
 
 
@@ -52,11 +55,20 @@ def late_interaction_tool(
             that no passage has.
         node_postprocessors: what becomes of the nodes, such as a reranker.
         separator: what stands between passages.
+
+    Raises:
+        InputError: a retriever of another kind, or an argument that cannot be.
     """
     if not isinstance(retriever, LateInteractionRetriever):
         raise InputError(
             f"retriever must be a LateInteractionRetriever, such as index.as_retriever(), not {retriever!r}"
         )
+    check_top_k(most, "most")
+    if not isinstance(filter_fields, Mapping | None):
+        raise InputError(f"filter_fields takes a dict of keys and what they mean, not {filter_fields!r:.80}")
+    node_postprocessors = listed(node_postprocessors, BaseNodePostprocessor, "node_postprocessors", "postprocessors")  # type: ignore[type-abstract]
+    for argument, value in {"name": name, "description": description, "separator": separator}.items():
+        check_text(value, argument)
     default = min(retriever.similarity_top_k, most)
     fields = dict(filter_fields or {})
 

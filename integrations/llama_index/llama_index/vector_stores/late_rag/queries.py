@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryMode
 
 from late_rag import Selection
-from late_rag.adapters import InputError, SearchConfig, UnsupportedError
+from late_rag.adapters import SHAPE, InputError, SearchConfig, UnsupportedError, check_arguments, check_top_k, listed
 from llama_index.retrievers.late_rag.filters import to_filter
 
 if TYPE_CHECKING:
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 _DENSE = (VectorStoreQueryMode.DEFAULT, VectorStoreQueryMode.MMR, VectorStoreQueryMode.HYBRID)
 _TEXT = (VectorStoreQueryMode.SPARSE, VectorStoreQueryMode.TEXT_SEARCH)
+_HINTS = {
+    "filter": "give the query its filters",
+    "selection": "give the query node_ids or doc_ids",
+    "score_threshold": "use threshold",
+    "similarity_cutoff": "use threshold",
+    "similarity_top_k": "give the query itself that",
+    "top_k": "give the query similarity_top_k",
+}
 _MMR_THRESHOLD = 0.5  # LlamaIndex's own
 
 
@@ -38,7 +46,9 @@ def scored_hits(retriever: Retriever, query: VectorStoreQuery, options: Mapping[
     if mode not in _DENSE:
         names = ", ".join(known.value for known in (*_DENSE, *_TEXT))
         raise UnsupportedError(f"there is no mode {mode.value!r} of late interaction; there are {names}")
+    check_arguments("LateInteractionVectorStore.query", options, (*SHAPE, "mmr_threshold"), _HINTS)
     top_k, more = _shaped(query, mode, options)
+    check_top_k(top_k, "similarity_top_k")
     hits = SearchConfig.asked(top_k=top_k, selection=_selection(query), **more).search(retriever, query.query_str)
     return [(hit, hit.similarity) for hit in hits]
 
@@ -76,6 +86,6 @@ def _selection(query: VectorStoreQuery) -> Selection:
 
     No ``node_ids`` at all is what a VectorStoreIndex gives whose store has the nodes themselves, and means any node.
     """
-    ids = tuple(query.node_ids) if query.node_ids else None
-    documents = None if query.doc_ids is None else tuple(query.doc_ids)
+    ids = tuple(listed(query.node_ids, str, "node_ids", "ids")) if query.node_ids else None
+    documents = None if query.doc_ids is None else tuple(listed(query.doc_ids, str, "doc_ids", "ids"))
     return Selection(ids=ids, document_ids=documents, filter=to_filter(query.filters))

@@ -4,30 +4,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llama_index.core.bridge.pydantic import Field, PrivateAttr, field_serializer
-from llama_index.core.vector_stores.types import BasePydanticVectorStore, VectorStoreQuery, VectorStoreQueryResult
+from llama_index.core.bridge.pydantic import Field, field_serializer
+from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryResult
 
-from late_rag import Selection
 from late_rag.adapters import (
-    Closing,
     CollectionError,
     HitFields,
-    InputError,
     Mode,
     StoreHolder,
-    check_owners,
+    check_arguments,
+    check_collection,
     location_of,
     to_reader,
-    to_writer,
 )
-from llama_index.retrievers.late_rag.filters import to_filter
-from llama_index.retrievers.late_rag.loose import to_chunks
-from llama_index.retrievers.late_rag.nodes import check_nodes, from_chunk, from_hit
+from llama_index.retrievers.late_rag.checks import selected
+from llama_index.retrievers.late_rag.nodes import from_chunk, from_hit
 from llama_index.vector_stores.late_rag.queries import scored_hits
+from llama_index.vector_stores.late_rag.writing import WritableVectorStore
 
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode
@@ -37,7 +33,17 @@ if TYPE_CHECKING:
     from llama_index.retrievers.late_rag.filters import FilterLike
 
 
-class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
+_ARGUMENTS = ("collection", "model", "mode", "fields", "create", "trust_model")
+_OF_STORES = ("class_name", "stores_text", "is_embedding_query")
+"""What one that was serialised has besides."""
+
+_HINTS = {
+    **dict.fromkeys(("uri", "path", "persist_dir", "persist_path", "collection_name", "table_name"), "use collection"),
+    **dict.fromkeys(("dim", "embed_dim", "embed_model"), "the collection's own model embeds; model= chooses one"),
+}
+
+
+class LateInteractionVectorStore(WritableVectorStore):
     """Stores each node as one chunk under its id, over-long text in windows, and finds it by MaxSim.
 
     The collection's model embeds: what LlamaIndex hands in as embeddings is not looked at, so an index or a pipeline
@@ -71,8 +77,6 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
     create: dict[str, Any] = Field(default_factory=dict)
     trust_model: bool = False
 
-    _holder: StoreHolder = PrivateAttr()
-
     def __init__(
         self,
         collection: str | Path | Collection | None = None,
@@ -84,10 +88,9 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
         trust_model: bool = False,
         **kwargs: Any,
     ) -> None:
-        if unknown := kwargs.keys() - {"class_name", "stores_text", "is_embedding_query"}:
-            known = "collection, model, mode, fields, create and trust_model"
-            raise InputError(f"LateInteractionVectorStore has no argument {', '.join(sorted(unknown))}; it has {known}")
+        check_arguments(type(self).__name__, kwargs.keys() - _OF_STORES, _ARGUMENTS, _HINTS)
         holder = StoreHolder(collection, model, mode, create or {}, trust_model=trust_model)
+        collection = None if collection is None else check_collection(collection)
         given: dict[str, Any] = {
             "collection": str(collection) if isinstance(collection, Path) else collection,
             "model": None if model is None else str(model),
@@ -112,89 +115,32 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
         _checked_location(self.collection)  # which LlamaIndex would leave out without a word
         return super().__getstate__()
 
+    def __repr__(self) -> str:
+        return self._holder.described(self, model=self.model, mode=None if self.mode == "write" else self.mode)
+
     @property
     def client(self) -> Collection:
         """The open collection."""
         return self._holder.retriever().collection
 
-    def add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
-        """Adds nodes, each in place of the one with its id; what is there with equal content is left as it is.
-
-        Returns:
-            The ids, in order.
-
-        Raises:
-            InputError: a node that cannot be stored; none is then.
-            ConflictError: an id is that of a passage of another document or file.
-        """
-        if chunks := self._chunks(nodes):
-            retriever = self._holder.writable()
-            check_owners(retriever, chunks)
-            retriever.add(chunks)
-        return [chunk.id for chunk in chunks]
-
-    async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
-        """Async twin of :meth:`add`; cancelled, it stops at the next step and keeps what was committed."""
-        if chunks := await to_writer(self._chunks, nodes):
-            retriever = await to_writer(self._holder.writable)
-            await to_writer(check_owners, retriever, chunks)
-            await retriever.aadd(chunks)
-        return [chunk.id for chunk in chunks]
-
-    def _chunks(self, nodes: Sequence[BaseNode]) -> list[Chunk]:
-        return to_chunks(check_nodes(nodes), lambda: self._holder.writable().encoder)
-
-    def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
-        """Removes all nodes of a document, and a node without one whose own id this is."""
-        self._holder.writable().delete(Selection(document_ids=(ref_doc_id,)))
-
-    async def adelete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
-        """Async twin of :meth:`delete`."""
-        await to_writer(self.delete, ref_doc_id)
-
-    def delete_nodes(
-        self,
-        node_ids: list[str] | None = None,
-        filters: FilterLike | None = None,
-        **delete_kwargs: Any,
-    ) -> None:
-        """Removes the nodes with these ids, that match the filter; ids that do not exist are no error.
-
-        Raises:
-            InputError: neither is given, which would be everything (:meth:`clear` removes that).
-        """
-        meant = _selection(node_ids, filters)
-        if meant.everything:
-            raise InputError("delete_nodes needs node_ids or filters; clear() removes everything")
-        self._holder.writable().delete(meant)
-
-    async def adelete_nodes(
-        self,
-        node_ids: list[str] | None = None,
-        filters: FilterLike | None = None,
-        **delete_kwargs: Any,
-    ) -> None:
-        """Async twin of :meth:`delete_nodes`."""
-        await to_writer(self.delete_nodes, node_ids, filters)
-
     def get_nodes(self, node_ids: list[str] | None = None, filters: FilterLike | None = None) -> list[BaseNode]:
         """The nodes with these ids, in their order, that match the filter; without ids in the order they were added."""
-        batches = self.client.iterate(_selection(node_ids, filters))
-        found: dict[str, Chunk] = {chunk.id: chunk for batch in batches for chunk, _ in batch}
-        wanted = found if node_ids is None else dict.fromkeys(node_ids)
+        meant = selected(node_ids, filters)
+        found: dict[str, Chunk] = {chunk.id: chunk for batch in self.client.iterate(meant) for chunk, _ in batch}
+        wanted = found if meant.ids is None else dict.fromkeys(meant.ids)
         return [from_chunk(found[identity]) for identity in wanted if identity in found]
 
     async def aget_nodes(self, node_ids: list[str] | None = None, filters: FilterLike | None = None) -> list[BaseNode]:
         """Async twin of :meth:`get_nodes`."""
         return await to_reader(self.get_nodes, node_ids, filters)
 
-    def clear(self) -> None:
-        """Removes every node, document and file."""
-        self._holder.writable().collection.clear()
+    def count(self, filters: FilterLike | None = None) -> int:
+        """How many nodes there are, or match the filter."""
+        return self.client.count(selected(None, filters))
 
-    async def aclear(self) -> None:
-        """Async twin of :meth:`clear`."""
-        await to_writer(self.clear)
+    async def acount(self, filters: FilterLike | None = None) -> int:
+        """Async twin of :meth:`count`."""
+        return await to_reader(self.count, filters)
 
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """The nodes that answer the query's text best, best first.
@@ -228,14 +174,6 @@ class LateInteractionVectorStore(Closing, BasePydanticVectorStore):
         """
         if self.collection is None:
             raise CollectionError("a store without a location is not kept; give collection= a location to begin with")
-
-    def close(self) -> None:
-        """Removes a temporary collection; any other stays open for those who share it."""
-        self._holder.close()
-
-
-def _selection(node_ids: list[str] | None, filters: FilterLike | None) -> Selection:
-    return Selection(ids=node_ids, filter=to_filter(filters))  # type: ignore[arg-type]  # any sequence of strings
 
 
 def _checked_location(collection: str | Path | Collection | None) -> str:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from haystack import Document, component, default_from_dict, default_to_dict
 from haystack.dataclasses import ByteStream
 
-from haystack_integrations.document_stores.late_rag.inputs import copied_meta, made_of
+from haystack_integrations.components.converters.late_rag.sources import check_metas, check_sources
+from haystack_integrations.document_stores.late_rag.inputs import made_of
 from late_rag import LateRAGError, load
-from late_rag.adapters import InputError, LoadError, LoadOptions, RecordFields, to_reader
+from late_rag.adapters import InputError, LoadError, LoadOptions, RecordFields, check_flag, hinting, to_reader
 
 if TYPE_CHECKING:
     from late_rag import Document as CoreDocument
@@ -66,6 +67,11 @@ class LateInteractionConverter:
         InputError: an option that cannot be.
     """
 
+    @hinting(
+        **dict.fromkeys(("sources", "file_paths", "paths"), "give run the sources"),
+        fields="use record_fields",
+        strict="use raise_on_failure",
+    )
     def __init__(
         self,
         *,
@@ -75,8 +81,8 @@ class LateInteractionConverter:
         content: Literal["all", "main"] = "all",
         include: list[str] | None = None,
     ) -> None:
-        self.store_full_path = store_full_path
-        self.raise_on_failure = raise_on_failure
+        self.store_full_path = check_flag(store_full_path, "store_full_path")
+        self.raise_on_failure = check_flag(raise_on_failure, "raise_on_failure")
         self.record_fields = record_fields
         self.content: Literal["all", "main"] = content
         self.include = include
@@ -103,7 +109,8 @@ class LateInteractionConverter:
             InputError: no list of sources, or metadata that are none for each of them.
             LateRAGError: with ``raise_on_failure``, a source that cannot be read.
         """
-        metas = _metas(meta, len(_check_sources(sources)))
+        sources = check_sources(sources)
+        metas = check_metas(meta, len(sources))
         documents: list[Document] = []
         for source, given in zip(sources, metas, strict=True):
             with self._going_on():
@@ -179,35 +186,6 @@ class LateInteractionConverter:
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """What :meth:`to_dict` gave, as a component."""
         return default_from_dict(cls, data)
-
-
-def _check_sources(sources: Any) -> list[str | Path | ByteStream]:
-    """A list of sources. A text alone would be taken for its letters, of which "/" is the whole disk, and an empty one
-    for the folder that one is in.
-    """
-    if isinstance(sources, str | Path | ByteStream):
-        raise InputError(f"sources takes a list; put it into one: [{_shown(sources)}]")
-    if not isinstance(sources, list | tuple):
-        raise InputError(f"sources takes a list of paths and ByteStreams, not {_shown(sources)}")
-    for number, source in enumerate(sources):
-        if not isinstance(source, str | Path | ByteStream) or (isinstance(source, str) and not source.strip()):
-            raise InputError(f"sources[{number}] must be a path or a ByteStream, not {_shown(source)}")
-    return list(sources)
-
-
-def _shown(value: object) -> str:
-    return "a ByteStream" if isinstance(value, ByteStream) else f"{value!r:.80}"
-
-
-def _metas(meta: Any, count: int) -> list[dict[str, Any]]:
-    """A dict of its own for each source."""
-    given = list(meta) if isinstance(meta, list | tuple) else [{} if meta is None else meta] * count
-    if len(given) != count:
-        raise InputError(f"meta has the length {len(given)}, and there are {count} sources; give a dict for each")
-    for each in given:
-        if not isinstance(each, dict):
-            raise InputError(f"meta takes a dict, or a list of one for each source, not {each!r:.80}")
-    return [copied_meta(each, "meta") for each in given]
 
 
 def _document(document: CoreDocument, meta: dict[str, Any], identity: str = "") -> Document:

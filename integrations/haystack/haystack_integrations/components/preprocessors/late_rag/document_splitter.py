@@ -11,11 +11,20 @@ from typing import TYPE_CHECKING, Any, Self
 from haystack import Document, component, default_from_dict, default_to_dict
 from haystack.utils import Secret
 
-from haystack_integrations.document_stores.late_rag.inputs import check_documents, copied_meta
+from haystack_integrations.document_stores.late_rag.inputs import check_documents, copied_meta, document_name
 from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
 from late_rag import Document as CoreDocument
 from late_rag import load_encoder
-from late_rag.adapters import ChunkingOptions, InputError, load_chunker, to_reader
+from late_rag.adapters import (
+    ChunkingOptions,
+    InputError,
+    check_model,
+    chunker_class,
+    hinting,
+    load_chunker,
+    naming,
+    to_reader,
+)
 
 if TYPE_CHECKING:
     from late_rag import Chunk
@@ -49,6 +58,11 @@ class LateInteractionDocumentSplitter:
         InputError: an option that cannot be.
     """
 
+    @hinting(
+        split_by="use kind",
+        **dict.fromkeys(("split_length", "chunk_size"), "use max_tokens"),
+        **dict.fromkeys(("split_overlap", "chunk_overlap"), "use overlap"),
+    )
     def __init__(
         self,
         model: str = "minilm",
@@ -60,7 +74,8 @@ class LateInteractionDocumentSplitter:
         headings: bool = True,
         token: Secret | None = None,
     ) -> None:
-        self.model = model
+        self.model = check_model(model)
+        chunker_class(kind)  # refuses one that there is not
         self.token = token
         self._loading = loading_options(None, token)
         self.options = ChunkingOptions(
@@ -93,7 +108,11 @@ class LateInteractionDocumentSplitter:
         """
         given = _distinct(check_documents(documents))
         chunker = self._chunker()
-        return {"documents": [passage for document in given for passage in self._passages(document, chunker)]}
+        passages: list[Document] = []
+        for place, document in given.items():
+            with naming(document_name(document, place)):
+                passages += self._passages(document, chunker)
+        return {"documents": passages}
 
     @component.output_types(documents=list[Document])
     async def run_async(self, documents: list[Document]) -> dict[str, list[Document]]:
@@ -111,7 +130,7 @@ class LateInteractionDocumentSplitter:
         chunks = list(chunker(CoreDocument(document.id, document.content or "", document.meta)))
         overlaps = _overlaps(document.id, chunks) if self.options.overlap else None
         for number, (chunk, content) in enumerate(zip(chunks, _contents(document, chunks), strict=True)):
-            known = copied_meta({**_heading(chunk), **document.meta}, f"document {document.id!r}")
+            known = copied_meta({**_heading(chunk), **document.meta}, "meta")
             meta = known | _place(document, number, chunk)
             if overlaps is not None:
                 meta["_split_overlap"] = overlaps[number]
@@ -137,23 +156,23 @@ class LateInteractionDocumentSplitter:
         return default_from_dict(cls, data)
 
 
-def _distinct(documents: Sequence[Document]) -> list[Document]:
-    """Each document once."""
-    found: dict[str, Document] = {}
-    for document in documents:
-        held = found.setdefault(document.id, document)
-        if held is not document and held != document:
+def _distinct(documents: Sequence[Document]) -> dict[int, Document]:
+    """Each document once, by its place."""
+    places: dict[str, int] = {}
+    for place, document in enumerate(documents):
+        first = places.setdefault(document.id, place)
+        if documents[first] is not document and documents[first] != document:
             raise InputError(
-                f"two different documents have the id {document.id!r}, and their passages would have the same ids; "
-                "give each an id of its own"
+                f"{document_name(documents[first], first)} and {document_name(document, place)} are different and have "
+                "one id, and their passages would have the same ids; give each an id of its own"
             )
-    return list(found.values())
+    return {place: documents[place] for place in places.values()}
 
 
 def _without_text(document: Document) -> Iterator[Document]:
     """A document that there is nothing to split of."""
     if document.blob is not None:
-        yield replace(document, meta=copied_meta(document.meta, f"document {document.id!r}"))
+        yield replace(document, meta=copied_meta(document.meta, "meta"))
     else:
         logger.warning("document %r has an empty text, and so no passages", document.id)
 

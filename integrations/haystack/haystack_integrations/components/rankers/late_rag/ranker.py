@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
@@ -11,17 +10,32 @@ from haystack import Document, component, default_from_dict, default_to_dict
 from haystack.utils import ComponentDevice, Secret
 
 from haystack_integrations.document_stores.late_rag.document_store import LateInteractionDocumentStore
-from haystack_integrations.document_stores.late_rag.documents import is_unread, to_chunk
+from haystack_integrations.document_stores.late_rag.documents import to_chunk
 from haystack_integrations.document_stores.late_rag.errors import StoreKindError
-from haystack_integrations.document_stores.late_rag.inputs import check_documents, check_names, check_separator
+from haystack_integrations.document_stores.late_rag.inputs import (
+    check_documents,
+    check_names,
+    check_separator,
+    document_name,
+)
 from haystack_integrations.document_stores.late_rag.loading import check_token, loading_options
-from late_rag.adapters import as_found, check_query, check_threshold, check_top_k, shared_reranker, to_reader
+from late_rag.adapters import (
+    as_found,
+    check_flag,
+    check_model,
+    check_query,
+    check_text,
+    check_threshold,
+    check_top_k,
+    hinting,
+    shared_reranker,
+    to_compare,
+    to_reader,
+)
 
 if TYPE_CHECKING:
     from late_rag import Chunk, Hit, Reranker
     from late_rag.adapters import Ranked
-
-logger = logging.getLogger(__name__)
 
 
 @component
@@ -48,6 +62,12 @@ class LateInteractionRanker:
         InputError: an option that cannot be.
     """
 
+    @hinting(
+        threshold="use score_threshold",
+        collection="use document_store, a store over it",
+        **dict.fromkeys(("k", "top_n", "similarity_top_k"), "use top_k"),
+        **dict.fromkeys(("model_name", "model_name_or_path"), "use model"),
+    )
     def __init__(
         self,
         model: str | None = None,
@@ -65,13 +85,13 @@ class LateInteractionRanker:
             raise StoreKindError(
                 f"document_store must be a LateInteractionDocumentStore, not a {type(document_store).__name__}"
             )
-        self.model = model
+        self.model = check_model(model)
         self.top_k = None if top_k is None else check_top_k(top_k)
         self.document_store = document_store
-        self.score_threshold = check_threshold(score_threshold)
+        self.score_threshold = check_threshold(score_threshold, "score_threshold")
         self.meta_fields_to_embed = check_names(meta_fields_to_embed, "meta_fields_to_embed")
         self.meta_data_separator = check_separator(meta_data_separator, "meta_data_separator")
-        self.keep_order = keep_order
+        self.keep_order = check_flag(keep_order, "keep_order")
         self.device = device
         self.token = token
         self._options = loading_options(device, token)
@@ -123,7 +143,7 @@ class LateInteractionRanker:
         Raises:
             InputError: an empty query, what is no list of documents, or an impossible ``top_k``.
         """
-        limits = self._limits(top_k, score_threshold)
+        limits, documents = self._limits(top_k, score_threshold), check_documents(documents)
         reranker, candidates = self._prepared(query, documents)
         return _best(
             reranker.rerank(query, candidates, keep_order=self.keep_order) if reranker else [], documents, *limits
@@ -138,30 +158,28 @@ class LateInteractionRanker:
         score_threshold: float | None = None,
     ) -> dict[str, list[Document]]:
         """Async twin of :meth:`run`, which works in a thread; cancelled, it stops at the next step."""
-        limits = self._limits(top_k, score_threshold)
+        limits, documents = self._limits(top_k, score_threshold), check_documents(documents)
         reranker, candidates = await to_reader(self._prepared, query, documents)
         ranked = await reranker.arerank(query, candidates, keep_order=self.keep_order) if reranker else []
         return _best(ranked, documents, *limits)
 
     def _limits(self, top_k: int | None, score_threshold: float | None) -> tuple[int | None, float | None]:
         """How many documents, and the least similarity, for one call."""
-        least = self.score_threshold if score_threshold is None else check_threshold(score_threshold)
+        least = self.score_threshold if score_threshold is None else check_threshold(score_threshold, "score_threshold")
         return (self.top_k if top_k is None else check_top_k(top_k)), least
 
     def _prepared(self, query: str, documents: list[Document]) -> tuple[Reranker | None, list[Chunk | Hit]]:
         """What ranks, and what is ranked, in the order of the documents; a model is needed only where there are any."""
         check_query(query)
-        if not check_documents(documents):
+        if not documents:
             return None, []
         reranker = self._reranker()
-        pictures = any(each.blob is not None for each in documents) and "image" in reranker.encoder.modalities
-        embedded = self.meta_fields_to_embed, self.meta_data_separator
-        candidates = [to_chunk(document, *embedded, pictures=pictures) for document in documents]
-        for document, candidate in zip(documents, candidates, strict=True):
-            if is_unread(document, candidate):
-                logger.warning("document %r has no text, only what the model cannot read: left out", document.id)
-        pairs = zip(documents, candidates, strict=True)
-        return reranker, [as_found(document, candidate) for document, candidate in pairs]
+        return reranker, [self._candidate(document, place, reranker) for place, document in enumerate(documents)]
+
+    def _candidate(self, document: Document, place: int, reranker: Reranker) -> Chunk | Hit:
+        passage = to_chunk(document, self.meta_fields_to_embed, self.meta_data_separator)
+        check_text(passage.encoded_text, document_name(document, place))
+        return as_found(document, to_compare(passage, lambda: reranker.encoder))
 
     def _reranker(self) -> Reranker:
         check_token(self.token)

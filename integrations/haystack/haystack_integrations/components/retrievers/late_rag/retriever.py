@@ -14,9 +14,11 @@ from late_rag.adapters import (
     Filter,
     InputError,
     SearchConfig,
+    check_threshold,
     constant,
     decode_metadata,
     encode_metadata,
+    hinting,
     to_reader,
 )
 
@@ -51,6 +53,11 @@ class LateInteractionRetriever:
         FilterError: filters that cannot be read.
     """
 
+    @hinting(
+        threshold="use score_threshold",
+        **dict.fromkeys(("k", "top_n", "similarity_top_k"), "use top_k"),
+        **dict.fromkeys(("model", "collection"), "they are those of the store: document_store=…"),
+    )
     def __init__(
         self,
         document_store: LateInteractionDocumentStore,
@@ -76,7 +83,7 @@ class LateInteractionRetriever:
         self.top_k = top_k
         self.filter_policy = _policy(filter_policy)
         self.required_filters = _required(required_filters)
-        self.score_threshold = score_threshold
+        self.score_threshold = check_threshold(score_threshold, "score_threshold")
         self.mode = mode
         self.expand = expand
         self.group_by = group_by
