@@ -184,7 +184,7 @@ def test_rows_that_lie_in_few_cells_get_no_more_than_a_bounded_share(monkeypatch
 
 
 def test_added_chunks_are_found_as_if_they_had_been_there(new_folder: Callable[[], Path]) -> None:
-    index = made(new_folder(), STORED[:360])
+    index = made(new_folder(), STORED[:360], centroids=256)
     for first in range(360, 400, 20):
         index = index.add(new_folder(), enumerate(STORED[first : first + 20], first + 1))
     everything = np.arange(1, 401)

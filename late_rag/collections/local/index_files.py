@@ -75,9 +75,10 @@ class _Written(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """How a version can be made; ``known`` is what was measured before, if it may still hold."""
+    """How a version can be made; ``known`` is what was measured of the one that it ``adds`` to."""
 
     make: Callable[[Path], Index]
+    adds: bool = False
     known: Calibration | None = None
 
 
@@ -230,7 +231,7 @@ class IndexFiles:
         with closing(opened.engine) if opened else nullcontext():
             ways: list[_Way] = []
             if opened is not None and opened.published.kind == kind and live >= LIVE_SHARE * opened.published.size:
-                ways += [] if getattr(opened.engine, "worn", False) else [self._adding(opened, mark, report)]
+                ways.append(self._adding(opened, mark, report))
             progress = _teller(report, chunks)
             ways.append(_Way(lambda folder: self._created(kind, folder, mark, progress)))
             ways.append(_Way(lambda folder: self._created(SCAN, folder, mark, progress)))
@@ -240,7 +241,7 @@ class IndexFiles:
     def _adding(self, opened: Opened, mark: int, report: Report | None) -> _Way:
         published, index, known = opened
         progress = _teller(report, mark - published.mark)
-        return _Way(lambda folder: index.add(folder, self._rows.between(published.mark, mark), progress), known)
+        return _Way(lambda folder: index.add(folder, self._rows.between(published.mark, mark), progress), True, known)
 
     def _created(self, kind: str, folder: Path, mark: int, progress: Done) -> Index:
         rows, options = self._rows.between(0, mark), self._choice.made(kind)
@@ -277,13 +278,16 @@ class IndexFiles:
         found = None
         for way in ways:
             with self._new_folder() as folder, closing(way.make(folder)) as index:
+                if way.adds and getattr(index, "worn", False):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    continue
                 if not index.upper_bounds:
                     found = way.known if way.known and way.known.holds(len(index)) else None
                     found = found or self._rows.calibrated(index, mark)
                 if index.upper_bounds or (found is not None and found.candidates is not None):
                     return self._finished(folder, index, mark, found)
             shutil.rmtree(folder, ignore_errors=True)
-            instead = "it is made anew" if way.known else "the scan is kept"
+            instead = "it is made anew" if way.adds else "the scan is kept"
             logger.warning("%s: %s: %s: %s", self._folder, index.kind, instead, found.in_words() if found else "")
         raise AssertionError("the scan needs no number of candidates")
 
