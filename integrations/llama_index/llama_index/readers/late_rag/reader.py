@@ -11,7 +11,7 @@ from llama_index.core.schema import Document, ImageDocument, MediaResource
 from pydantic import ConfigDict, model_validator
 
 from late_rag import load
-from late_rag.adapters import LoadOptions, RecordFields, beside, check_arguments, to_reader
+from late_rag.adapters import LoadOptions, RecordFields, beside, check_arguments, times_as_text, to_reader
 
 if TYPE_CHECKING:
     from late_rag import Document as CoreDocument
@@ -28,8 +28,8 @@ class LateInteractionReader(BasePydanticReader):
     """Loads files and folders, of every format that late_rag reads (``late-rag formats``).
 
     A document's id follows from its file, and stays the same whenever that is read. ``metadata["source"]`` is the
-    file's location. A picture becomes an image document. It serves in the ``file_extractor`` of a
-    ``SimpleDirectoryReader`` too.
+    file's location; a date in the metadata is a text, as ISO 8601 writes it, because LlamaIndex's own stores keep JSON.
+    A picture becomes an image document. It serves in the ``file_extractor`` of a ``SimpleDirectoryReader`` too.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
@@ -104,7 +104,7 @@ class LateInteractionReader(BasePydanticReader):
 
 
 def _converted(document: CoreDocument, more: Mapping[str, Any], source: str) -> Document:
-    metadata = {**more, **document.metadata}
+    metadata = {**more, **times_as_text(document.metadata)}
     metadata |= beside(metadata, {"source": source})
     hidden = [key for key in _FOR_PROGRAMS if key in metadata]
     fields: dict[str, Any] = {
