@@ -6,11 +6,27 @@ not, the scan is kept.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from late_rag.errors import MissingExtraError
+from late_rag.errors import InputError, MissingExtraError
 from late_rag.specs import IndexSpec
+
+DEVICE_VARIABLE = "LATE_RAG_INDEX_DEVICE"
+DEVICES = ("cpu", "cuda")
+
+
+def device() -> str:
+    """Where indexes are built and searched in this process: the variable ``LATE_RAG_INDEX_DEVICE``, else "cpu".
+
+    Raises:
+        InputError: the variable names something else.
+    """
+    named = os.environ.get(DEVICE_VARIABLE) or DEVICES[0]
+    if named not in DEVICES:
+        raise InputError(f"the variable {DEVICE_VARIABLE} is {named!r}, not {' or '.join(map(repr, DEVICES))}")
+    return named
 
 
 @dataclass(frozen=True)
@@ -20,7 +36,7 @@ class Rule:
     spec: IndexSpec
     why: str
     least_tokens: int = 0
-    devices: tuple[str, ...] = ("cpu", "cuda")
+    devices: tuple[str, ...] = DEVICES
 
 
 @dataclass(frozen=True)

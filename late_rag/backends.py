@@ -78,6 +78,7 @@ POOLINGS: Mapping[str, Backend] = {
 
 INDEXES: Mapping[str, Backend] = {
     "exact": Backend("late_rag.indexes.exact", "ExactIndex"),
+    "centroids": Backend("late_rag.indexes.centroids", "CentroidIndex", options="CentroidOptions"),
     "muvera": Backend("late_rag.indexes.muvera", "MuveraIndex", options="MuveraOptions"),
     "smve": Backend("late_rag.indexes.smve", "SmveIndex", options="SmveOptions"),
 }

@@ -1,7 +1,9 @@
 """How many candidates of an approximate index are needed: measured on the collection itself when the index is built.
 
-Queries are the openings of some hundred stored chunks. For each the exact ten best others are found by the scan, and
-the smallest number of candidates is looked for among which the asked share of them is.
+Queries are made of rows from inside of three stored chunks each: like a question, and unlike rows of one chunk, they
+match nothing as a whole, and are as hard to find candidates for as questions were measured to be. For each the exact
+ten best others are found by the scan, and the smallest number of candidates is looked for among which the asked share
+of them is.
 """
 
 from __future__ import annotations
@@ -29,12 +31,20 @@ OVERLAP = 0.99
 """The mean share of the exact ten best that must be among the candidates."""
 
 QUERIES = 200
-QUERY_ROWS = 24
-"""Rows of an opening: about as many as a question has."""
+PART_ROWS = 8
+"""Rows that a query has of each of its chunks: together about as many as a question has."""
+
+_PLACES = (0.2, 0.5, 0.8)
+"""Where in each of its chunks: inside, because the first and last row of all chunks are alike."""
 
 _BEST = 10
+_SCANNED = 330_000
+"""Token rows of a part of the collection that is large enough, as long as a query has one of its ten best in it."""
+
 _BATCH = 500
 _FIRST_SCORED = 32
+_FIRST_ASKED = 640
+_GROWTH = 2
 _PRECISION = 1.1  # the number found is at most so many times the smallest
 
 
@@ -78,37 +88,121 @@ class Calibration:
         return f"{self.candidates:,} candidates reach {self.asked:g} ({measured})"
 
 
-def calibrate(index: Index, sample: Sequence[tuple[int, TokenEmbeddings]], rows: Rows, asked: float) -> Calibration:
+def calibrate(
+    index: Index, sample: Sequence[tuple[int, TokenEmbeddings]], rows: Rows, asked: float, best: int = _BEST
+) -> Calibration:
     """The smallest number of candidates that is enough; a standard error is kept free, for queries that come.
 
     Args:
-        index: holds ``rows``.
-        sample: some of the rows, whose openings are the queries.
-        rows: all rows, read once.
-        asked: the mean share of the exact ten best that is to be among the candidates.
+        index: holds ``rows``, and may hold more.
+        sample: some of what it holds, that the queries are made of, one for each.
+        rows: all rows, or a random part of them, read once.
+        asked: the mean share of the exact best that is to be among the candidates.
+        best: how many of ``rows`` are a query's best: ten of all, fewer of a part, so that they are as near as those.
     """
-    queries = [embeddings[:QUERY_ROWS] for _, embeddings in sample]
-    best = best_others(queries, [row for row, _ in sample], rows)
-    tried: dict[int, float] = {}
+    queries, own = made_queries(sample)
+    places = _Places(index, queries, own, best_others(queries, own, rows, best))
+    most = len(index) // 2
 
-    def reaches(number: int) -> bool:
-        found = index.search(queries, number + 1)  # one more: the chunk that the query is from
-        shares = [
-            np.isin(exact, others(numbers, row)[:number]).mean()
-            for (row, _), (numbers, _), exact in zip(sample, found, best, strict=True)
-            if len(exact)
+    def among_more(number: int) -> bool:
+        if places.asked < number:
+            places.look(min(most, max(_FIRST_ASKED, _GROWTH * number)))
+        return places.reach(number, asked)
+
+    def alone(number: int) -> bool:
+        places.look(number)
+        return places.reach(number, asked)
+
+    found = _smallest(among_more, most)
+    if found is not None and not alone(found):  # an index that gives others when it is asked for fewer
+        found = _smallest(alone, most)
+    return Calibration(asked, found, tuple((number, round(places.tried[number], 4)) for number in sorted(places.tried)))
+
+
+class _Places:
+    """At which place each query's exact best stand among the candidates."""
+
+    def __init__(
+        self,
+        index: Index,
+        queries: Sequence[TokenEmbeddings],
+        own: Sequence[tuple[int, ...]],
+        best: Sequence[npt.NDArray[np.int64]],
+    ) -> None:
+        known = [number for number, rows in enumerate(best) if len(rows)]
+        self._index = index
+        self._queries = [queries[number] for number in known]
+        self._own = [own[number] for number in known]
+        self._best = [best[number] for number in known]
+        self.asked = 0
+        self._places: list[npt.NDArray[np.int64]] = []
+        self.tried: dict[int, float] = {}
+
+    def look(self, asked: int) -> None:
+        """Asks for so many candidates."""
+        self.asked = asked
+        found = self._index.search(self._queries, asked + len(_PLACES))  # more by the chunks that the query is from
+        self._places = [
+            _place(best, others(numbers, own)[:asked])
+            for best, own, (numbers, _) in zip(self._best, self._own, found, strict=True)
         ]
-        tried[number] = float(np.mean(shares)) if shares else 0.0
+
+    def reach(self, number: int, share: float) -> bool:
+        """Whether among the first ``number`` of those asked for the share of the best is."""
+        shares = [float((places < number).mean()) for places in self._places]
+        self.tried[number] = float(np.mean(shares)) if shares else 0.0
         error = float(np.std(shares) / math.sqrt(len(shares))) if shares else 0.0
-        return tried[number] - error >= asked
-
-    found = _smallest(reaches, len(index) // 2)
-    return Calibration(asked, found, tuple((number, round(tried[number], 4)) for number in sorted(tried)))
+        return self.tried[number] - error >= share
 
 
-def others(rows: npt.NDArray[np.int64], row: int) -> npt.NDArray[np.int64]:
-    """The rows without one."""
-    left: npt.NDArray[np.int64] = rows[rows != row]
+def _place(best: npt.NDArray[np.int64], candidates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Where each of the best stands among the candidates; behind them where it does not."""
+    equal = best[:, None] == candidates[None, :]
+    places: npt.NDArray[np.int64] = np.where(equal.any(axis=1), equal.argmax(axis=1), len(candidates))
+    return places
+
+
+def part_of(tokens: int) -> int:
+    """Of so many token rows the n-th part is enough to measure with: it costs seconds to scan all for each query.
+
+    What is lost in certainty is little, because the ten best of one query tend to be found or lost together.
+    """
+    return max(1, min(_BEST, round(tokens / _SCANNED)))
+
+
+def some_of(numbers: Sequence[int], part: int) -> list[int]:
+    """About the n-th part of them, chosen at random, the same each time."""
+    chosen = np.random.default_rng(0).random(len(numbers)) * part < 1
+    return [number for number, taken in zip(numbers, chosen.tolist(), strict=True) if taken]
+
+
+def best_of_part(part: int) -> int:
+    """How many of the n-th part of the rows are as near to a query as its ten best of all."""
+    return max(1, round(_BEST / part))
+
+
+def made_queries(
+    sample: Sequence[tuple[int, TokenEmbeddings]],
+) -> tuple[list[TokenEmbeddings], list[tuple[int, ...]]]:
+    """A query for each chunk, and the numbers of those that its rows are from."""
+    queries, own = [], []
+    for number in range(len(sample)):
+        chosen = [sample[(number + part * len(sample) // len(_PLACES)) % len(sample)] for part in range(len(_PLACES))]
+        rows = [_window(embeddings, place) for place, (_, embeddings) in zip(_PLACES, chosen, strict=True)]
+        queries.append(np.concatenate(rows))
+        own.append(tuple(row for row, _ in chosen))
+    return queries, own
+
+
+def _window(embeddings: TokenEmbeddings, place: float) -> TokenEmbeddings:
+    """Some rows one after the other; ``place`` is 0 for the first and 1 for the last ones."""
+    first = int(place * max(0, len(embeddings) - PART_ROWS))
+    return embeddings[first : first + PART_ROWS]
+
+
+def others(rows: npt.NDArray[np.int64], own: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """The rows without some."""
+    left: npt.NDArray[np.int64] = rows[~np.isin(rows, own)]
     return left
 
 
@@ -125,8 +219,10 @@ def _smallest(reaches: Callable[[int], bool], most: int) -> int | None:
     return number
 
 
-def best_others(queries: Sequence[TokenEmbeddings], own: Sequence[int], rows: Rows) -> list[npt.NDArray[np.int64]]:
-    """For each query the rows of its exact ten best, its own left out; ties to the lower row.
+def best_others(
+    queries: Sequence[TokenEmbeddings], own: Sequence[tuple[int, ...]], rows: Rows, count: int = _BEST
+) -> list[npt.NDArray[np.int64]]:
+    """For each query the rows of its exact ``count`` best, those it is made of left out; ties to the lower row.
 
     The scan's bounds say which of a batch of rows are worth an exact score, so that nearly none is scored twice.
     """
@@ -137,13 +233,13 @@ def best_others(queries: Sequence[TokenEmbeddings], own: Sequence[int], rows: Ro
         for number, (found, bounds) in enumerate(scan.search(queries, len(batch))):
             for first in range(0, len(found), _FIRST_SCORED):
                 part = slice(first, first + _FIRST_SCORED)
-                least = -best[number][-1][0] if len(best[number]) == _BEST else -math.inf
+                least = -best[number][-1][0] if len(best[number]) == count else -math.inf
                 worth = others(found[part][bounds[part] >= least], own[number]).tolist()
                 if not worth:
                     break
                 scores = maxsim(queries[number], [known[row] for row in worth])
                 pairs = [*best[number], *zip((-scores).tolist(), worth, strict=True)]
-                best[number] = sorted(pairs)[:_BEST]
+                best[number] = sorted(pairs)[:count]
     return [np.array([row for _, row in pairs], np.int64) for pairs in best]
 
 

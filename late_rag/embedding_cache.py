@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from late_rag.types import TokenEmbeddings
 
 Key: TypeAlias = tuple[str, str, str]
-"""Content hash, model_id, variant: what an embedding depends on."""
+"""What was encoded, model_id, variant: what an embedding depends on."""
 
 _ENTRY_BYTES = 512
 """What an entry takes beside its rows."""

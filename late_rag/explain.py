@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
     from late_rag.protocols import Encoder
-    from late_rag.types import Chunk, Region
+    from late_rag.types import Chunk, Document, Region
 
 LEAST_SHARE = 0.6
 """Of the strongest similarity: below it a best match is mostly chance."""
@@ -33,16 +33,17 @@ _LONGEST = 40
 """Letters that a word may go on for on either side of a token."""
 
 
-def match_tokens(encoder: Encoder, query: str, chunk: Chunk) -> list[TokenMatch]:
+def match_tokens(encoder: Encoder, query: str, chunk: Chunk, document: Document | None = None) -> list[TokenMatch]:
     """One match for each token of the query, in order; none where the chunk has no rows.
 
-    The chunk is encoded again, without pooling. The similarities add up to its MaxSim in float32.
+    The chunk is encoded again, in its document where that is given, without pooling. The similarities add up to its
+    MaxSim in float32.
 
     Raises:
         InputError: an empty query.
     """
     (rows,) = encoder.encode_queries([query])
-    (tokens,) = encoder.encode_documents([chunk])
+    (tokens,) = encoder.encode_documents([chunk], None if document is None else {chunk.document_id: document})
     if not len(tokens):
         return []
     similarities = rows @ tokens.T

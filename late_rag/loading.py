@@ -142,9 +142,11 @@ class LoadOptions:
     def __post_init__(self) -> None:
         if self.content not in ("all", "main"):
             raise InputError(f'content must be "all" or "main", not {self.content!r}')
-        parts = [self.include] if isinstance(self.include, str) else list(self.include)
-        unknown = [part for part in parts if part not in PARTS]
-        if unknown or isinstance(self.include, str):
+        if not isinstance(self.fields, RecordFields):
+            raise InputError(f"fields takes RecordFields(…), not {self.fields!r:.80}")
+        include: object = self.include
+        parts = [None] if isinstance(include, str) or not isinstance(include, Iterable) else list(include)
+        if any(part not in PARTS for part in parts):
             raise InputError(f"include takes a list of {', '.join(map(repr, PARTS))}, not {self.include!r}")
         object.__setattr__(self, "include", tuple(sorted(set(parts))))
 

@@ -19,6 +19,7 @@ from late_rag.errors import InputError
 from late_rag.registry import shared
 from late_rag.retriever.inputs import check_queries, check_query, check_text, check_top_k, clean_chunk
 from late_rag.retriever.progress import Meter
+from late_rag.retriever.reuse import encoded_content, encoded_contents
 from late_rag.retriever.stages import Stages
 from late_rag.types import Chunk, Hit, digest
 
@@ -221,30 +222,38 @@ class Reranker(Closing):
         for group in _groups(pairs):
             chunks = [hit.chunk for _, listed in group for hit in listed]
             lent, rows = self._lent(chunks)
+            contents = {_passage(chunk): self._content(chunk, lent) for chunk in chunks}
             wanted: dict[str, Chunk] = {}
             for chunk in chunks:
-                wanted.setdefault(_content(chunk, lent), chunk)
+                wanted.setdefault(contents[_passage(chunk)], chunk)
             self._complete(rows, wanted, meter)
-            results += [_ranked(query, listed, lent, rows) for query, listed in group]
+            results += [_ranked(query, listed, contents, rows) for query, listed in group]
         return results
 
-    def _lent(self, chunks: Sequence[Chunk]) -> tuple[dict[_Passage, str], dict[str, TokenEmbeddings]]:
-        """For candidates that the collection holds, the content hash of what it holds, and by that the embeddings.
+    def _content(self, chunk: Chunk, lent: Mapping[_Passage, str]) -> str:
+        """What the candidate is scored by: what is lent for it, else its own content, encoded without a document."""
+        return lent.get(_passage(chunk)) or encoded_content(chunk, None, self.encoder)
 
-        The text is the same; what was encoded in front of it may differ from one held chunk to the other.
+    def _lent(self, chunks: Sequence[Chunk]) -> tuple[dict[_Passage, str], dict[str, TokenEmbeddings]]:
+        """For candidates that the collection holds, what was encoded of what it holds, and by that the embeddings.
+
+        The text is the same; what was encoded in front of it may differ from one held chunk to the other, and so may
+        the rows of equal chunks, for an encoder that reads documents.
         """
         if self._collection is None:
             return {}, {}
         held = {chunk.id: chunk for chunk in self._collection.get(list({chunk.id for chunk in chunks}))}
         same = [chunk for chunk in chunks if chunk.id in held and _same_passage(chunk, held[chunk.id])]
         found = self._collection.embeddings(list({chunk.id for chunk in same}))
-        lent = {(chunk.id, chunk.content_hash): held[chunk.id].content_hash for chunk in same if chunk.id in found}
-        return lent, {held[identity].content_hash: embeddings for identity, embeddings in found.items()}
+        contents = encoded_contents([(held[identity], None) for identity in found], self.encoder, self._collection)
+        by_id = dict(zip(found, contents, strict=True))
+        lent = {_passage(chunk): by_id[chunk.id] for chunk in same if chunk.id in by_id}
+        return lent, {by_id[identity]: embeddings for identity, embeddings in found.items()}
 
     def _complete(self, rows: dict[str, TokenEmbeddings], wanted: Mapping[str, Chunk], meter: Meter) -> None:
-        """Adds what is wanted, by content hash, and not there: what is kept, else encoded now."""
+        """Adds what is wanted, by its content, and not there: what is kept, else encoded now."""
         rows.update(self._cached(content for content in wanted if content not in rows))
-        rows.update(self._encoded([chunk for content, chunk in wanted.items() if content not in rows], meter))
+        rows.update(self._encoded({each: chunk for each, chunk in wanted.items() if each not in rows}, meter))
 
     def _cached(self, contents: Iterable[str]) -> Iterator[tuple[str, TokenEmbeddings]]:
         encoder = self.encoder
@@ -253,12 +262,13 @@ class Reranker(Closing):
             if embeddings is not None:
                 yield content, embeddings
 
-    def _encoded(self, chunks: Sequence[Chunk], meter: Meter) -> Iterator[tuple[str, TokenEmbeddings]]:
+    def _encoded(self, wanted: Mapping[str, Chunk], meter: Meter) -> Iterator[tuple[str, TokenEmbeddings]]:
         encoder = self.encoder
-        for chunk, embeddings in zip(chunks, encoder.encode_documents(chunks), strict=True):
-            self._cache.put((chunk.content_hash, encoder.model_id, encoder.variant), embeddings)
+        stream = encoder.encode_documents(wanted.values())
+        for (content, chunk), embeddings in zip(wanted.items(), stream, strict=True):
+            self._cache.put((content, encoder.model_id, encoder.variant), embeddings)
             meter.done(chunk.id)
-            yield chunk.content_hash, embeddings
+            yield content, embeddings
 
     arerank = twin(rerank)
     arerank_batch = twin(rerank_batch)
@@ -302,9 +312,8 @@ def _as_found(hits: Sequence[Hit]) -> list[Ranked]:
     ]
 
 
-def _content(chunk: Chunk, lent: Mapping[_Passage, str]) -> str:
-    """The hash of the content that the candidate is scored by."""
-    return lent.get((chunk.id, chunk.content_hash), chunk.content_hash)
+def _passage(chunk: Chunk) -> _Passage:
+    return chunk.id, chunk.content_hash
 
 
 def _same_passage(candidate: Chunk, held: Chunk) -> bool:
@@ -364,14 +373,14 @@ def _groups(
 
 
 def _ranked(
-    query: TokenEmbeddings, hits: Sequence[Hit], lent: Mapping[_Passage, str], rows: Mapping[str, TokenEmbeddings]
+    query: TokenEmbeddings, hits: Sequence[Hit], contents: Mapping[_Passage, str], rows: Mapping[str, TokenEmbeddings]
 ) -> list[Ranked]:
     """The hits with their scores, best first. Equal contents are scored once, so that they score the same."""
     from late_rag.scoring import maxsim, similarity
 
-    keys = [_content(hit.chunk, lent) for hit in hits]
-    contents = list(dict.fromkeys(keys))
-    scores = dict(zip(contents, maxsim(query, [rows[content] for content in contents]).tolist(), strict=True))
+    keys = [contents[_passage(hit.chunk)] for hit in hits]
+    different = list(dict.fromkeys(keys))
+    scores = dict(zip(different, maxsim(query, [rows[content] for content in different]).tolist(), strict=True))
     ranked = [
         Ranked(hit.chunk, score, similarity(score, len(query)), hit.source, hit.fused, hit.context, index=index)
         for index, (hit, key) in enumerate(zip(hits, keys, strict=True))

@@ -19,9 +19,9 @@ from late_rag.evaluation.overlap import ExactTop
 from late_rag.filters.selection import Selection
 from late_rag.pooling import load_pooling
 from late_rag.protocols import Collection
-from late_rag.testing import HashEncoder
+from late_rag.testing import ContextualEncoder
 from late_rag.transfer import export_jsonl, import_jsonl
-from late_rag.types import Chunk, Document, TokenEmbeddings, digest
+from late_rag.types import Chunk, Document, TokenEmbeddings
 
 TEXTS = {
     "harbour": "the boats come in. " * 24,
@@ -33,8 +33,8 @@ DOCUMENTS = [Document(identity, text) for identity, text in TEXTS.items()]
 OPTIONS = {"pool_factor": 2}
 
 
-class ContextEncoder(HashEncoder):
-    """Puts a row for the whole document in front of each chunk, and reads some chunks ahead."""
+class ContextEncoder(ContextualEncoder):
+    """Reads some chunks ahead."""
 
     def __init__(
         self, dim: int = 64, query_length: int = 64, document_length: int = 33, model: str = "context"
@@ -46,10 +46,7 @@ class ContextEncoder(HashEncoder):
     ) -> Iterator[TokenEmbeddings]:
         source = iter(chunks)
         while ahead := list(itertools.islice(source, 3)):
-            for chunk, rows in zip(ahead, super().encode_documents(ahead), strict=True):
-                document = (documents or {}).get(chunk.document_id)
-                context = digest(document.text if document is not None else "no document")
-                yield np.concatenate([self._rows([context]), rows]) if chunk.document_id != "probe" else rows
+            yield from super().encode_documents(ahead, documents)
 
 
 def by_hand() -> dict[str, TokenEmbeddings]:
@@ -136,13 +133,12 @@ def test_files(tmp_path: Path, records: bool) -> None:
         _index(demo, files, lambda _: None)
         encoder = ContextEncoder()
         for collection in (retriever.collection, demo.collection):
-            (documents,) = ([document for document, _ in batch] for batch in collection.iterate_documents())
-            marks = {document.id: encoder._rows([digest(document.text)])[0] for document in documents}
-            assert len(marks) == len(texts)
+            documents = {each.id: each for batch in collection.iterate_documents() for each, _ in batch}
+            assert len(documents) == len(texts)
             for batch in collection.iterate(with_embeddings=True):
                 for chunk, rows in batch:
                     assert rows is not None
-                    assert max(rows @ marks[chunk.document_id]) > 0.5
+                    assert max(rows @ encoder.marker(chunk, documents[chunk.document_id])) > 0.5
 
 
 def test_what_is_given_without_its_document_finds_the_one_that_is_stored(tmp_path: Path) -> None:
@@ -151,9 +147,10 @@ def test_what_is_given_without_its_document_finds_the_one_that_is_stored(tmp_pat
         retriever.add([Chunk("new", "glacier", "a moraine")])
         retriever.update_metadata(Selection(ids=("orchard#0",)), {"team": "north"})
         encoder = ContextEncoder()
-        for identity, document_id in (("new", "glacier"), ("orchard#0", "orchard")):
-            (rows,) = retriever.collection.embeddings([identity]).values()
-            assert rows[0] @ encoder._rows([digest(TEXTS[document_id])])[0] > 0.9
+        for chunk in retriever.collection.get(["new", "orchard#0"]):
+            (rows,) = retriever.collection.embeddings([chunk.id]).values()
+            document = Document(chunk.document_id, TEXTS[chunk.document_id])
+            assert rows[0] @ encoder.marker(chunk, document) > 0.9
         assert "north" in (retriever.collection.get(["orchard#0"])[0].embed_text or "")
 
 

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from late_rag.filters.values import is_number
     from late_rag.lazy import lazy_names
     from late_rag.loaders import LoadOptions, RecordFields, render
+    from late_rag.loaders.discovery import check_label, check_paths
     from late_rag.metadata import MAX_DEPTH as METADATA_DEPTH
     from late_rag.metadata import check as check_metadata
     from late_rag.metadata import decode as decode_metadata
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from late_rag.reranker import Ranked, shared_reranker
     from late_rag.retriever import shared_retriever
     from late_rag.retriever.inputs import Addable, check_query, check_text, check_threshold, check_top_k
+    from late_rag.retriever.joining import SPACE_BEFORE
     from late_rag.retriever.options import SHAPE, SearchConfig, Shape
     from late_rag.transfer import copy_collection
     from late_rag.types import Mode, OnConflict, Report, TokenMatch, batched, canonical_json, digest
@@ -110,17 +112,13 @@ _NAMES = {
     "late_rag.filters.values": ("is_number",),
     "late_rag.lazy": ("lazy_names",),
     "late_rag.loaders": ("LoadOptions", "RecordFields", "render"),
+    "late_rag.loaders.discovery": ("check_label", "check_paths"),
     "late_rag.metadata": ("METADATA_DEPTH", "check_metadata", "decode_metadata", "encode_metadata", "same"),
     "late_rag.protocols": ("Chunker", "Collection", "Encoder"),
     "late_rag.reranker": ("Ranked", "shared_reranker"),
     "late_rag.retriever": ("shared_retriever",),
-    "late_rag.retriever.inputs": (
-        "Addable",
-        "check_query",
-        "check_text",
-        "check_threshold",
-        "check_top_k",
-    ),
+    "late_rag.retriever.inputs": ("Addable", "check_query", "check_text", "check_threshold", "check_top_k"),
+    "late_rag.retriever.joining": ("SPACE_BEFORE",),
     "late_rag.retriever.options": ("SHAPE", "SearchConfig", "Shape"),
     "late_rag.transfer": ("copy_collection",),
     "late_rag.types": ("Mode", "OnConflict", "Report", "TokenMatch", "batched", "canonical_json", "digest"),
@@ -142,6 +140,7 @@ __all__ = [
     "METADATA_DEPTH",
     "NOTHING_FOUND",
     "SHAPE",
+    "SPACE_BEFORE",
     "TOOL_COUNT",
     "TOOL_QUERY",
     "Addable",
@@ -184,9 +183,11 @@ __all__ = [
     "check_arguments",
     "check_collection",
     "check_flag",
+    "check_label",
     "check_metadata",
     "check_model",
     "check_owners",
+    "check_paths",
     "check_query",
     "check_text",
     "check_threshold",

@@ -40,7 +40,7 @@ class StoreHolder:
         trust_model: whether to load or fetch whatever model the collection names; see docs/security.md.
 
     Raises:
-        InputError: ``mode="read"`` without a collection, another mode, or a collection that is none.
+        InputError: ``mode="read"`` without a collection, another mode, or a collection, model or dict that is none.
     """
 
     def __init__(
@@ -58,6 +58,8 @@ class StoreHolder:
             raise InputError("a store without a collection starts empty: give collection= a location to read, or write")
         if collection is not None:
             collection = check_collection(collection)
+        if not isinstance(create, Mapping):
+            raise InputError(f"create takes a dict of options of a collection, not {create!r:.80}")
         check_options(create)  # type: ignore[arg-type]  # it says what is unknown or cannot be
         self._given = (
             anchored(collection, seen_from(collection)),

@@ -9,6 +9,9 @@ from rich.text import Text
 
 from late_rag.cli.output import printable
 
+_UNBOUNDED = 1_000
+"""Columns of what is no terminal: a file or a pipe has no width to wrap at."""
+
 
 class Screen(Console):
     """Stdout as rich draws on it, with nothing marked up that was not asked to be."""
@@ -36,7 +39,10 @@ def draw_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(name, justify="right" if place else "left")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
-    Screen().print(table)
+    screen = Screen()
+    if not screen.is_terminal:
+        screen.width = _UNBOUNDED
+    screen.print(table)
 
 
 def draw_heading(text: str) -> None:

@@ -15,7 +15,7 @@ from late_rag.collections import shared_collection, shown
 from late_rag.collections.kit import checks
 from late_rag.collections.kit.checks import Change, Order, Packed
 from late_rag.errors import CollectionError, InputError, UnsupportedError
-from late_rag.filters.selection import Selection
+from late_rag.filters.selection import Selection, checked_ids
 from late_rag.protocols import Capabilities, Collection, CollectionInfo, CollectionSettings, RepairReport, VerifyReport
 from late_rag.types import (
     AddResult,
@@ -26,6 +26,7 @@ from late_rag.types import (
     Metadata,
     Mode,
     OnConflict,
+    Report,
     Source,
     TokenEmbeddings,
 )
@@ -142,7 +143,7 @@ class BaseCollection(Closing, Collection, ABC):
         return self._delete(selection)
 
     def arrange(self, ids: Sequence[str]) -> None:
-        self._arrange(list(dict.fromkeys(checks.checked_ids(ids))))
+        self._arrange(list(dict.fromkeys(checked_ids(ids))))
 
     def clear(self) -> None:
         self._clear()
@@ -153,16 +154,19 @@ class BaseCollection(Closing, Collection, ABC):
         return self._update_metadata(selection, checks.metadata_change(changes, mode))
 
     def get(self, ids: Sequence[str]) -> list[Chunk]:
-        return self._get(checks.checked_ids(ids))
+        return self._get(checked_ids(ids))
+
+    def locations(self, ids: Sequence[str]) -> dict[str, str]:
+        return self._locations(checked_ids(ids))
 
     def get_documents(self, ids: Sequence[str]) -> list[Document]:
-        return self._get_documents(checks.checked_ids(ids))
+        return self._get_documents(checked_ids(ids))
 
     def embeddings(self, ids: Sequence[str]) -> dict[str, TokenEmbeddings]:
-        return self._embeddings(checks.checked_ids(ids))
+        return self._embeddings(checked_ids(ids))
 
     def document_hashes(self, ids: Sequence[str] | None = None) -> dict[str, str]:
-        return self._document_hashes(None if ids is None else checks.checked_ids(ids))
+        return self._document_hashes(None if ids is None else checked_ids(ids))
 
     def iterate(
         self, selection: Selection | None = None, batch_size: int = 1000, with_embeddings: bool = False
@@ -214,10 +218,10 @@ class BaseCollection(Closing, Collection, ABC):
         checks.check_questions(queries)
         return self._text_search(queries, top_k, selection)
 
-    def finish_load(self) -> None:
+    def finish_load(self, progress: Report | None = None) -> None:
         """Nothing is left to be done, unless the engine says so."""
 
-    def optimize(self) -> None:
+    def optimize(self, progress: Report | None = None) -> None:
         """Nothing is left to be done, unless the engine says so."""
 
     aadd = twin(add, writes=True)
@@ -233,6 +237,7 @@ class BaseCollection(Closing, Collection, ABC):
     aclear = twin(clear, writes=True)
     aupdate_metadata = twin(update_metadata, writes=True)
     aget = twin(get)
+    alocations = twin(locations)
     aget_documents = twin(get_documents)
     aembeddings = twin(embeddings)
     adocument_hashes = twin(document_hashes)
@@ -296,6 +301,9 @@ class BaseCollection(Closing, Collection, ABC):
 
     @abstractmethod
     def _get(self, ids: Sequence[str]) -> list[Chunk]: ...
+
+    @abstractmethod
+    def _locations(self, ids: Sequence[str]) -> dict[str, str]: ...
 
     @abstractmethod
     def _get_documents(self, ids: Sequence[str]) -> list[Document]: ...

@@ -12,7 +12,7 @@ from late_rag.encoders._stream import Running
 from late_rag.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from late_rag.encoders._options import Device
@@ -71,8 +71,11 @@ class Runtime:
         self._fill(item, out)
         return out
 
-    def start(self, passes: Sequence[Pass]) -> Running[TokenEmbeddings]:
-        """Hands the passes of one text to the workers; the result has their rows one after the other."""
+    def start(self, texts: Iterable[Sequence[Pass]]) -> Iterator[Running[TokenEmbeddings]]:
+        """Hands the passes of one text after the other to the workers; a result has their rows in order."""
+        return map(self._start, texts)
+
+    def _start(self, passes: Sequence[Pass]) -> Running[TokenEmbeddings]:
         edges = [0, *accumulate(len(item.rows) for item in passes)]
         out = np.empty((edges[-1], self.dim), np.float32)
         futures = [

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from late_rag.errors import InputError
+from late_rag.filters.operators import shown
 from late_rag.filters.parsing import parse
 from late_rag.filters.tree import Filter
 
@@ -28,10 +29,7 @@ class Selection:
             value = getattr(self, name)
             if value is None:
                 continue
-            items = () if isinstance(value, str) else tuple(value)
-            if isinstance(value, str) or not all(isinstance(item, str) for item in items):
-                raise InputError(f"Selection.{name} takes a sequence of strings, not {value!r}")
-            object.__setattr__(self, name, items)
+            object.__setattr__(self, name, tuple(checked_ids(value, f"Selection.{name}")))
         if self.filter is not None:
             object.__setattr__(self, "filter", parse(self.filter))
 
@@ -39,3 +37,18 @@ class Selection:
     def everything(self) -> bool:
         """Whether nothing is restricted."""
         return self.ids is None and self.document_ids is None and self.filter is None
+
+
+def checked_ids(ids: object, name: str = "ids") -> list[str]:
+    """Ids that can be looked up, of any iterable but a text.
+
+    Raises:
+        InputError: something else, or something else in it; starts with ``name``, and says where in the list it stands.
+    """
+    if isinstance(ids, str) or not isinstance(ids, Iterable):
+        raise InputError(f"{name} takes a sequence of strings, not {shown(ids)}")
+    items = list(ids)
+    for place, item in enumerate(items):
+        if not isinstance(item, str):
+            raise InputError(f"{name} takes a sequence of strings; number {place} is {shown(item)}")
+    return items

@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from late_rag.errors import InputError, LoadError
 from late_rag.types import Source, SourceFile
@@ -126,9 +126,11 @@ def find_places(
     Raises:
         InputError: paths that are not there, or ``as_`` is empty or would have to name several roots.
     """
-    if as_ is not None and not as_.strip("/ "):
-        raise InputError(f"as_ names the root of what is loaded: a text that is not empty, not {as_!r}")
-    given = _check_paths(paths)
+    check_label(as_)
+    given = check_paths(paths)
+    missing = [str(path) for path in given if not os.path.lexists(path)]
+    if missing:
+        raise InputError(f"there is no file or folder {', '.join(map(repr, missing))}")
     folders = _outermost(path.resolve() for path in given if path.is_dir())
     alone = {path.parent.resolve() / path.name for path in given if not path.is_dir()}
     files = tuple(sorted(file for file in alone if not Places(folders).reaches(file)))
@@ -138,16 +140,28 @@ def find_places(
     return Places(folders, files, known)
 
 
-def _check_paths(paths: str | Path | Iterable[str | Path]) -> list[Path]:
-    if not isinstance(paths, str | os.PathLike | Iterable):
-        raise InputError(f"paths must be a file or folder, or a list of them, not {paths!r}")
-    given: list[Any] = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    wrong = [path for path in given if not isinstance(path, str | os.PathLike)]
-    if wrong:
-        raise InputError(f"a path is a text or a Path, not {wrong[0]!r}")
-    missing = [str(path) for path in given if not os.path.lexists(path)]
-    if missing:
-        raise InputError(f"there is no file or folder {', '.join(map(repr, missing))}")
+def check_label(as_: object) -> None:
+    """Raises InputError for a name of the root that is none."""
+    if as_ is not None and (not isinstance(as_, str) or not as_.strip("/ ")):
+        raise InputError(f"as_ names the root of what is loaded: a text that is not empty, not {as_!r:.80}")
+
+
+def check_paths(paths: object) -> list[Path]:
+    """The paths as a list, whether there is anything or not.
+
+    Raises:
+        InputError: no path and no list of paths; names the argument, and the place of what is wrong.
+    """
+    if isinstance(paths, str | os.PathLike):
+        paths = [paths]
+    if not isinstance(paths, Iterable) or isinstance(paths, bytes | Mapping):
+        raise InputError(f"paths must be a file or folder, or a list of them, not {paths!r:.80}")
+    given = list(paths)
+    for place, path in enumerate(given):
+        if not isinstance(path, str | os.PathLike) or not isinstance(text := os.fspath(path), str):
+            raise InputError(f"paths[{place}] is {path!r:.80}; a path is a text or a Path")
+        if not text:
+            raise InputError(f"paths[{place}] is ''; name a file or folder, such as '.' for this one")
     return [Path(path) for path in given]
 
 

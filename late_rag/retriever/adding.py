@@ -44,7 +44,7 @@ class Adding:
         for _, groups in itertools.groupby(_Met().groups(self._counted(items)), key=itemgetter(0)):
             self._encode(group for _, group in groups)
         self._places.restore()
-        self._collection.finish_load()
+        self._collection.finish_load(self._meter.passed_on)
 
     def all_or_nothing(self, items: Iterable[Item]) -> None:
         """Adds everything in one commit, if no id is there already.
@@ -60,7 +60,7 @@ class Adding:
             more = f" and {len(known) - 1} more are" if len(known) > 1 else " is"
             raise ConflictError(f"{self._collection.location}: {known[0]!r}{more} there already; nothing was written")
         self._encode([listed])
-        self._collection.finish_load()
+        self._collection.finish_load(self._meter.passed_on)
 
     def _counted(self, items: Iterable[Item]) -> Iterator[Item]:
         for number, item in enumerate(items, 1):
@@ -109,7 +109,7 @@ class Adding:
             if chunk.id in changed and chunk.document_id == stored[chunk.id].document_id
         )
         known = StoredEmbeddings(self._stages, Selection(ids=changed) if changed else None)
-        yield from known.pair(chunk for chunk in chunks if chunk.id not in left)
+        yield from known.pair((chunk, None) for chunk in chunks if chunk.id not in left)
 
     def _write(self, batch: Batch) -> None:
         chunks, embeddings = batch.take_ready()

@@ -20,6 +20,7 @@ from late_rag.types import Chunk, Document, Media, Omission, Source, SourceFile
 if TYPE_CHECKING:
     from late_rag.retriever.reuse import Paired
     from late_rag.retriever.stages import Stages
+    from late_rag.road import Passage
     from late_rag.types import TokenEmbeddings
 
 logger = logging.getLogger(__name__)
@@ -154,7 +155,7 @@ class WholeFile(FileWork):
         stage = partial(self._collection.stage, self.file.source) if staging else None
         staged = self._collection.staged(self.file.source) if staging and self._resume else {}
         self._batch = batch = _StagedBatch(partial(self._write, staged), self.file.path, stage)
-        missing = (chunk for chunk in self._read(batch) if not self._is_staged(chunk, staged))
+        missing = (passage for passage in self._read(batch) if not self._is_staged(passage[0], staged))
         yield from self._put(batch, self._stored_before().pair(missing))
         if self.file.error is not None:
             self._end(self.file.error)
@@ -168,15 +169,15 @@ class WholeFile(FileWork):
         if self._batch is not None and not self.over:
             self._batch.stage()
 
-    def _read(self, batch: Batch) -> Iterator[Chunk]:
+    def _read(self, batch: Batch) -> Iterator[Passage]:
         for document in self._documents():
             batch.take(document)
-            for chunk in self._stages.chunks([document], self._note):
+            for chunk, _ in self._stages.split([document], self._note):
                 self._advance((chunk.end or 0) / max(1, len(document.text)))
-                yield chunk
+                yield chunk, document
 
     def _is_staged(self, chunk: Chunk, staged: dict[str, str]) -> bool:
-        """Whether an earlier run encoded it; takes it off the list."""
+        """Whether an earlier run encoded it, of this state of the file and so this document; takes it off the list."""
         same = staged.pop(chunk.id, None) == chunk.content_hash
         self.reused += same
         return same
@@ -284,7 +285,7 @@ class RecordsFile(FileWork):
         if stored is None:
             pairs = paired_chunks(self._stages, changed, hashes, self._note)
         else:
-            pairs = stored.pair(self._stages.chunks(changed, self._note))
+            pairs = stored.pair(self._stages.split(changed, self._note))
         yield from self._put(batch, pairs)
         batch.close()
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 GAP = "\n…\n"
 """Stands where something of the document is left out."""
 
+SPACE_BEFORE = "space_before"
+"""The key of a chunk's ``extra`` for the white space in front of it, where its document's text is not stored."""
+
 
 class Joiner:
     """Joins passages of one document, each with its own text.
@@ -22,7 +25,8 @@ class Joiner:
     white space, and else a gap; a line break where it is not known.
 
     Args:
-        text: the document's; None where it is not stored.
+        text: the document's; None where it is not stored, and passages say what is in front of them
+            (:data:`SPACE_BEFORE`).
         parted: whether a passage that is not to be seen stands between two that are.
     """
 
@@ -60,8 +64,8 @@ class Joiner:
     def _between(self, last: Chunk, chunk: Chunk) -> str:
         if last.end is None or chunk.start is None or chunk.start < last.end:
             return GAP if self._parted(last, chunk) else "\n"
-        between = None if self._text is None else self._text[last.end : chunk.start]
-        if between is None or len(between) < chunk.start - last.end:
+        between = _space_before(chunk) if self._text is None else self._text[last.end : chunk.start]
+        if between is None or len(between) != chunk.start - last.end:
             known = chunk.start == last.end
             return "" if known else GAP if self._parted(last, chunk) else "\n"
         return between if _is_space(between) else GAP
@@ -75,6 +79,11 @@ def _shared(last: Chunk, chunk: Chunk) -> int:
     seen = last.text[begin:] if begin >= 0 else ""
     count = min(len(seen), len(chunk.text))
     return count if seen[:count] == chunk.text[:count] else 0
+
+
+def _space_before(chunk: Chunk) -> str | None:
+    said = (chunk.extra or {}).get(SPACE_BEFORE)
+    return said if isinstance(said, str) and _is_space(said) else None
 
 
 def _is_exact(chunk: Chunk) -> bool:

@@ -50,6 +50,10 @@ class Meter:
             return None
         return max(self._wanted, round(self._wanted * self._amount / min(self._read, self._amount)))
 
+    def passed_on(self, progress: Progress) -> None:
+        """What a stage that counts for itself has done."""
+        self.tell(progress.stage, progress.done, progress.total, progress.unit, progress.current)
+
     def tell(
         self, stage: str, done: int, total: int | None, unit: str, current: str | None = None, *, last: bool = False
     ) -> None:

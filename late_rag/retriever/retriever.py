@@ -157,7 +157,9 @@ class Retriever(CollectionHolder):
         from late_rag.explain import match_tokens
 
         query, chunk = inputs.check_query(query), inputs.check_hit(hit)
-        return match_tokens(self._stages.checked_encoder(), query, chunk)
+        encoder = self._stages.checked_encoder()
+        document = self._stages.document(chunk.document_id) if encoder.contextual else None
+        return match_tokens(encoder, query, chunk, document)
 
     def delete(
         self,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from late_rag.protocols import Chunker, Collection, Encoder, TokenPooling
     from late_rag.road import Encoded, Passage
-    from late_rag.types import Chunk, Document, Omission
+    from late_rag.types import Document, Omission
 
 logger = logging.getLogger(__name__)
 
@@ -79,19 +79,19 @@ class Stages:
             probed.add(encoder)
         return encoder
 
-    def chunks(
+    def split(
         self, documents: Iterable[Document], note: Callable[[Omission], object] = curtailed.log
-    ) -> Iterator[Chunk]:
+    ) -> Iterator[Passage]:
         """The chunks of documents, as this collection splits; ``note`` is told what they do not have of them."""
         for document in documents:  # the chunker needs the model, which no documents do not
-            for chunk, _ in road.split([document], self.chunker, note):
-                yield chunk
+            yield from road.split([document], self.chunker, note)
 
     def encode(self, passages: Iterable[Passage]) -> Generator[Encoded]:
         """Each chunk with its rows, as this collection has them; see :func:`late_rag.road.encode`."""
-        return road.encode(passages, self.checked_encoder(), self.pooling, self._document)
+        return road.encode(passages, self.checked_encoder(), self.pooling, self.document)
 
-    def _document(self, identity: str) -> Document | None:
+    def document(self, identity: str) -> Document | None:
+        """The stored document, or None."""
         return next(iter(self.collection.get_documents([identity])), None)
 
     @property

@@ -117,7 +117,7 @@ class Syncing:
         removed = gone(self._known.values(), files, covered) if prune else []
         for source in removed:
             self._collection.delete_source(source)
-        self._collection.finish_load()
+        self._collection.finish_load(meter.passed_on)
         return self._result(unchanged, removed, meter)
 
     def _scanned(self, files: Iterable[SourceFile]) -> list[SourceFile]:

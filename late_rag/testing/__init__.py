@@ -9,9 +9,9 @@ Subclass the suite of what you built, give its fixture, and pytest does the rest
         def encoder(self):
             return MyEncoder()
 
-:class:`HashEncoder` is an encoder without a model, :class:`PictureEncoder` one that sees pictures, :class:`LossyIndex`
-an approximate index whose loss is known, :class:`MemoryCollection` an engine without SQL. The suites need pytest; they
-are imported when they are asked for.
+:class:`HashEncoder` is an encoder without a model, :class:`PictureEncoder` one that sees pictures,
+:class:`ContextualEncoder` one that reads documents, :class:`LossyIndex` an approximate index whose loss is known,
+:class:`MemoryCollection` an engine without SQL. The suites need pytest; they are imported when they are asked for.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from late_rag.lazy import lazy_names
 
 if TYPE_CHECKING:
     from late_rag.testing.collection import CollectionContract
+    from late_rag.testing.contextual import ContextualEncoder
     from late_rag.testing.doubles import HashEncoder
     from late_rag.testing.encoder import EncoderContract
     from late_rag.testing.index import IndexContract
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "CollectionContract": "late_rag.testing.collection",
+    "ContextualEncoder": "late_rag.testing.contextual",
     "EncoderContract": "late_rag.testing.encoder",
     "HashEncoder": "late_rag.testing.doubles",
     "IndexContract": "late_rag.testing.index",
@@ -41,6 +43,7 @@ _HOMES = {
 
 __all__ = [
     "CollectionContract",
+    "ContextualEncoder",
     "EncoderContract",
     "HashEncoder",
     "IndexContract",

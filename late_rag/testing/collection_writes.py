@@ -178,6 +178,22 @@ class WriteContract(CollectionContractBase):
         collection.replace(source("a.txt", "2"), [], [], [])
         assert collection.count() == 0
 
+    def test_ids_come_from_any_iterable_and_a_wrong_one_is_named(self, collection: Collection) -> None:
+        fill(collection, 3)
+        assert [c.id for c in collection.get(name for name in ("c2", "c0"))] == ["c2", "c0"]  # type: ignore[arg-type]
+        assert collection.delete(Selection(ids=(name for name in ("c2", "c0")))) == 2  # type: ignore[arg-type]
+        for wrong, message in (("c1", "not 'c1'"), (None, "not None"), (["c1", 3], "number 1 is 3")):
+            with pytest.raises(InputError, match=message):
+                collection.get(wrong)  # type: ignore[arg-type]
+
+    def test_chunks_of_files_say_where_these_are(self, collection: Collection) -> None:
+        of_file = [chunk(f"a#{n}", document="a") for n in range(2)]
+        collection.replace(source("a.md"), [document("a")], of_file, rows(2))
+        collection.add([chunk("b")], rows(1))
+        located = collection.locations(["b", "a#1", "not there", "a#0"])
+        assert located == dict.fromkeys(["a#0", "a#1"], source("a.md").location)
+        assert collection.locations([]) == {}
+
     def test_sources_by_root_and_folder(self, collection: Collection) -> None:
         paths = [("/r", "a/x"), ("/r", "a/y"), ("/r", "ab/z"), ("/s", "a/x")]
         for root, path in paths:

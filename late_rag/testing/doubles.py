@@ -42,6 +42,7 @@ class HashEncoder:
     """
 
     modalities: frozenset[str] = frozenset({"text"})
+    contextual: bool = False
     variant = "hash"
 
     def __init__(self, dim: int = 64, query_length: int = 64, document_length: int = 128, model: str = "hash") -> None:

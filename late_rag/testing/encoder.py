@@ -18,7 +18,7 @@ import pytest
 
 from late_rag.errors import InputError, UnsupportedError
 from late_rag.protocols import Encoder
-from late_rag.types import Chunk, ImageBox, Media, TextSpan
+from late_rag.types import Chunk, Document, ImageBox, Media, TextSpan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,6 +163,21 @@ class EncoderContract:
             [chunk(f"Rules\n{TEXTS[0]}"), chunk("x", embed_text=f"Rules\n{TEXTS[0]}")]
         )
         assert self.same(plain, headed)
+
+    def test_a_document_changes_the_rows_of_a_contextual_encoder_alone(self, encoder: Encoder) -> None:
+        """Not their number, and nothing where the document is not given: such rows are used again by content."""
+        item = chunk(TEXTS[0], start=0, end=len(TEXTS[0]))
+
+        def inside(text: str) -> TokenEmbeddings:
+            documents = {item.document_id: Document(item.document_id, f"{item.text} {text}")}
+            return next(encoder.encode_documents([item], documents))
+
+        (alone,) = encoder.encode_documents([item])
+        one, other = inside(TEXTS[1]), inside(TEXTS[2])
+        assert self.same(next(encoder.encode_documents([item], {})), alone)
+        assert one.shape == other.shape == alone.shape
+        assert np.array_equal(one, other) != encoder.contextual
+        assert encoder.contextual or self.same(one, alone)
 
     def test_the_input_is_read_as_it_is_needed(self, encoder: Encoder) -> None:
         read = itertools.count()

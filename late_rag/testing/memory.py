@@ -207,6 +207,11 @@ class MemoryCollection(BaseCollection):
         with self._reading() as store:
             return [store.chunks[identity].chunk for identity in ids if identity in store.chunks]
 
+    def _locations(self, ids: Sequence[str]) -> dict[str, str]:
+        with self._reading() as store:
+            known = {each: store.location(store.chunks[each].source) for each in ids if each in store.chunks}
+            return {identity: location for identity, location in known.items() if location is not None}
+
     def _get_documents(self, ids: Sequence[str]) -> list[Document]:
         with self._reading() as store:
             return [store.documents[identity][0] for identity in ids if identity in store.documents]

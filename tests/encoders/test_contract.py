@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from late_rag.encoders import load_encoder
-from late_rag.testing import EncoderContract, HashEncoder, PictureEncoder
+from late_rag.testing import ContextualEncoder, EncoderContract, HashEncoder, PictureEncoder
 
 
 class TestHashEncoder(EncoderContract):
@@ -19,6 +19,12 @@ class TestPictureEncoder(EncoderContract):
     @pytest.fixture
     def encoder(self):
         return PictureEncoder()
+
+
+class TestContextualEncoder(EncoderContract):
+    @pytest.fixture
+    def encoder(self):
+        return ContextualEncoder()
 
 
 class Exactly(EncoderContract):

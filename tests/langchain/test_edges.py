@@ -103,8 +103,8 @@ def test_content_blocks_come_back_and_survive_being_written_back():
     store.close()
 
 
-@pytest.mark.parametrize("block", [{"type": "image", "url": "http://x/y.png"}, {"type": "audio", "file_id": "1"}])
-def test_foreign_blocks_without_data_do_not_stop_a_reranking(block):
+@pytest.mark.parametrize("block", [{"type": "image", "base64": "?"}, {"type": "audio", "base64": 1}])
+def test_broken_blocks_beside_a_text_do_not_stop_a_reranking(block):
     foreign = [Document("dogs bark"), Document("cats sleep", metadata={"content_blocks": [block]})]
     assert LateInteractionReranker().compress_documents(foreign, "cats sleep")[0].page_content == "cats sleep"
     with pytest.raises(InputError, match="content block"):
@@ -154,7 +154,17 @@ WRONG: dict[str, Any] = {
     r"LangChain documents; documents\[0\] is 'z'": lambda _: LateInteractionReranker().compress_documents(["z"], "q"),
     "documents takes a list .* not 'u'": lambda _: LateInteractionTextSplitter().split_documents("u"),
     "retriever takes a LateInteractionRetriever": lambda store: late_interaction_tool(store, "a", "b"),
-    "paths must be a file or folder": lambda _: LateInteractionLoader(None).load(),
+    "paths must be a file or folder": lambda _: LateInteractionLoader(None),  # type: ignore[arg-type]
+    r"paths must be .* not b'a'": lambda _: LateInteractionLoader(b"a"),  # type: ignore[arg-type]
+    r"paths must be .* not {'a': 1}": lambda _: LateInteractionLoader({"a": 1}),  # type: ignore[arg-type]
+    r"paths\[1\] is 3; a path is a text or a Path": lambda _: LateInteractionLoader(["a", 3]),  # type: ignore[list-item]
+    r"paths\[0\] is ''; name a file or folder": lambda _: LateInteractionLoader(""),
+    "as_ names the root": lambda _: LateInteractionLoader("a", as_=3),  # type: ignore[arg-type]
+    "as_ names the root .* not '/'": lambda _: LateInteractionLoader("a", as_="/"),
+    'content must be "all" or "main"': lambda _: LateInteractionLoader("a", content="most"),  # type: ignore[arg-type]
+    "include takes a list of .* not 3": lambda _: LateInteractionLoader("a", include=3),  # type: ignore[arg-type]
+    "fields takes RecordFields": lambda _: LateInteractionLoader("a", fields="text"),  # type: ignore[arg-type]
+    "there is no file or folder 'gone.md'": lambda _: LateInteractionLoader("gone.md").load(),
 }
 
 

@@ -9,15 +9,19 @@ from langchain_core.documents import Document
 from langchain_core.load import dumps
 
 from langchain_late_rag import (
+    LateInteractionLoader,
     LateInteractionReranker,
     LateInteractionRetriever,
+    LateInteractionTextSplitter,
     LateInteractionVectorStore,
+    late_interaction_tool,
 )
 from late_rag import Retriever
 from late_rag.errors import InputError
 
 PICTURE = {"type": "image", "base64": "aGVsbG8=", "mime_type": "image/png"}
 WORDS = {"type": "text", "text": "said beside it"}
+BROKEN = {"type": "image", "base64": "?", "mime_type": "image/png"}
 
 
 def test_generators_and_none_stand_beside_texts() -> None:
@@ -53,7 +57,7 @@ def test_an_error_about_one_document_names_it() -> None:
     good = Document("One.")
     for wrong, name in (
         (Document("Two.", id="x", metadata={"n": {1, 2}}), r"documents\[1\] \(id 'x'\): n: a set cannot be stored"),
-        (Document("Two.", metadata={"content_blocks": [{"type": "image"}]}), r"documents\[1\]: the content block"),
+        (Document("Two.", metadata={"content_blocks": [BROKEN]}), r"documents\[1\]: the content block"),
     ):
         with pytest.raises(InputError, match=name):
             LateInteractionVectorStore().add_documents([good, wrong])
@@ -61,8 +65,67 @@ def test_an_error_about_one_document_names_it() -> None:
             LateInteractionRetriever.from_documents([good, wrong])
     with pytest.raises(InputError, match=r"documents\[1\] \(id 'p'\): the content block"):
         LateInteractionReranker().compress_documents(
-            [good, Document("", id="p", metadata={"content_blocks": [{"type": "image"}]})], "one"
+            [good, Document("", id="p", metadata={"content_blocks": [BROKEN]})], "one"
         )
+
+
+HALF = "caf\ud83d"
+"""With half of a surrogate pair, which is no text."""
+
+
+async def test_a_text_that_cannot_be_encoded_is_named() -> None:
+    good, named, nameless = Document("One."), Document(HALF, id="x"), Document(HALF)
+    with LateInteractionVectorStore() as store:
+        adding = (store.add_documents, LateInteractionRetriever.from_documents)
+        for take in (*adding, LateInteractionTextSplitter().split_documents, lambda given: rerank(given)):
+            with pytest.raises(InputError, match=r"^documents\[1\] \(id 'x'\): page_content has a lone surrogate"):
+                take([good, named])
+            with pytest.raises(InputError, match=r"^documents\[1\]: page_content has a lone surrogate"):
+                take([good, nameless])
+        with pytest.raises(InputError, match=r"^documents\[0\] \(id .*\): the id has a lone surrogate"):
+            await store.aadd_documents([good], ids=[HALF])
+        splitter = LateInteractionTextSplitter()
+        for texts in (store.add_texts, LateInteractionRetriever.from_texts, splitter.create_documents):
+            with pytest.raises(InputError, match=r"^texts\[1\] has a lone surrogate"):
+                texts(["One.", HALF])
+        for text, message in ((HALF, "text has a lone"), (None, "text must be a str, not NoneType")):
+            with pytest.raises(InputError, match=message):
+                LateInteractionTextSplitter().split_text(text)  # type: ignore[arg-type]
+        assert store.count() == 0
+
+
+def rerank(documents: list[Document]) -> object:
+    return LateInteractionReranker().compress_documents(documents, "one")
+
+
+def test_two_documents_with_one_id_are_refused_where_one_would_be_lost() -> None:
+    pages = [Document("Page one.", id="a.pdf"), Document("Page two.", id="a.pdf")]
+    message = r"documents\[0\] and documents\[1\] have the same id, 'a.pdf', and different content"
+    with LateInteractionVectorStore() as store:
+        for add in (store.add_documents, LateInteractionRetriever.from_documents):
+            with pytest.raises(InputError, match=message):
+                add(pages)
+        assert store.count() == 0
+        nan = [Document("Same.", id="s", metadata={"n": float("nan")}) for _ in range(2)]
+        assert store.add_documents(nan) == ["s", "s"]
+        for page in pages:  # in two calls the later takes the place of the one before
+            store.add_documents([page])
+        assert store.get_by_ids(["a.pdf"]) == [pages[1]]
+
+
+async def test_a_batch_is_no_text(handbook: str) -> None:
+    retriever = LateInteractionRetriever(collection=handbook)
+    with pytest.raises(InputError, match="inputs takes a list of questions, not 'travel'; invoke takes one"):
+        retriever.batch("travel")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="inputs takes a list of questions"):
+        await retriever.abatch("travel")  # type: ignore[arg-type]
+    assert retriever.batch([]) == []
+
+
+def test_metadata_that_no_store_takes_can_be_split() -> None:
+    split = LateInteractionTextSplitter().split_documents([Document("One.", metadata={"points": {(1, 2)}})])
+    assert [passage.page_content for passage in split] == ["One."]
+    assert split[0].metadata["document_id"]
 
 
 async def test_one_query_is_the_query_and_those_of_a_batch_have_numbers(handbook: str) -> None:
@@ -96,10 +159,59 @@ def test_what_can_be_checked_is_checked_when_a_retriever_is_made(handbook: str) 
         {"lambda_mult": 0.5, "fetch_k": 0},
         {"fetch_k": 5},
         {"group_by": "file"},
+        {"k": True},
+        {"expand": True},
     ]
     for options in wrong:
         with pytest.raises(ValueError, match=list(options)[-1]):
             LateInteractionRetriever(collection=handbook, **options)
+
+
+@pytest.mark.parametrize("options", [{"top_n": True}, {"threshold": True}, {"score_key": ""}, {"threshold": 2}])
+def test_what_can_be_checked_is_checked_when_a_reranker_is_made(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        LateInteractionReranker(**options)
+
+
+def test_what_can_be_checked_is_checked_when_a_tool_is_made(handbook: str) -> None:
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"filter_fields": ["year"]}, r"filter_fields takes a dict of keys and what they mean, not \['year'\]"),
+        ({"filter_fields": {"year": 3}}, "filter_fields takes a dict"),
+        ({"document_prompt": "{page_content}"}, "document_prompt takes a prompt template, not '{page_content}'"),
+        ({"document_separator": None}, "document_separator takes a text, not None"),
+    ]
+    for options, message in wrong:
+        with pytest.raises(InputError, match=message):
+            late_interaction_tool(LateInteractionRetriever(collection=handbook), "rules", "The rules.", **options)
+
+
+def test_what_can_be_checked_is_checked_when_a_store_is_made(handbook: str) -> None:
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"mode": "rw"}, "mode must be 'write' or 'read', not 'rw'"),
+        ({"fields": {"score": "s"}}, r"fields takes HitFields\(…\), not {'score': 's'}"),
+        ({"create": 3}, "create takes a dict of options of a collection, not 3"),
+        ({"model": 3}, "model is the name of a model or its folder, not 3"),
+        ({"collection": ""}, "collection is a location or an open collection, not ''"),
+    ]
+    for options, message in wrong:
+        with pytest.raises(InputError, match=message):
+            LateInteractionVectorStore(**{"collection": handbook, **options})
+    store = LateInteractionVectorStore(handbook, mode="read")
+    searches: list[tuple[dict[str, Any], str]] = [
+        ({"k": 0}, "k must be a whole number"),
+        ({"threshold": 2}, "threshold must be a similarity between 0 and 1, not 2"),
+        ({"score_threshold": "x"}, "threshold must be a similarity between 0 and 1, not 'x'"),
+        ({"expand": True}, "expand must be"),
+        ({"filter": "year >"}, "expected a value after >"),
+    ]
+    for search, message in searches:
+        with pytest.raises(InputError, match=message):
+            store.as_retriever(search_kwargs=search)
+    with pytest.raises(TypeError, match="unknown search option 'kk'"):
+        store.as_retriever(search_kwargs={"kk": 3})
+    with pytest.raises(InputError, match="lambda_mult must be a number from 0 to 1, not 2"):
+        store.as_retriever(search_type="mmr", search_kwargs={"lambda_mult": 2})
+    assert store.as_retriever(search_type="mmr", search_kwargs={"k": 1, "fetch_k": 3}).invoke("travel")
 
 
 def test_options_of_a_search_are_no_arguments_of_a_retriever(handbook: str) -> None:
@@ -109,6 +221,8 @@ def test_options_of_a_search_are_no_arguments_of_a_retriever(handbook: str) -> N
     assert len(store.as_retriever(search_kwargs={"k": 1}, tags=["mine"]).invoke("travel")) == 1
     assert repr(store) == f"LateInteractionVectorStore({handbook!r})"
     assert repr(LateInteractionVectorStore()) == "LateInteractionVectorStore(temporary)"
+    assert repr(LateInteractionLoader("rules")) == "LateInteractionLoader(['rules'])"
+    assert repr(LateInteractionTextSplitter()).startswith("LateInteractionTextSplitter('minilm', kind='auto', ")
 
 
 async def test_a_store_tells_of_its_progress_and_closes_itself() -> None:
@@ -116,6 +230,13 @@ async def test_a_store_tells_of_its_progress_and_closes_itself() -> None:
     async with LateInteractionVectorStore() as store:
         await store.aadd_texts(["one", "two"], progress=lambda *step: told.append(step))
         assert await store.acount() == 2
+    assert told
+    for make in (LateInteractionVectorStore.from_texts, LateInteractionRetriever.from_texts):
+        told.clear()
+        make(["one", "two"], progress=lambda *step: told.append(step))
+        assert told
+    told.clear()
+    await LateInteractionVectorStore.afrom_texts(["one"], progress=lambda *step: told.append(step))
     assert told
     with pytest.raises(Exception, match="temporary and is closed"):
         store.count()

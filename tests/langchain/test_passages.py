@@ -11,11 +11,13 @@ from langchain_core.stores import InMemoryStore
 from langchain_text_splitters import TextSplitter
 
 from langchain_late_rag import (
+    HitFields,
     LateInteractionLoader,
     LateInteractionRetriever,
     LateInteractionTextSplitter,
     LateInteractionVectorStore,
 )
+from langchain_late_rag.documents import to_document
 from late_rag import Retriever
 from late_rag.errors import ConflictError, InputError
 
@@ -53,7 +55,7 @@ def test_a_passage_is_found_with_its_file(folder: Path, tmp_path: Path, by: str)
     (found,) = store.similarity_search("how long is paid leave?", k=1, expand="document")
     context = found.metadata.pop("context")
     assert found in split
-    assert words(context) == words(RULES["leave.md"])
+    assert context == RULES["leave.md"].rstrip()
     retriever = LateInteractionRetriever(collection=location, k=10, group_by="document")
     best = retriever.invoke("how long is paid leave?")
     assert [Path(document.metadata["source"]).name for document in best] == ["leave.md", "travel.md"]
@@ -64,9 +66,42 @@ def test_passages_of_documents_without_an_id_stay_together() -> None:
     split = LateInteractionTextSplitter(max_tokens=32).split_documents([Document(text) for text in RULES.values()])
     with LateInteractionVectorStore.from_documents(split) as store:
         found = store.similarity_search("hotels", k=10, group_by="document", expand="document")
-    assert {tuple(words(document.metadata["context"])) for document in found} == {
-        tuple(words(text)) for text in RULES.values()
-    }
+    assert {document.metadata["context"] for document in found} == {text.rstrip() for text in RULES.values()}
+
+
+SENTENCES = "Leave is thirty days a year.  Parking is free for all employees.\tLunch is at noon. " * 3
+TABLE = "| a | b |\n|---|---|\n" + "".join(f"| row {n} | value {n} |\n" for n in range(12))
+CODE = "import os\n\n\n" + "\n\n\n".join(f"def call_{n}(a):\n    b = a + {n}\n\n    return b" for n in range(6))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.md", f"# Guide\n\n\n{SENTENCES}  \n\n- one\n  - two\n\n\n```python\n{CODE}\n```\n\n{TABLE}\nEnd."),
+        ("a.py", CODE),
+        ("a.txt", f"{SENTENCES}\r\n\r\n   {SENTENCES}\n\u3000\n\x0c{SENTENCES.strip()}"),
+    ],
+)
+def test_the_space_between_passages_is_the_files(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_bytes(text.encode())
+    (document,) = LateInteractionLoader(tmp_path / name).load()
+    split = LateInteractionTextSplitter(max_tokens=32).split_documents([document])
+    assert len(split) > 2
+    with LateInteractionVectorStore.from_documents(split) as store:
+        found = store.similarity_search("lunch", k=1, expand="document") + store.get_by_ids([str(split[1].id)])
+        assert found[0].metadata.pop("context") == document.page_content
+        assert all(passage in split for passage in found)
+        others = {"start_index": {"$ne": split[1].metadata["start_index"]}}
+        seen = store.similarity_search("lunch", k=1, expand="document", filter=others)
+        assert seen[0].metadata["context"].startswith(f"{split[0].page_content}\n…\n{split[2].page_content}")
+    assert {key for passage in split for key in passage.metadata} > {"space_before"}
+    assert "space_before" not in {key for passage in split for key in to_document(passage).metadata}
+
+
+def test_space_of_the_callers_own_is_metadata() -> None:
+    own = Document("One.", id="1", metadata={"space_before": " "})
+    with LateInteractionVectorStore.from_documents([own]) as store:
+        assert store.similarity_search("one", filter={"space_before": " "}) == [own]
 
 
 @pytest.mark.parametrize(
@@ -106,6 +141,12 @@ def test_a_store_over_a_synced_folder_says_where_its_passages_are_from(folder: P
     store.add_texts(["The hotel Astoria."], [{"n": 1}], ids=["own"])
     (own,) = store.similarity_search("Astoria", k=1)
     assert own.metadata == {"n": 1}
+    assert store.get_by_ids(["own", "gone", str(found.id)]) == [own, found]
+    fields = HitFields(score="score", similarity="similarity", source="file")
+    named = LateInteractionVectorStore(tmp_path / "c.rag", fields=fields)
+    (got,) = named.get_by_ids([str(found.id)])
+    assert got.metadata["file"] == "rules/travel.md"
+    assert named.similarity_search("hotels", k=1)[0].metadata.keys() - got.metadata.keys() == {"score", "similarity"}
 
 
 def test_the_splitter_goes_where_a_text_splitter_is_asked_for() -> None:

@@ -16,12 +16,15 @@ from langchain_late_rag import (
     LateInteractionLoader,
     LateInteractionRetriever,
     LateInteractionTextSplitter,
+    LateInteractionVectorStore,
 )
 from langchain_late_rag.documents import content_blocks, from_hit, media_of, to_document
+from langchain_late_rag.inputs import prepared
 from late_rag import Retriever, load
 from late_rag.chunkers import load_chunker
 from late_rag.encoders import load_encoder
-from late_rag.errors import InputError, LoadError, UnsupportedError
+from late_rag.errors import InputError, LoadError
+from late_rag.testing import PictureEncoder
 from late_rag.types import Chunk, Hit, Media
 from late_rag.types import Document as CoreDocument
 
@@ -130,7 +133,7 @@ async def test_files_are_parsed_in_threads(tmp_path: Path, monkeypatch: pytest.M
     assert threading.get_ident() not in threads
 
 
-def test_a_picture_is_a_content_block_and_no_text_model_takes_it(tmp_path: Path) -> None:
+def test_a_picture_is_a_content_block(tmp_path: Path) -> None:
     (tmp_path / "pixel.png").write_bytes(PIXEL)
     (picture,) = LateInteractionLoader(tmp_path).load()
     (block,) = picture.metadata["content_blocks"]
@@ -138,8 +141,41 @@ def test_a_picture_is_a_content_block_and_no_text_model_takes_it(tmp_path: Path)
     (media,) = media_of(picture)
     assert media.read() == PIXEL
     assert "content_blocks" not in to_document(picture).metadata
-    with pytest.raises(UnsupportedError, match="no text but a picture"):
-        LateInteractionRetriever.from_documents([picture])
+
+
+@pytest.mark.parametrize("way", ["store", "async", "retriever", "split"])
+async def test_a_picture_that_the_model_does_not_read_is_kept_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, way: str
+) -> None:
+    (tmp_path / "pixel.png").write_bytes(PIXEL)
+    (picture,) = LateInteractionLoader(tmp_path).load()
+    documents, location = [picture, Document(id="text", page_content="Thirty days of leave.")], tmp_path / "made.rag"
+    store = LateInteractionVectorStore(location)
+    if way == "split":
+        documents = LateInteractionTextSplitter().split_documents(documents)
+    if way == "async":
+        await store.aadd_documents(documents)
+    elif way == "retriever":
+        LateInteractionRetriever.from_documents(documents, location)
+    else:
+        store.add_documents(documents)
+    (warning,) = [message for message in caplog.messages if "no search will find it" in message]
+    assert f"chunk {documents[0].id!r}" in warning
+    assert "pixel.png" in warning
+    assert store.get_by_ids([str(documents[0].id)]) == [documents[0]]
+    assert [document.page_content for document in store.similarity_search("leave")] == ["Thirty days of leave."]
+    caplog.clear()
+    store.add_documents(store.get_by_ids([str(document.id) for document in documents]))
+    assert caplog.messages == []  # nothing is changed by writing back what was read
+    assert store.get_by_ids([str(documents[0].id)]) == [documents[0]]
+
+
+def test_a_picture_is_for_the_model_where_that_reads_pictures() -> None:
+    picture = Document("", id="a", metadata={"content_blocks": content_blocks([Media(PIXEL, "image/png")])})
+    text = Document("Thirty days of leave.", id="b")
+    with Retriever.create(None, PictureEncoder()) as core:
+        (stored, _) = prepared(core, [to_document(picture), to_document(text)])
+        assert (stored.media, stored.extra) == ((Media(PIXEL, "image/png"),), None)
 
 
 def test_pictures_beside_a_text_are_stored_and_found_again() -> None:
@@ -179,12 +215,17 @@ def test_content_blocks_of_every_kind(tmp_path: Path) -> None:
         content_blocks([Media(str(tmp_path / "gone.png"), "image/png")])
 
 
-def test_a_content_block_without_data_is_refused() -> None:
-    elsewhere = Document(
-        page_content="", metadata={"content_blocks": [{"type": "image", "url": "https://x.org/a.png"}]}
-    )
-    with pytest.raises(InputError, match=r"x\.org"):
-        to_document(elsewhere)
+def test_a_content_block_without_data_is_metadata_and_one_with_broken_data_is_refused() -> None:
+    block = {"type": "image", "url": "https://x.org/a.png"}
+    elsewhere = Document(page_content="A plan.", id="plan", metadata={"content_blocks": [block]})
+    assert to_document(elsewhere).metadata == {"content_blocks": [block]}
+    with LateInteractionVectorStore() as store:
+        store.add_documents([elsewhere])
+        assert store.get_by_ids(["plan"]) == store.similarity_search("plan") == [elsewhere]
+    for data in ("???", None, 1):
+        broken = Document(page_content="", metadata={"content_blocks": [{**block, "base64": data}]})
+        with pytest.raises(InputError, match=r"x\.org/a\.png'} needs its data as base64, and a mime_type"):
+            to_document(broken)
     other = Document(page_content="Mine.", metadata={"content_blocks": "of my own"})
     assert to_document(other).metadata == {"content_blocks": "of my own"}
 

@@ -13,7 +13,7 @@ from langchain_core.load import dumps
 
 from langchain_late_rag import HitFields, LateInteractionReranker, LateInteractionRetriever
 from late_rag import Reranker, Retriever
-from late_rag.errors import InputError, UnsupportedError
+from late_rag.errors import InputError
 from tests.frameworks import check_cancelling, watch_encoding
 
 LEAVE = "how many days of paid leave are there?"
@@ -61,16 +61,19 @@ def test_the_callers_documents_stay_as_they_are(documents: list[Document]) -> No
     assert all(document is not same for document in found for same in given)
 
 
-def test_what_has_no_text_is_left_out_and_what_is_a_picture_is_refused() -> None:
+def test_what_has_no_text_is_left_out_and_a_picture_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     empty, full = Document(page_content=" "), Document(page_content="Thirty days of leave.")
     assert LateInteractionReranker().compress_documents([], LEAVE) == []
     assert [d.page_content for d in LateInteractionReranker().compress_documents([empty, full], LEAVE)] == [
         full.page_content
     ]
     blocks = [{"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}]
-    picture = Document(page_content="", metadata={"content_blocks": blocks})
-    with pytest.raises(UnsupportedError, match="image/png"):
-        LateInteractionReranker().compress_documents([picture], LEAVE)
+    picture = Document(id="plan", page_content="", metadata={"content_blocks": blocks, "source": "plan.png"})
+    elsewhere = Document(page_content="", metadata={"content_blocks": [{"type": "image", "url": "https://x.org/a"}]})
+    found = LateInteractionReranker().compress_documents([picture, elsewhere, full], LEAVE)
+    assert [document.page_content for document in found] == [full.page_content]
+    told = "chunk 'plan' (plan.png) has no text, only a picture, which the model does not read: left out"
+    assert caplog.messages == [told]
     with pytest.raises(InputError, match="nothing to search for"):
         LateInteractionReranker().compress_documents([full], "")
 

@@ -133,7 +133,7 @@ def test_a_constructor_refuses_what_cannot_be(handbook: str, wrong: dict[str, An
 
 def test_a_call_refuses_what_cannot_be(handbook: str) -> None:
     retriever = LateInteractionRetriever(collection=handbook)
-    with pytest.raises(InputError, match="top_k"):
+    with pytest.raises(InputError, match=r"^k must be a whole number of at least 1, not 0"):
         retriever.invoke(TRAVEL, k=0)
     with pytest.raises(FilterError):
         retriever.invoke(TRAVEL, filter="year >")

@@ -119,8 +119,13 @@ async def test_hybrid_context_and_scores(tmp_path: Path) -> None:
 def test_wrong_arguments_are_errors(store: LateInteractionVectorStore) -> None:
     with pytest.raises(TypeError, match="unknown search option 'treshold'"):
         store.similarity_search("cat", treshold=0.5)
-    with pytest.raises(InputError, match="top_k"):
+    with pytest.raises(InputError, match=r"^k must be a whole number of at least 1, not 0"):
         store.similarity_search("cat", k=0)
+    unlike = (("a", "ids takes a list of texts, not 'a'"), (["a", 3], r"ids\[1\] is 3"), (None, "not None"))
+    for wrong, message in unlike:
+        with pytest.raises(InputError, match=message):
+            store.get_by_ids(wrong)  # type: ignore[arg-type]
+    assert ids_of(store.get_by_ids(name for name in ("b", "a"))) == ["b", "a"]  # type: ignore[arg-type]
     with pytest.raises(FilterError, match=r"\$nope"):
         store.similarity_search("cat", filter={"year": {"$nope": 1}})
     with pytest.raises(TypeError, match=r"add_documents\(\) got unexpected arguments: id"):
@@ -190,8 +195,10 @@ async def test_delete(store: LateInteractionVectorStore) -> None:
     assert ids_of(store.get_by_ids(IDS)) == ["b"]
     with pytest.raises(FilterError):
         store.delete(filter={})
-    with pytest.raises(InputError, match="sequence of strings"):
+    with pytest.raises(InputError, match="ids takes a list of texts, not 'b'"):
         store.delete("b")  # type: ignore[arg-type]  # a text is a sequence of strings to Python
+    with pytest.raises(InputError, match=r"ids\[1\] is 3"):
+        store.delete(["b", 3])  # type: ignore[list-item]
     assert ids_of(store.get_by_ids(IDS)) == ["b"]
     store.add_texts(["x"], ids=["x"])
     assert await store.adelete() is True

@@ -16,7 +16,7 @@ from late_rag import Retriever, Selection
 from late_rag.explain import matched_words
 from late_rag.reranker import Reranker
 from late_rag.retriever.context import GAP
-from late_rag.retriever.joining import Joiner
+from late_rag.retriever.joining import SPACE_BEFORE, Joiner
 from late_rag.retriever.options import SearchOptions
 from late_rag.testing import HashEncoder
 from late_rag.types import Chunk, Document
@@ -156,6 +156,23 @@ def test_any_passages_are_joined_to_what_they_cover(parts, cuts):
     if len(covered) == len(text):
         assert joined == text
     assert all(part.strip() in text for part in joined.split("…"))
+
+
+@pytest.mark.parametrize(
+    ("said", "joined"),
+    [
+        ("\n \n", "One.\n \nTwo."),
+        ("\n\n", "One.\nTwo."),  # not as long as what is between
+        ("key", "One.\nTwo."),  # no white space
+        (3, "One.\nTwo."),
+        (None, "One.\nTwo."),
+    ],
+)
+def test_a_passage_says_what_space_is_in_front_of_it_where_the_text_is_not_stored(said, joined):
+    extra = None if said is None else {SPACE_BEFORE: said}
+    chunks = [Chunk("d#0", "d", "One.", start=0, end=4), Chunk("d#1", "d", "Two.", start=7, end=11, extra=extra)]
+    assert Joiner(None, lambda *_: False)(chunks) == joined
+    assert Joiner("One.\n\t\nTwo.", lambda *_: False)(chunks) == "One.\n\t\nTwo."
 
 
 def test_a_header_stands_in_front_only_if_its_passage_may_be_seen(tmp_path):

@@ -341,7 +341,7 @@ def test_what_was_staged_and_is_no_longer_of_the_file_goes(retriever, encoder, f
     folder = files({"a.txt": PARAGRAPHS[0]})
     (file,) = load(folder)
     (document,) = file.documents
-    first, *_ = retriever._stages.chunks([document])
+    (first, _), *_ = retriever._stages.split([document])
     other = replace(first, text="an old parser saw this", embed_text=None)
     surplus = replace(first, id=f"{document.id}#99", text="and this")
     retriever.collection.stage(file.source, [other, surplus], list(encoder.encode_documents([other, surplus])))

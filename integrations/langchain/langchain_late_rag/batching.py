@@ -10,7 +10,7 @@ from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
 from langchain_core.documents import Document
 
 from late_rag import LateRAGError
-from late_rag.adapters import check_query
+from late_rag.adapters import InputError, check_query
 
 if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 Outcome: TypeAlias = list[Document] | Exception
 
 Manager = TypeVar("Manager", CallbackManager, AsyncCallbackManager)
+
+
+def check_inputs(inputs: object) -> None:
+    """Raises InputError for what is no list of questions, such as one alone, whose letters nobody asks for."""
+    if isinstance(inputs, str) or not isinstance(inputs, Sequence):
+        raise InputError(f"inputs takes a list of questions, not {inputs!r:.80}; invoke takes one")
 
 
 def traced(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.load.serializable import Serializable
 
 from langchain_late_rag.filters import to_filter
-from late_rag.adapters import SHAPE, CollectionError, Shape, location_of
+from late_rag.adapters import SHAPE, CollectionError, InputError, Shape, location_of
 
 if TYPE_CHECKING:
     from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
@@ -35,6 +35,17 @@ def filter_text(value: FilterLike | None) -> str | None:
         FilterError: it cannot be read.
     """
     return None if value is None else str(to_filter(value))
+
+
+def no_truth_value(value: object) -> object:
+    """What is given for a number, as it is.
+
+    Raises:
+        InputError: a truth value, of which pydantic would make 0 or 1.
+    """
+    if isinstance(value, bool):
+        raise InputError(f"a number is asked for, not {value}")
+    return value
 
 
 def _serialised(component: BaseModel) -> dict[str, Any]:

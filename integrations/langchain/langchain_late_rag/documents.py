@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import Document as LangChainDocument
@@ -15,19 +15,34 @@ from langchain_core.messages.content import (
     create_video_block,
 )
 
-from late_rag import Chunk, Document, Media
+from late_rag import Chunk, Document, Hit, Media
+from late_rag.adapters import (
+    SPACE_BEFORE,
+    InputError,
+    beside,
+    canonical_json,
+    check_metadata,
+    check_text,
+    digest,
+    encode_metadata,
+    is_unread,
+    known,
+    noted,
+    one_chunk,
+)
 from late_rag.adapters import HitFields as CoreHitFields
-from late_rag.adapters import InputError, beside, canonical_json, check_metadata, digest, encode_metadata, known, noted
 
 if TYPE_CHECKING:
-    from late_rag import Hit
-    from late_rag.adapters import TokenMatch
+    from late_rag.adapters import Encoder, TokenMatch
 
 CONTENT_BLOCKS = "content_blocks"
 """The key of the metadata under which a document has pictures and the like, as LangChain's content blocks."""
 
 DOCUMENT_ID, START_INDEX, END_INDEX = "document_id", "start_index", "end_index"
 """The keys of the metadata by which a passage says where it stands, and of which document it is."""
+
+EXTRA = "langchain"
+"""The key of a chunk's ``extra`` under which stand content blocks that the model does not read."""
 
 _TEXT_BLOCKS = frozenset({"text", "text-plain", "reasoning"})
 """Types of content blocks that are metadata like any other: they say something, and show nothing."""
@@ -58,10 +73,10 @@ def to_document(document: LangChainDocument, id: str | None = None) -> Document 
     """What the core stores of a LangChain document, whose text becomes one chunk with the same id.
 
     A passage, whose metadata have the ``document_id``, ``start_index`` and ``end_index`` that the text splitter gives,
-    becomes a chunk of that document.
+    becomes a chunk of that document. The ``space_before`` that it gives as well is kept beside: nobody filters by it.
 
     Content blocks with data under ``metadata["content_blocks"]`` become media; the rest of the metadata is as given,
-    blocks of text included.
+    blocks of text and those that only say where something is included.
 
     Args:
         document: stays as it is.
@@ -69,19 +84,25 @@ def to_document(document: LangChainDocument, id: str | None = None) -> Document 
             text with other metadata is another document.
 
     Raises:
-        InputError: metadata that cannot be stored.
+        InputError: text or metadata that cannot be stored.
     """
+    check_text(document.page_content, "page_content")
+    check_text(id or document.id or "", "the id")
     media = media_of(document)
     metadata = dict(document.metadata)
     if media:
-        said = [block for block in metadata.pop(CONTENT_BLOCKS) if _is_text(block)]
+        said = [block for block in metadata.pop(CONTENT_BLOCKS) if not _has_data(block)]
         metadata |= {CONTENT_BLOCKS: said} if said else {}
     check_metadata(metadata)
-    identity = id or document.id or _identity(document.page_content, metadata, media)
-    if (place := _place(document)) is not None:
-        parent, start, end = place
-        return Chunk(identity, parent, document.page_content, start=start, end=end, metadata=metadata, media=media)
-    return Document(id=identity, text=document.page_content, metadata=metadata, media=media)
+    place = _place(document)
+    extra = None
+    if place is not None and isinstance(metadata.get(SPACE_BEFORE), str):
+        extra = {SPACE_BEFORE: metadata.pop(SPACE_BEFORE)}
+    text, identity = document.page_content, id or document.id or _identity(document.page_content, metadata, media)
+    if place is None:
+        return Document(id=identity, text=text, metadata=metadata, media=media)
+    parent, start, end = place
+    return Chunk(identity, parent, text, start=start, end=end, metadata=metadata, media=media, extra=extra)
 
 
 def _place(document: LangChainDocument) -> tuple[str, int, int] | None:
@@ -96,11 +117,24 @@ def _identity(text: str, metadata: Mapping[str, Any], media: Iterable[Media]) ->
     return digest(text, canonical_json(encode_metadata(metadata)), *(item.key for item in media))
 
 
+def unread_kept(item: Document | Chunk, encoder: Callable[[], Encoder]) -> Document | Chunk:
+    """What is stored of an item by this model: media alone that it does not read are kept, and nothing is encoded.
+
+    Args:
+        item: what :func:`to_document` made.
+        encoder: gives the model; asked only where there is no text, but media.
+    """
+    if not is_unread(item if isinstance(item, Chunk) else one_chunk(item), encoder):
+        return item
+    kept = {EXTRA: {CONTENT_BLOCKS: content_blocks(item.media)}}
+    return replace(item, media=(), extra={**(item.extra or {}), **kept})
+
+
 def foreign_media(document: LangChainDocument) -> tuple[Media, ...]:
-    """The media of a document from elsewhere, which is only looked at: where it has text, blocks without data are none.
+    """The media of a document from elsewhere, which is only looked at: where it has text, broken blocks are none.
 
     Raises:
-        InputError: no text, and a content block without data.
+        InputError: no text, and a content block whose data cannot be read.
     """
     try:
         return media_of(document)
@@ -111,39 +145,50 @@ def foreign_media(document: LangChainDocument) -> tuple[Media, ...]:
 
 
 def media_of(document: LangChainDocument) -> tuple[Media, ...]:
-    """What the content blocks under ``metadata["content_blocks"]`` hold.
+    """What the content blocks under ``metadata["content_blocks"]`` hold; a URL or file id holds nothing.
 
     Raises:
-        InputError: a content block without data.
+        InputError: a content block whose data cannot be read.
     """
     blocks = document.metadata.get(CONTENT_BLOCKS)
     if not isinstance(blocks, list) or not all(isinstance(block, Mapping) and "type" in block for block in blocks):
         return ()
-    return tuple(_media(block) for block in blocks if not _is_text(block))
+    return tuple(_media(block) for block in blocks if _has_data(block))
 
 
-def _is_text(block: Mapping[str, Any]) -> bool:
-    return block["type"] in _TEXT_BLOCKS
+def _has_data(block: Mapping[str, Any]) -> bool:
+    return block["type"] not in _TEXT_BLOCKS and "base64" in block
 
 
 def from_chunk(chunk: Chunk, **more: Any) -> LangChainDocument:
     """A chunk as a LangChain document, with ``more`` in its metadata."""
-    return LangChainDocument(id=chunk.id, page_content=chunk.text, metadata={**chunk.metadata, **more})
+    return LangChainDocument(id=chunk.id, page_content=chunk.text, metadata={**_metadata(chunk), **more})
 
 
-def with_media(chunk: Chunk) -> LangChainDocument:
-    """A chunk as the document that was added: its media stand under ``metadata["content_blocks"]`` again."""
-    return from_chunk(chunk, **_blocks_again(chunk))
+def from_stored(chunk: Chunk, source: str | None, fields: HitFields) -> LangChainDocument:
+    """A chunk as a search gives it, but for what only a search knows; its media are content blocks again.
+
+    Args:
+        chunk: as it is stored.
+        source: the location of the file that it came from, if it came from one.
+        fields: which keys carry what.
+    """
+    without = replace(fields, score=None, similarity=None, fused=None)
+    return from_chunk(chunk, **known(Hit(chunk, 0.0, 0.0, source), without), **_blocks_again(chunk))
+
+
+def _metadata(chunk: Chunk) -> dict[str, Any]:
+    """The metadata that were added, but its media."""
+    said = (chunk.extra or {}).get(SPACE_BEFORE)
+    return {**chunk.metadata, **({} if said is None or SPACE_BEFORE in chunk.metadata else {SPACE_BEFORE: said})}
 
 
 def _blocks_again(chunk: Chunk) -> dict[str, Any]:
-    """The content blocks of a chunk with media, behind those of text that its metadata have."""
+    """The content blocks of a chunk with media, behind those without data that its metadata have."""
+    kept = (chunk.extra or {}).get(EXTRA, {}).get(CONTENT_BLOCKS, [])
+    shown = [*map(dict, kept), *content_blocks(chunk.media)]
     said = chunk.metadata.get(CONTENT_BLOCKS)
-    return (
-        {CONTENT_BLOCKS: [*(said if isinstance(said, list) else []), *content_blocks(chunk.media)]}
-        if chunk.media
-        else {}
-    )
+    return {CONTENT_BLOCKS: [*(said if isinstance(said, list) else []), *shown]} if shown else {}
 
 
 def from_hit(
@@ -165,7 +210,7 @@ def from_hit(
         more[fields.media] = content_blocks(hit.chunk.media)
     if token_matches is not None:
         more["token_matches"] = [asdict(match) for match in token_matches]
-    metadata = {**hit.chunk.metadata, **known(hit, fields)}
+    metadata = {**_metadata(hit.chunk), **known(hit, fields)}
     document = LangChainDocument(
         id=hit.chunk.id, page_content=hit.chunk.text, metadata={**metadata, **beside(metadata, more), **again}
     )
@@ -190,15 +235,15 @@ def _block(media: Media) -> dict[str, Any]:
     else:
         mime_type, data = media.mime_type, media.read()
     create = _CREATE.get(mime_type.partition("/")[0], create_file_block)
-    identity = f"lc_{digest(media.key)}"  # else LangChain makes one by chance, another for each search
+    identity = f"lc_{digest(mime_type, data)}"  # else LangChain makes one by chance, another for each search
     return dict(create(base64=base64.b64encode(data).decode("ascii"), mime_type=mime_type, id=identity))
 
 
 def _media(block: Mapping[str, Any]) -> Media:
     try:
         return Media(base64.b64decode(block["base64"], validate=True), block["mime_type"])
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         shown = {key: value for key, value in block.items() if key != "base64"}
         raise InputError(
-            f"the content block {shown} needs base64 and mime_type: what is stored is the data, not where it is"
+            f"the content block {shown} needs its data as base64, and a mime_type such as 'image/png'"
         ) from error

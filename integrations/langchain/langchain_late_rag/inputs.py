@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.documents import Document as LangChainDocument
 
-from langchain_late_rag.documents import foreign_media, to_document
+from langchain_late_rag.documents import foreign_media, to_document, unread_kept
 from late_rag import Chunk, Document
-from late_rag.adapters import ConflictError, InputError, check_owners, digest, listed
+from late_rag.adapters import ConflictError, InputError, check_owners, check_text, digest, listed, to_compare
 
 if TYPE_CHECKING:
     from late_rag import Retriever
+    from late_rag.adapters import Encoder
 
 T = TypeVar("T")
 
@@ -30,11 +31,21 @@ def to_documents(documents: Any, ids: Iterable[str | None] | None = None) -> lis
     """What the core stores of each document; ``ids`` stand in place of the documents' own.
 
     Raises:
-        InputError: no list of documents, not as many ids, or one that cannot be stored, named by its place and id.
+        InputError: no list of documents, not as many ids, one that cannot be stored, named by its place and id, or two
+            with one id and different content.
     """
     given = check_documents(documents)
     identities = one_for_each(ids, str, "ids", len(given), "documents")
-    return [_named(to_document, n, item, id) for n, (item, id) in enumerate(zip(given, identities, strict=True))]  # noqa: A001
+    items = [_named(to_document, n, item, id) for n, (item, id) in enumerate(zip(given, identities, strict=True))]  # noqa: A001
+    met: dict[str, int] = {}
+    for place, item in enumerate(items):
+        first = met.setdefault(item.id, place)
+        if first != place and repr(items[first]) != repr(item):
+            raise InputError(
+                f"documents[{first}] and documents[{place}] have the same id, {item.id!r}, and different content, and "
+                "the first would be lost; give each an id of its own"
+            )
+    return items
 
 
 def text_documents(
@@ -46,6 +57,8 @@ def text_documents(
         InputError: no list of texts, or not as many metadatas or ids.
     """
     given = listed(texts, str, "texts", "texts")
+    for place, text in enumerate(given):
+        check_text(text, f"texts[{place}]")
     known = one_for_each(metadatas, dict, "metadatas", len(given), "texts")
     named = one_for_each(ids, str, "ids", len(given), "texts")
     return [
@@ -86,25 +99,39 @@ def _named(convert: Callable[..., T], place: int, document: LangChainDocument, i
         raise InputError(f"documents[{place}]{f' (id {known!r})' if known else ''}: {error}") from error
 
 
-def candidates(documents: Iterable[LangChainDocument]) -> Iterator[Chunk]:
-    """What a reranker scores of each document.
+def check_page(place: int, document: LangChainDocument) -> None:
+    """Raises InputError for a text that cannot be encoded, with the document's place and id."""
+    _named(lambda item, _: check_text(item.page_content, "page_content"), place, document)
+
+
+def candidates(documents: Iterable[LangChainDocument], encoder: Callable[[], Encoder]) -> Iterator[Chunk]:
+    """What a reranker scores of each document; a picture alone that the model does not read is nothing, and logged.
 
     Raises:
-        InputError: a document without text, with a content block without data; named by its place and id.
+        InputError: a text that cannot be encoded, or none and a content block that cannot be read; names the document
+            by its place and id.
     """
     for place, document in enumerate(documents):
+        check_page(place, document)
         identity = document.id or digest(document.page_content)
         media = _named(lambda item, _: foreign_media(item), place, document)
-        yield Chunk(identity, identity, document.page_content, media=media)
+        source = document.metadata.get("source")
+        metadata = {"source": source} if isinstance(source, str) else {}  # by which a message may name it
+        yield to_compare(Chunk(identity, identity, document.page_content, metadata=metadata, media=media), encoder)
 
 
-def check_conflicts(retriever: Retriever, items: Iterable[Document | Chunk]) -> None:
-    """Refuses to tear a document or file apart: what would change a part of one that is stored as a whole.
+def prepared(retriever: Retriever, items: Sequence[Document | Chunk]) -> list[Document | Chunk]:
+    """What the retriever adds of the items; pictures alone that its model does not read are only kept.
 
     Raises:
-        ConflictError: names the passage, and what it is a part of.
+        ConflictError: one would change a part of what is stored as a whole document or file; names the passage, and
+            what it is a part of.
     """
-    items = list(items)
+    _check_conflicts(retriever, items)
+    return [unread_kept(item, lambda: retriever.encoder) for item in items]
+
+
+def _check_conflicts(retriever: Retriever, items: Sequence[Document | Chunk]) -> None:
     check_owners(retriever, items)
     passages = {item.document_id: item.id for item in items if isinstance(item, Chunk)}
     for whole in retriever.collection.get_documents(list(passages)):

@@ -11,7 +11,7 @@ from langchain_core.documents import Document
 
 from langchain_late_rag.documents import CONTENT_BLOCKS, content_blocks
 from late_rag import load
-from late_rag.adapters import LoadOptions, beside
+from late_rag.adapters import LoadOptions, RecordFields, beside, check_label, check_paths
 
 if TYPE_CHECKING:
     from late_rag import Document as CoreDocument
@@ -33,6 +33,9 @@ class LateInteractionLoader(BaseLoader):
         content: of web pages "all" that they show, or the "main" content.
         include: parts that are left out unless they are named; see :class:`late_rag.loading.LoadOptions`.
         content_blocks: whether documents with text have their pictures and pages as content blocks too.
+
+    Raises:
+        InputError: an argument that cannot be. Whether there is a file is looked at when it is loaded.
     """
 
     def __init__(
@@ -46,14 +49,18 @@ class LateInteractionLoader(BaseLoader):
         include: Sequence[str] = (),
         content_blocks: bool = False,
     ) -> None:
-        LoadOptions(content=content, include=include)  # refuses what cannot be
-        self._paths = list(paths) if isinstance(paths, Iterable) and not isinstance(paths, str) else paths
+        LoadOptions(content, include, fields or RecordFields())  # refuses what cannot be
+        check_label(as_)
+        self._paths = check_paths(paths)
         self._as = as_
         self._strict = strict
         self._fields = fields
         self._content: Literal["all", "main"] = content
         self._include = include
         self._content_blocks = content_blocks
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({[str(path) for path in self._paths]!r})"
 
     def lazy_load(self) -> Iterator[Document]:
         """The documents of one file after another, each parsed when it is its turn.

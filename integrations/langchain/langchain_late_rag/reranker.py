@@ -10,6 +10,7 @@ from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 
+from langchain_late_rag.configuration import no_truth_value
 from langchain_late_rag.inputs import candidates, check_documents
 from late_rag.adapters import (
     anchored,
@@ -49,7 +50,7 @@ class LateInteractionReranker(BaseDocumentCompressor):
     threshold: float | None = None
     """The least similarity, from 0 to 1."""
 
-    score_key: str = "relevance_score"
+    score_key: str = Field(default="relevance_score", min_length=1)
     """The key of the metadata that gets the similarity: the mean of MaxSim over the question's tokens."""
 
     keep_order: bool = True
@@ -57,6 +58,7 @@ class LateInteractionReranker(BaseDocumentCompressor):
 
     _folder: str | None = PrivateAttr(default=None)
 
+    _numbers = field_validator("top_n", "threshold", mode="before")(no_truth_value)
     _check_threshold = field_validator("threshold")(check_threshold)
 
     @field_validator("collection")
@@ -77,14 +79,15 @@ class LateInteractionReranker(BaseDocumentCompressor):
     ) -> list[Document]:
         """Copies of the documents that answer the query best, with their score; one without text is left out.
 
+        So is one of a picture alone that the model does not read, with a warning that names it.
+
         Args:
             documents: they stay as they are.
             query: the question.
             callbacks: not used: nothing is called that would tell them anything.
 
         Raises:
-            InputError: an empty query.
-            UnsupportedError: a document of pictures alone, which the model cannot read.
+            InputError: an empty query, or a document without text whose content block cannot be read.
         """
         documents = check_documents(documents)
         if not documents:
@@ -106,7 +109,7 @@ class LateInteractionReranker(BaseDocumentCompressor):
     def _ranked(self, documents: Sequence[Document], query: str, progress: Report | None = None) -> list[Document]:
         collection = anchored(self.collection, self._folder)
         reranker = shared_reranker(self.model, collection, trust_model=self.trust_model)
-        found = map(as_found, documents, candidates(documents))
+        found = map(as_found, documents, candidates(documents, lambda: reranker.encoder))
         ranked = reranker.rerank(query, found, keep_order=self.keep_order, progress=progress)
         kept = [hit for hit in ranked if self.threshold is None or hit.similarity >= self.threshold]
         return [_scored(documents[hit.index], self.score_key, hit.similarity) for hit in kept[: self.top_n]]

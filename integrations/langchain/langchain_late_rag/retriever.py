@@ -13,17 +13,18 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables.config import RunnableConfig, get_config_list
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
-from langchain_late_rag.batching import atraced, outcomes, results, traced
-from langchain_late_rag.configuration import ARGUMENTS, AsConfiguration, SearchArguments, filter_text
+from langchain_late_rag.batching import atraced, check_inputs, outcomes, results, traced
+from langchain_late_rag.configuration import ARGUMENTS, AsConfiguration, SearchArguments, filter_text, no_truth_value
 from langchain_late_rag.documents import HitFields, from_hit
 from langchain_late_rag.filters import to_filter
-from langchain_late_rag.inputs import check_conflicts, text_documents, to_documents
+from langchain_late_rag.inputs import prepared, text_documents, to_documents
 from late_rag import Retriever
 from late_rag.adapters import (
     Filter,
     SearchConfig,
     anchored,
     check_collection,
+    check_top_k,
     seen_from,
     shared_retriever,
     to_reader,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from langchain_core.retrievers import LangSmithRetrieverParams
 
     from late_rag import Hit
-    from late_rag.adapters import Collection
+    from late_rag.adapters import Collection, Report
 
 
 class LateInteractionRetriever(AsConfiguration, BaseRetriever):
@@ -93,6 +94,7 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
 
     _check_collection = field_validator("collection")(check_collection)
     _filter_text = field_validator("filter", mode="before")(filter_text)
+    _numbers = field_validator("k", "threshold", "expand", "lambda_mult", "fetch_k", mode="before")(no_truth_value)
 
     @model_validator(mode="after")
     def _check_shape(self) -> Self:
@@ -111,6 +113,7 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
         collection: str | Path | Collection | None = None,
         *,
         model: str | None = None,
+        progress: Report | None = None,
         **options: Any,
     ) -> Self:
         """Stores documents, each as one passage, and makes a retriever over them.
@@ -121,6 +124,7 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
             collection: the location of one, which is made where there is none; one that is open for writing; None is a
                 private temporary one, which goes with the retriever.
             model: of a new collection; "minilm" where it is not said.
+            progress: called with the passages that are encoded; what it raises stops the work.
             options: of the retriever.
 
         Raises:
@@ -133,8 +137,7 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
         made = shared_retriever(
             retriever.collection, "write", model=model, chunker="whole", create={}, trust_model=retriever.trust_model
         )
-        check_conflicts(made, items)
-        made.add(items)
+        made.add(prepared(made, items), progress=progress)
         return retriever
 
     @classmethod
@@ -171,6 +174,7 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
         **kwargs: Any,
     ) -> list[list[Document]]:
         """For each question what ``invoke`` gives, encoded and searched at once; each is a run of its own."""
+        check_inputs(inputs)
         configs = get_config_list(config, len(inputs))
         found = traced(self, inputs, configs, kwargs, lambda: outcomes(inputs, partial(self._search, **kwargs)))
         return results(found, return_exceptions=return_exceptions)
@@ -184,6 +188,7 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
         **kwargs: Any,
     ) -> list[list[Document]]:
         """Async twin of :meth:`batch`."""
+        check_inputs(inputs)
         configs = get_config_list(config, len(inputs))
         search = partial(self._search, **kwargs)
         found = await atraced(self, inputs, configs, kwargs, lambda: to_reader(outcomes, inputs, search))
@@ -220,7 +225,7 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
         if unknown := sorted(asked.keys() - ARGUMENTS):
             raise TypeError(f"unknown argument {', '.join(unknown)}; a call may have: {', '.join(ARGUMENTS)}")
         top_k, restriction = asked.pop("k", self.k), asked.pop("filter", self.filter)
-        config = SearchConfig.of(self, top_k=top_k, filter=to_filter(restriction), **asked)
+        config = SearchConfig.of(self, top_k=check_top_k(top_k, "k"), filter=to_filter(restriction), **asked)
         retriever = self.core()
         one = len(queries) == 1  # an error names a single query without a number
         lists = [config.search(retriever, queries[0])] if one else config.search_batch(retriever, queries)

@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.documents import BaseDocumentTransformer, Document
 
 from langchain_late_rag.documents import DOCUMENT_ID, END_INDEX, START_INDEX, to_document
-from langchain_late_rag.inputs import check_documents, text_documents
+from langchain_late_rag.inputs import check_documents, check_page, text_documents
 from late_rag import Document as CoreDocument
 from late_rag import load_encoder
-from late_rag.adapters import ChunkingOptions, chunker_class, load_chunker
+from late_rag.adapters import (
+    SPACE_BEFORE,
+    ChunkingOptions,
+    InputError,
+    check_model,
+    check_text,
+    chunker_class,
+    digest,
+    load_chunker,
+)
 
 if TYPE_CHECKING:
     from late_rag import Chunk
+
+_LONGEST_SPACE = 200
+"""Characters of white space that a passage keeps."""
 
 
 class LateInteractionTextSplitter(BaseDocumentTransformer):
@@ -34,7 +46,8 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
         overlap: tokens that the next passage of the same section repeats.
         headings: whether the headings above a passage are in its metadata, and room is left for them in front of it.
         add_start_index: whether the metadata say where the passage stands: ``start_index``, ``end_index``, and of which
-            document, ``document_id``. By these the store keeps passages of one document together.
+            document, ``document_id``, and behind which white space, ``space_before``. By these the store keeps passages
+            of one document together.
 
     Raises:
         InputError: an option that cannot be.
@@ -52,14 +65,23 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
         add_start_index: bool = True,
     ) -> None:
         chunker_class(kind)  # refuses one that there is not
-        self._model = model
+        self._model = check_model(model)
         self._options = ChunkingOptions(
             kind=kind, max_tokens=max_tokens, max_characters=max_characters, overlap=overlap, headings=headings
         )
         self._add_start_index = add_start_index
 
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in self._options.to_json().items())
+        return f"{type(self).__name__}({self._model!r}, {said})"
+
     def split_text(self, text: str) -> list[str]:
-        """The passages of a text."""
+        """The passages of a text.
+
+        Raises:
+            InputError: no text, or one that cannot be encoded.
+        """
+        check_text(text, "text")
         return [chunk.text for chunk in self._chunks(Document(page_content=text)) if chunk.text]
 
     def create_documents(
@@ -72,12 +94,14 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
         """The passages of documents, each with a copy of its document's metadata.
 
         Passages of a document with an id have that id, ``#`` and their number; others have none.
+
+        Raises:
+            InputError: a text that cannot be encoded; names the document by its place and id.
         """
-        return [
-            self._passage(document, chunk, number)
-            for document in check_documents(documents)
-            for number, chunk in enumerate(self._chunks(document))
-        ]
+        given = check_documents(documents)
+        for place, document in enumerate(given):
+            check_page(place, document)
+        return [passage for document in given for passage in self._passages(document)]
 
     def transform_documents(self, documents: Sequence[Document], **_options: Any) -> list[Document]:
         """The same as :meth:`split_documents`."""
@@ -87,13 +111,30 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
         chunker = load_chunker(self._options.to_json(), load_encoder(self._model))
         return iter(chunker(CoreDocument(text=document.page_content, metadata=document.metadata)))
 
-    def _passage(self, document: Document, chunk: Chunk, number: int) -> Document:
-        metadata = copy.deepcopy(dict(chunk.metadata))
-        if self._add_start_index:
-            parent = document.id or to_document(document).id
-            metadata |= {DOCUMENT_ID: parent, START_INDEX: chunk.start, END_INDEX: chunk.end}
-        identity = f"{document.id}#{number}" if document.id else None
-        return Document(id=identity, page_content=chunk.text, metadata=metadata)
+    def _passages(self, document: Document) -> Iterator[Document]:
+        parent = document.id or _identity(document)
+        last = 0
+        for number, chunk in enumerate(self._chunks(document)):
+            metadata = copy.deepcopy(dict(chunk.metadata))
+            if self._add_start_index:
+                metadata |= {DOCUMENT_ID: parent, START_INDEX: chunk.start, END_INDEX: chunk.end}
+                metadata |= _space(document.page_content[last : chunk.start])
+                last = max(last, chunk.end or 0)
+            identity = f"{document.id}#{number}" if document.id else None
+            yield Document(id=identity, page_content=chunk.text, metadata=metadata)
+
+
+def _identity(document: Document) -> str:
+    """The id that the store gives to a document without one; of metadata that it does not take, of the text alone."""
+    try:
+        return to_document(document).id
+    except InputError:
+        return digest(document.page_content)
+
+
+def _space(between: str) -> dict[str, str]:
+    """What stands between two passages as metadata, if it is white space."""
+    return {} if not between or between.strip() or len(between) > _LONGEST_SPACE else {SPACE_BEFORE: between}
 
 
 try:

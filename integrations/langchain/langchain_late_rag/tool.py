@@ -55,12 +55,16 @@ def late_interaction_tool(
         document_separator: what stands between documents.
 
     Raises:
-        InputError: no retriever, or a ``most`` that is no number of passages.
+        InputError: an argument that cannot be.
     """
     if not isinstance(retriever, LateInteractionRetriever):
         raise InputError(f"retriever takes a LateInteractionRetriever, not {retriever!r}")
     _check_most(most)
-    fields = dict(filter_fields or {})
+    fields = _fields(filter_fields)
+    if document_prompt is not None and not isinstance(document_prompt, BasePromptTemplate):
+        raise InputError(f"document_prompt takes a prompt template, not {document_prompt!r:.80}")
+    if not isinstance(document_separator, str):
+        raise InputError(f"document_separator takes a text, not {document_separator!r:.80}")
     prompt = document_prompt or PromptTemplate.from_template("{page_content}")
 
     def answer(documents: Sequence[Document]) -> tuple[str, list[Document]]:
@@ -105,6 +109,14 @@ def late_interaction_tool(
 def _check_most(most: object) -> None:
     if isinstance(most, bool) or not isinstance(most, int) or most < 1:
         raise InputError(f"most must be a whole number of at least 1, not {most!r}")
+
+
+def _fields(given: object) -> dict[str, str]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(isinstance(text, str) for item in given.items() for text in item):
+        raise InputError(f"filter_fields takes a dict of keys and what they mean, not {given!r:.80}")
+    return dict(given)
 
 
 def _told(error: ValidationError | ValidationErrorV1) -> str:

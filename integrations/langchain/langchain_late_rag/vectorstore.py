@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from langchain_core.documents import Document
 
-from langchain_late_rag.documents import CONTENT_BLOCKS, HitFields, from_hit
+from langchain_late_rag.documents import CONTENT_BLOCKS, HitFields, from_hit, from_stored
 from langchain_late_rag.filters import to_filter
 from langchain_late_rag.writing import WritableStore
-from late_rag.adapters import SearchConfig, UnsupportedError, to_reader
+from late_rag.adapters import InputError, SearchConfig, UnsupportedError, check_top_k, listed, to_reader
 
 if TYPE_CHECKING:
     from langchain_late_rag.filters import FilterLike
@@ -50,7 +50,7 @@ class LateInteractionVectorStore(WritableStore):
         trust_model: whether to load or fetch whatever model the collection names.
 
     Raises:
-        InputError: ``mode="read"`` without a collection.
+        InputError: ``mode="read"`` without a collection, or an argument that cannot be.
     """
 
     def __init__(
@@ -64,6 +64,8 @@ class LateInteractionVectorStore(WritableStore):
         trust_model: bool = False,
     ) -> None:
         super().__init__(collection, model=model, mode=mode, create=create, trust_model=trust_model)
+        if fields is not None and not isinstance(fields, HitFields):
+            raise InputError(f"fields takes HitFields(…), not {fields!r:.80}")
         self._fields = fields
 
     def similarity_search(
@@ -152,6 +154,17 @@ class LateInteractionVectorStore(WritableStore):
         """Async twin of :meth:`max_marginal_relevance_search`."""
         return await to_reader(self.max_marginal_relevance_search, query, k, fetch_k, lambda_mult, filter, **kwargs)
 
+    def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
+        """The documents that exist, in the order of ``ids``, as a search gives them."""
+        ids = listed(ids, str, "ids", "texts")
+        collection = self._holder.retriever().collection
+        chunks, located = collection.get(ids), collection.locations(ids)
+        return [from_stored(chunk, located.get(chunk.id), self._as_found(located.get(chunk.id))) for chunk in chunks]
+
+    async def aget_by_ids(self, ids: Sequence[str], /) -> list[Document]:
+        """Async twin of :meth:`get_by_ids`."""
+        return await to_reader(self.get_by_ids, ids)
+
     def similarity_search_by_vector(self, *_: Any, **__: Any) -> NoReturn:
         """Raises UnsupportedError, which names ``similarity_search``, as do the other three."""
         raise UnsupportedError(_BY_VECTOR)
@@ -166,12 +179,16 @@ class LateInteractionVectorStore(WritableStore):
         raise UnsupportedError(_BY_VECTOR)
 
     def _hits(self, query: str, k: int, filter: FilterLike | None, options: Mapping[str, Any]) -> list[Hit]:  # noqa: A002
-        config = SearchConfig.asked(top_k=k, filter=to_filter(filter), **options)
+        config = SearchConfig.asked(top_k=check_top_k(k, "k"), filter=to_filter(filter), **options)
         return config.search(self._holder.retriever(), query)
 
     def _found(self, hit: Hit) -> Document:
-        as_found = AS_ADDED if hit.source is None else OF_FILES
-        return from_hit(hit, as_found if self._fields is None else self._fields)
+        return from_hit(hit, self._as_found(hit.source))
+
+    def _as_found(self, source: str | None) -> HitFields:
+        if self._fields is not None:
+            return self._fields
+        return AS_ADDED if source is None else OF_FILES
 
 
 def _with_threshold(options: Mapping[str, Any], threshold: float | None) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""The half of the vector store that puts documents in, and gives them back by their ids."""
+"""The half of the vector store that puts documents in, takes them out, and counts them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore, VectorStoreRetriever
 
-from langchain_late_rag.documents import with_media
 from langchain_late_rag.filters import to_filter
-from langchain_late_rag.inputs import check_conflicts, text_documents, to_documents
+from langchain_late_rag.inputs import prepared, text_documents, to_documents
 from late_rag import Selection
-from late_rag.adapters import Closing, InputError, StoreHolder, to_reader, to_writer
+from late_rag.adapters import Closing, InputError, SearchConfig, StoreHolder, check_top_k, listed, to_reader, to_writer
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -29,7 +28,7 @@ _OF_ADDING = frozenset({"batch_size", "progress"})
 
 
 class WritableStore(Closing, VectorStore):
-    """A store without searches; see :class:`langchain_late_rag.vectorstore.LateInteractionVectorStore`."""
+    """A store that gives nothing back; see :class:`langchain_late_rag.vectorstore.LateInteractionVectorStore`."""
 
     def __init__(
         self,
@@ -52,7 +51,7 @@ class WritableStore(Closing, VectorStore):
         ids: Ids = None,
         **kwargs: Any,
     ) -> Self:
-        """A store of these texts; ``kwargs`` are those of the store itself.
+        """A store of these texts; ``kwargs`` are those of :meth:`add_documents` and of the store itself.
 
         Raises:
             InputError: an ``embedding``, or not as many metadatas or ids as texts.
@@ -75,14 +74,14 @@ class WritableStore(Closing, VectorStore):
 
     @classmethod
     def from_documents(cls, documents: Iterable[Document], embedding: Embeddings | None = None, **kwargs: Any) -> Self:
-        """A store of these documents; ``kwargs`` are ``ids`` and those of the store itself.
+        """A store of these documents; ``kwargs`` are those of :meth:`add_documents` and of the store itself.
 
         Raises:
             InputError: an ``embedding``, or not as many ids as documents.
         """
-        ids = kwargs.pop("ids", None)
+        adding = _of_adding(kwargs)
         store = cls._made(embedding, kwargs)
-        store.add_documents(documents, ids=ids)
+        store.add_documents(documents, **adding)
         return store
 
     @classmethod
@@ -90,9 +89,9 @@ class WritableStore(Closing, VectorStore):
         cls, documents: Iterable[Document], embedding: Embeddings | None = None, **kwargs: Any
     ) -> Self:
         """Async twin of :meth:`from_documents`."""
-        ids = kwargs.pop("ids", None)
+        adding = _of_adding(kwargs)
         store = cls._made(embedding, kwargs)
-        await store.aadd_documents(documents, ids=ids)
+        await store.aadd_documents(documents, **adding)
         return store
 
     @classmethod
@@ -153,8 +152,7 @@ class WritableStore(Closing, VectorStore):
         items = to_documents(documents, ids)
         retriever = self._holder.writable()  # makes the collection, also for no documents
         if items:
-            check_conflicts(retriever, items)
-            retriever.add(items, progress=kwargs.get("progress"))
+            retriever.add(prepared(retriever, items), progress=kwargs.get("progress"))
         return [item.id for item in items]
 
     async def aadd_documents(self, documents: Iterable[Document], *, ids: Ids = None, **kwargs: Any) -> list[str]:
@@ -163,8 +161,7 @@ class WritableStore(Closing, VectorStore):
         items = await to_writer(to_documents, documents, ids)
         retriever = await to_writer(self._holder.writable)
         if items:
-            await to_writer(check_conflicts, retriever, items)
-            await retriever.aadd(items, progress=kwargs.get("progress"))
+            await retriever.aadd(await to_writer(prepared, retriever, items), progress=kwargs.get("progress"))
         return [item.id for item in items]
 
     def delete(self, ids: Sequence[str] | None = None, *, filter: FilterLike | None = None, **kwargs: Any) -> bool:  # noqa: A002
@@ -176,8 +173,8 @@ class WritableStore(Closing, VectorStore):
         if ids is None and filter is None:
             self._holder.writable().collection.clear()
         else:
-            meant = Selection(ids=ids, filter=to_filter(filter))  # type: ignore[arg-type]  # any sequence, but no text
-            self._holder.writable().delete(meant)
+            named = None if ids is None else tuple(listed(ids, str, "ids", "texts"))
+            self._holder.writable().delete(Selection(ids=named, filter=to_filter(filter)))
         return True
 
     async def adelete(
@@ -189,14 +186,6 @@ class WritableStore(Closing, VectorStore):
     ) -> bool:
         """Async twin of :meth:`delete`."""
         return await to_writer(self.delete, ids, filter=filter, **kwargs)
-
-    def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
-        """The documents that exist, in the order of ``ids``."""
-        return [with_media(chunk) for chunk in self._holder.retriever().collection.get(ids)]
-
-    async def aget_by_ids(self, ids: Sequence[str], /) -> list[Document]:
-        """Async twin of :meth:`get_by_ids`."""
-        return await to_reader(self.get_by_ids, ids)
 
     def count(self, filter: FilterLike | None = None) -> int:  # noqa: A002
         """How many documents there are, or match the filter.
@@ -215,11 +204,14 @@ class WritableStore(Closing, VectorStore):
         """LangChain's retriever over the store; what a search is asked for goes into ``search_kwargs``.
 
         Raises:
-            TypeError: an argument that it does not have, such as ``k``.
+            TypeError: an argument that it does not have, such as ``k``, or an option that no search has.
+            InputError: an option of a search with a value that cannot be.
         """
         if unknown := {name: value for name, value in kwargs.items() if name not in VectorStoreRetriever.model_fields}:
             raise TypeError(f"as_retriever() takes no {', '.join(unknown)}: pass search_kwargs={unknown!r}")
-        return super().as_retriever(**kwargs)
+        made = super().as_retriever(**kwargs)
+        _check_search(made.search_kwargs, diverse=made.search_type == "mmr")
+        return made
 
     def __repr__(self) -> str:
         return self._holder.described(self)
@@ -231,6 +223,20 @@ class WritableStore(Closing, VectorStore):
     async def aclose(self) -> None:
         """Async twin of :meth:`close`."""
         await to_writer(self.close)
+
+
+def _of_adding(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Takes those arguments out that are of adding, and not of the store."""
+    return {name: arguments.pop(name) for name in ("ids", *_OF_ADDING) if name in arguments}
+
+
+def _check_search(options: Mapping[str, Any], *, diverse: bool) -> None:
+    """Checks what every search of a retriever will be asked for."""
+    asked = {"threshold" if name == "score_threshold" else name: value for name, value in options.items()}
+    asked["filter"] = to_filter(asked.get("filter"))
+    if diverse:
+        asked.setdefault("lambda_mult", 0.5)
+    SearchConfig.asked(top_k=check_top_k(asked.pop("k", 1), "k"), **asked)
 
 
 def _refuse(method: str, arguments: Collection[str]) -> None:

@@ -77,13 +77,6 @@ def checked_source(source: Source) -> Source:
     return source
 
 
-def checked_ids(identities: Sequence[str]) -> list[str]:
-    """Ids that can be looked up."""
-    if isinstance(identities, str) or not all(isinstance(identity, str) for identity in identities):
-        raise InputError(f"ids must be a sequence of strings, not {identities!r}")
-    return list(identities)
-
-
 def check_questions(queries: Sequence[str]) -> None:
     """Raises InputError for what has no word to search for in full text."""
     for query in queries:

@@ -44,6 +44,7 @@ from late_rag.types import (
     Hit,
     Mode,
     OnConflict,
+    Report,
     Source,
     TokenEmbeddings,
 )
@@ -86,7 +87,8 @@ class LocalCollection(BaseCollection):
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(text_search=True, staging=True, exact=self._files.exact, recall=self._files.recall)
+        exact, recall = self._files.promises()
+        return Capabilities(text_search=True, staging=True, exact=exact, recall=recall)
 
     @property
     def closed(self) -> bool:
@@ -106,6 +108,7 @@ class LocalCollection(BaseCollection):
                 connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
                 for table in ("documents", "sources", "staged")
             )
+            index = self._files.choice(connection).spec.name
             indexed, reason = self._files.reason(connection)
             size = sum(map(_size, self._folder.rglob("*")))
         commits &= (1 << schema.GENERATION_SHIFT) - 1
@@ -117,18 +120,18 @@ class LocalCollection(BaseCollection):
             tokens=tokens,
             sources=sources,
             bytes_on_disk=size,
-            index=self._files.kind,
+            index=index,
             index_reason=reason,
             indexed=indexed,
             staged=staged,
             commits=commits,
         )
 
-    def finish_load(self) -> None:
-        self._upkeep.after_load()
+    def finish_load(self, progress: Report | None = None) -> None:
+        self._upkeep.after_load(progress)
 
-    def optimize(self) -> None:
-        self._upkeep.optimize()
+    def optimize(self, progress: Report | None = None) -> None:
+        self._upkeep.optimize(progress)
 
     def verify(self) -> VerifyReport:
         with self._database.reading() as connection:
@@ -176,6 +179,9 @@ class LocalCollection(BaseCollection):
 
     def _get(self, ids: Sequence[str]) -> list[Chunk]:
         return self._reader.get(ids)
+
+    def _locations(self, ids: Sequence[str]) -> dict[str, str]:
+        return self._reader.locations(ids)
 
     def _get_documents(self, ids: Sequence[str]) -> list[Document]:
         return self._reader.get_documents(ids)

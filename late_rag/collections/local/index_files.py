@@ -11,34 +11,35 @@ that a collection that somebody sent can have nothing read, written or removed o
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from late_rag import auto_index, calibration
+from late_rag import calibration
 from late_rag.auto_index import Choice
-from late_rag.backends import INDEXES, resolve
 from late_rag.calibration import Calibration
 from late_rag.collections.kit import embedding_rows
 from late_rag.collections.local import index_manifest
 from late_rag.collections.local.database import Database
 from late_rag.collections.local.failures import is_full
+from late_rag.collections.local.index_choice import SCAN, IndexChoice, index_class
 from late_rag.collections.local.index_versions import FOLDER, PREFIX, Published, is_possible
 from late_rag.errors import CollectionDamagedError, CollectionError, CollectionFullError
-from late_rag.protocols import CollectionSettings, Index
+from late_rag.protocols import CollectionSettings, Done, Index, silent
 from late_rag.scoring.packing import unpack
-from late_rag.specs import IndexSpec
+from late_rag.types import Progress, batched
 
 if TYPE_CHECKING:
-    from late_rag.types import TokenEmbeddings
+    from late_rag.types import Report, TokenEmbeddings
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +52,6 @@ SLOW_PATIENCE = 4
 """So many times as much comes or goes before a write that ends no load builds an index that is slow to build."""
 
 _BATCH = 500
-_SCAN = "exact"
-"""The kind that serves where no number of candidates of another is enough."""
-
 _ORPHAN_SECONDS = 24 * 3600
 
 
@@ -81,38 +79,25 @@ class IndexFiles:
         self._folder = folder
         self._database = database
         self._settings = settings
+        self._choice = IndexChoice(settings)
         self._broken = False
 
-    @property
-    def kind(self) -> str:
-        """The kind of index that the settings come to, at the collection's present size."""
-        return self._choice().spec.name
+    def choice(self, connection: sqlite3.Connection) -> Choice:
+        """The kind of index that the settings come to at the size that the connection sees, and why."""
+        return self._choice.now(connection)
 
-    def _choice(self) -> Choice:
-        if self._settings.index != "auto":
-            return Choice(IndexSpec(self._settings.index, **self._settings.index_options), "asked for in the settings")
+    def promises(self) -> tuple[bool, float]:
+        """Whether a search finds what a scan of all rows finds, and the recall that it promises where not."""
         with self._database.reading() as connection:
-            (tokens,) = connection.execute("SELECT tokens FROM state").fetchone()
-        return auto_index.choose(tokens if type(tokens) is int and tokens > 0 else 0)  # so that repair can count anew
-
-    @property
-    def exact(self) -> bool:
-        """Whether a search with this kind finds what a scan of all rows finds."""
-        return bool(self._kind().upper_bounds)
-
-    @property
-    def recall(self) -> float:
-        """What this kind promises."""
-        return float(self._kind().recall)
-
-    @property
-    def slow(self) -> bool:
-        """Whether this kind is slow to build."""
-        return bool(self._kind().slow_build)
+            current = self.current(connection)
+            chosen = index_class(self.choice(connection).spec.name)
+        serving = {chosen, index_class(current.kind) if current else chosen}
+        return all(each.upper_bounds for each in serving), min(float(each.recall) for each in serving)
 
     def reason(self, connection: sqlite3.Connection) -> tuple[int, str]:
         """How many chunks the files cover, and in words that and why it is this kind."""
-        why = self._choice().reason
+        choice = self.choice(connection)
+        why = choice.reason
         current = self.current(connection)
         chunks = covered = _count(connection, "SELECT chunks FROM state")
         if current is None or not (self._folder / current.folder).is_dir():
@@ -120,9 +105,12 @@ class IndexFiles:
         elif current.mark < _count(connection, "SELECT last_row FROM state"):
             covered = _count(connection, "SELECT count(*) FROM chunks WHERE row <= ?", current.mark)
         rest = "" if covered == chunks else ", the others are scanned from memory"
-        if covered and current is not None and (measured := self._measured(current)):
-            scanned = "" if current.kind == self.kind else "; so all chunks are scanned"
-            why = f"{why}; {measured}{scanned}"
+        if covered and current is not None:
+            measured = self._measured(current)
+            why = f"{why}; {measured}" if measured else why
+            if current.kind != choice.spec.name:
+                kept = measured and current.kind == SCAN
+                why += "; so all chunks are scanned" if kept else f"; the files are of kind {current.kind!r} so far"
         return covered, f"{why}; index files cover {covered:,} of {chunks:,} chunks{rest}"
 
     def _measured(self, published: Published) -> str | None:
@@ -131,11 +119,11 @@ class IndexFiles:
         return None if measured is None else Calibration.from_dict(measured).in_words()
 
     def current(self, connection: sqlite3.Connection) -> Published | None:
-        """What is published, if it can be, and is of this collection's kind or the scan that stands in for it."""
+        """What is published, if it can be, and is of a kind that this collection may have."""
         found = connection.execute(
-            "SELECT version, mark, size, folder, manifest, kind FROM indexes WHERE kind IN (?, ?) "
-            "ORDER BY version DESC LIMIT 1",
-            (self.kind, _SCAN),
+            "SELECT version, mark, size, folder, manifest, kind FROM indexes "
+            "WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY version DESC LIMIT 1",
+            (json.dumps(self._choice.kinds()),),
         ).fetchone()
         if found is None or is_possible(*found[:5]):
             return None if found is None else Published(*found)
@@ -159,35 +147,41 @@ class IndexFiles:
         measured = index_manifest.check(
             folder, published.manifest, self._about(published.kind, published.mark, published.size)
         )
-        kind = self._kind(published.kind)
+        kind = index_class(published.kind)
         calibration = None if kind.upper_bounds else Calibration.from_dict(measured)
         if calibration is not None and calibration.candidates is None:
             raise CollectionDamagedError(f"{folder}: says no number of candidates, and is published all the same")
         try:
-            index: Index = kind.open(folder, self._options(published.kind))
+            index: Index = kind.open(folder, self._choice.made(published.kind), self._choice.device)
         except CollectionDamagedError:
             raise
         except Exception as error:  # whatever an index stumbles over in files that are as they were published
             raise CollectionDamagedError(f"{folder}: not index files as late_rag writes them: {error!r}") from error
-        if len(index) != published.size:
-            raise CollectionDamagedError(f"{folder}: holds {len(index)} chunks, published were {published.size}")
+        if (size := len(index)) != published.size:
+            index.close()
+            raise CollectionDamagedError(f"{folder}: holds {size} chunks, published were {published.size}")
         return Opened(published, index, calibration)
 
     def _about(self, kind: str, mark: int, size: int) -> dict[str, object]:
-        options = IndexSpec(kind, **self._given(kind)).checked()
+        options = self._choice.checked(kind)
         return {"kind": kind, "mark": mark, "size": size, **({"options": options} if options else {})}
 
     def _warn(self, problem: str) -> None:
         logger.warning("index files cannot be used; the next write or optimize() rebuilds them: %s", problem)
         self._broken = True
 
-    def due(self, patience: float = 1) -> bool:
+    def due(self, *, load_ended: bool = False) -> bool:
         """Whether so much has come or gone that the files are worth another version; quick while it has not.
 
-        With ``patience`` it must be so many times as much.
+        A kind that is slow to build waits for so many times as much until a load has ended, after which it alone is
+        asked for.
         """
-        most, share, live_share = TAIL_CHUNKS * patience, TAIL_SHARE * patience, LIVE_SHARE / patience
         with self._database.reading() as connection:
+            slow = index_class(self.choice(connection).spec.name).slow_build
+            if load_ended and not slow:
+                return False
+            patience = SLOW_PATIENCE if slow and not load_ended else 1
+            most, share, live_share = TAIL_CHUNKS * patience, TAIL_SHARE * patience, LIVE_SHARE / patience
             current = self.current(connection) or Published(0, 0, 0, "", "")
             chunks, last_row = connection.execute("SELECT chunks, last_row FROM state").fetchone()
             tail = last_row - current.mark
@@ -203,59 +197,77 @@ class IndexFiles:
         """Whether there should be files at all: a small collection is scanned from memory as quickly without."""
         with self._database.reading() as connection:
             chunks = _count(connection, "SELECT chunks FROM state")
-            return self.kind != "exact" or chunks > TAIL_CHUNKS or self.current(connection) is not None
+            scanned = self.choice(connection).spec.name == SCAN
+            return not scanned or chunks > TAIL_CHUNKS or self.current(connection) is not None
 
-    def build(self) -> bool:
+    def build(self, report: Report | None = None) -> bool:
         """Writes and publishes a version that covers all rows there are; whether this one was published."""
         with self._database.reading() as connection:
+            kind = self.choice(connection).spec.name
             base = self.current(connection)
             opened = self.open_current(connection)
             (mark,) = connection.execute("SELECT last_row FROM state").fetchone()
             live = _count(connection, "SELECT count(*) FROM chunks WHERE row <= ?", base.mark if base else 0)
-        usable = opened is not None and opened.published.kind == self.kind
-        if opened is not None and usable and live >= LIVE_SHARE * opened.published.size:
-            published, index, _ = opened
+            chunks = _count(connection, "SELECT chunks FROM state")
+        with closing(opened.engine) if opened else nullcontext():
+            if opened is not None and opened.published.kind == kind and live >= LIVE_SHARE * opened.published.size:
+                published, index, _ = opened
+                progress = _teller(report, chunks - live)
 
-            def make(folder: Path) -> Index:
-                return index.add(folder, self._rows(published.mark, mark))
-        else:
+                def make(folder: Path) -> Index:
+                    return index.add(folder, self._rows(published.mark, mark), progress)
+            else:
+                progress = _teller(report, chunks)
 
-            def make(folder: Path) -> Index:
-                return self._created(self.kind, folder, mark)
+                def make(folder: Path) -> Index:
+                    return self._created(kind, folder, mark, progress)
 
-        return self._publish(make, base, mark)
+            written = self._written(make, mark, progress)
+        return self._publish(written, base, mark)
 
-    def _created(self, kind: str, folder: Path, mark: int) -> Index:
-        index: Index = self._kind(kind).create(folder, self._rows(0, mark), self._settings.dim, self._options(kind))
+    def _created(self, kind: str, folder: Path, mark: int, progress: Done) -> Index:
+        rows, options = self._rows(0, mark), self._choice.made(kind)
+        index: Index = index_class(kind).create(
+            folder, rows, self._settings.dim, options, self._choice.device, progress
+        )
         return index
 
     def _calibrated(self, index: Index, mark: int) -> Calibration:
         with self._database.connection() as connection:
-            query = "SELECT row FROM embeddings WHERE row <= ? AND tokens > 0 ORDER BY row"
-            numbers = [row for (row,) in connection.execute(query, (mark,))]
+            query = "SELECT row, tokens FROM embeddings WHERE row <= ? AND tokens > 0 ORDER BY row"
+            found = connection.execute(query, (mark,)).fetchall()
+        numbers = [row for row, _ in found]
+        part = calibration.part_of(sum(tokens for _, tokens in found))
         places = np.linspace(0, max(0, len(numbers) - 1), min(len(numbers), calibration.QUERIES)).astype(int)
         sample = [next(self._rows(numbers[place] - 1, numbers[place]), None) for place in places]
         known = [pair for pair in sample if pair is not None]  # one may have gone meanwhile
-        return calibration.calibrate(index, known, self._rows(0, mark), calibration.OVERLAP)
+        rows = self._rows(0, mark) if part == 1 else self._rows_of(calibration.some_of(numbers, part))
+        return calibration.calibrate(index, known, rows, calibration.OVERLAP, calibration.best_of_part(part))
 
     def _rows(self, after: int, last: int) -> Iterator[tuple[int, TokenEmbeddings]]:
         """Rows with embeddings in ascending order, read batch by batch without holding a snapshot."""
+        while batch := self._read("row > ? AND row <= ?", after, last):
+            yield from batch
+            after = batch[-1][0]
+
+    def _rows_of(self, numbers: Sequence[int]) -> Iterator[tuple[int, TokenEmbeddings]]:
+        """Those of these rows that are there and have embeddings, in ascending order, as ``_rows`` reads them."""
+        for batch in batched(numbers, _BATCH):
+            yield from self._read("row IN (SELECT value FROM json_each(?))", json.dumps(batch))
+
+    def _read(self, condition: str, *values: object) -> list[tuple[int, TokenEmbeddings]]:
+        """The first rows with embeddings under a condition."""
         query = (
-            f"SELECT row, {embedding_rows.COLUMNS} FROM embeddings WHERE row > ? AND row <= ? AND tokens > 0 "
+            f"SELECT row, {embedding_rows.COLUMNS} FROM embeddings WHERE {condition} AND tokens > 0 "
             "ORDER BY row LIMIT ?"
         )
-        while True:
-            with self._database.connection() as connection:
-                batch = connection.execute(query, (after, last, _BATCH)).fetchall()
-            if not batch:
-                return
-            after = batch[-1][0]
-            packed = embedding_rows.read(batch, self._settings, str(self._database.path.parent))
-            for found, rows in zip(batch, packed, strict=True):
-                yield found[0], unpack(rows)
+        with self._database.connection() as connection:
+            found = connection.execute(query, (*values, _BATCH)).fetchall()
+        packed = embedding_rows.read(found, self._settings, str(self._database.path.parent))
+        return [(values[0], unpack(rows)) for values, rows in zip(found, packed, strict=True)]
 
-    def _publish(self, make: Callable[[Path], Index], base: Published | None, mark: int) -> bool:
-        folder, kind, size, manifest = self._written(make, mark)
+    def _publish(self, written: _Written, base: Published | None, mark: int) -> bool:
+        folder, kind, size, manifest = written
         try:
             with self._database.writing() as connection:
                 if published := self.current(connection) == base:
@@ -277,22 +289,19 @@ class IndexFiles:
         self._sweep(base)
         return True
 
-    def _written(self, make: Callable[[Path], Index], mark: int) -> _Written:
+    def _written(self, make: Callable[[Path], Index], mark: int, progress: Done) -> _Written:
         """A version on the disk: what ``make`` makes, or the scan, where its candidates are not good enough."""
-        with self._new_folder() as folder:
-            index = make(folder)
-            if index.upper_bounds:
-                return self._finished(folder, index, mark, None)
-            found = self._calibrated(index, mark)
-            if found.candidates is not None:
+        with self._new_folder() as folder, closing(make(folder)) as index:
+            found = None if index.upper_bounds else self._calibrated(index, mark)
+            if found is None or found.candidates is not None:
                 return self._finished(folder, index, mark, found)
-            index.close()
-        logger.warning("%s: %s: the scan is kept: %s", self._folder, self.kind, found.in_words())
+        logger.warning("%s: %s: the scan is kept: %s", self._folder, index.kind, found.in_words())
         shutil.rmtree(folder, ignore_errors=True)
-        with self._new_folder() as folder:
-            return self._finished(folder, self._created(_SCAN, folder, mark), mark, found)
+        with self._new_folder() as folder, closing(self._created(SCAN, folder, mark, progress)) as scan:
+            return self._finished(folder, scan, mark, found)
 
     def _finished(self, folder: Path, index: Index, mark: int, found: Calibration | None) -> _Written:
+        """Closed, so that all of it is in the files, before these are listed."""
         size = len(index)
         index.close()
         about, measured = self._about(index.kind, mark, size), None if found is None else found.to_dict()
@@ -362,15 +371,10 @@ class IndexFiles:
             connection.execute("DELETE FROM indexes")
         return damaged
 
-    def _kind(self, kind: str | None = None) -> Any:
-        return resolve(INDEXES, kind or self.kind, "index")
 
-    def _given(self, kind: str) -> Mapping[str, Any]:
-        spec = self._choice().spec
-        return spec.options if kind == spec.name else {}
-
-    def _options(self, kind: str) -> Any:
-        return IndexSpec(kind, **self._given(kind)).made()
+def _teller(report: Report | None, total: int) -> Done:
+    """Tells how many of so many chunks are in new files."""
+    return silent if report is None else lambda done: report(Progress("index", done, total, "chunks"))
 
 
 def _count(connection: sqlite3.Connection, query: str, *values: object) -> int:

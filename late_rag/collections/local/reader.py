@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +74,11 @@ class Reader:
         query = f"SELECT {rows.CHUNK_COLUMNS} FROM chunks WHERE id IN {_LISTED}"
         found = self._fetch(query, _listed(identities))
         return in_order(identities, ((values[0], rows.chunk_from(values)) for values in found))
+
+    def locations(self, identities: Sequence[str]) -> dict[str, str]:
+        query = f"SELECT id, source_id, {SOURCE_LOCATION} FROM chunks WHERE id IN {_LISTED} AND source_id IS NOT NULL"
+        found = self._fetch(query, _listed(identities))
+        return {identity: str(location_of(source, location)) for identity, source, location in found}
 
     def get_documents(self, identities: Sequence[str]) -> list[Document]:
         query = f"SELECT {rows.DOCUMENT_COLUMNS} FROM documents WHERE id IN {_LISTED}"
@@ -193,6 +198,17 @@ def selected_rows(connection: sqlite3.Connection, selection: Selection) -> npt.N
 def live_rows(connection: sqlite3.Connection, condition: str = "1", values: Sequence[Any] = ()) -> list[int]:
     """Row numbers in ascending order."""
     return [row for (row,) in connection.execute(f"SELECT row FROM chunks WHERE {condition} ORDER BY row", values)]
+
+
+def location_of(source: int | None, location: object) -> str | None:
+    """The location of a chunk's source, as it was read; None where the chunk has no source.
+
+    Raises:
+        CollectionDamagedError: the source is not there.
+    """
+    if source is not None and not isinstance(location, str):
+        raise CollectionDamagedError(f"source {source} of a chunk is not there, or damaged; late-rag verify says more")
+    return cast("str | None", location)
 
 
 def _document_and_source(document: Sequence[Any], source: Sequence[Any]) -> tuple[Document, Source | None]:

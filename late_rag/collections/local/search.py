@@ -7,13 +7,13 @@ import math
 import sqlite3
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from late_rag.collections.kit import embedding_rows, fulltext, rows
 from late_rag.collections.kit.candidates import View, first_candidates
 from late_rag.collections.kit.rescoring import best_of_candidates, best_of_rows
 from late_rag.collections.kit.restriction import check_meant
-from late_rag.collections.local.reader import SOURCE_LOCATION, where
+from late_rag.collections.local.reader import SOURCE_LOCATION, location_of, where
 from late_rag.collections.local.view import ViewKeeper
 from late_rag.errors import CollectionDamagedError
 from late_rag.filters.selection import Selection
@@ -128,19 +128,13 @@ def _chunks(
     query = f"SELECT row, {rows.CHUNK_COLUMNS}, source_id, {SOURCE_LOCATION} FROM chunks WHERE row IN {_LISTED}"
     wanted = list(chosen)
     found = connection.execute(query, (json.dumps(wanted),))
-    chunks = {values[0]: (rows.chunk_from(values[1:-2]), _location(*values[-2:])) for values in found}
+    chunks = {values[0]: (rows.chunk_from(values[1:-2]), location_of(*values[-2:])) for values in found}
     if len(chunks) < len(wanted):
         missing = next(row for row in wanted if row not in chunks)
         raise CollectionDamagedError(f"row {missing} is found by a search and is no chunk; run late-rag repair")
     for row, (chunk, location) in chunks.items():
         check_meant(selection, row, chunk, location)
     return chunks
-
-
-def _location(source: int | None, location: object) -> str | None:
-    if source is not None and not isinstance(location, str):
-        raise CollectionDamagedError(f"source {source} of a chunk is not there, or damaged; late-rag verify says more")
-    return cast("str | None", location)
 
 
 def _hit(found: tuple[Chunk, str | None], score: float, mean: float) -> Hit:

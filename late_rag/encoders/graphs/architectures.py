@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from late_rag.encoders.graphs.network import Network, Ranges
+    from late_rag.encoders.graphs.network import Form, Network
     from late_rag.encoders.graphs.tensors import Array
 
 WEIGHTS = "model.safetensors"
@@ -43,9 +43,9 @@ _DISTIL_NAMES = {
 
 
 class MakesNetwork(Protocol):
-    """Makes the network anew, in fp32 or, with ranges, in int8."""
+    """Makes the network anew, in any form."""
 
-    def __call__(self, *, ranges: Ranges | None = None) -> Network: ...
+    def __call__(self, *, form: Form) -> Network: ...
 
 
 def read_network(folder: Path, longest: int) -> tuple[MakesNetwork, int]:

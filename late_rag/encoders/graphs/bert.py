@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from late_rag.encoders.graphs import protobuf
-from late_rag.encoders.graphs.network import MICROSOFT, Edge, Network
+from late_rag.encoders.graphs.network import Edge, Network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from late_rag.encoders.graphs.network import Ranges, Weights
+    from late_rag.encoders.graphs.network import Form, Weights
 
 
 class Bert(Network):
@@ -31,10 +31,10 @@ class Bert(Network):
         *,
         epsilon: float,
         padding: int | None,
-        ranges: Ranges | None = None,
+        form: Form,
     ) -> None:
         self._epsilon, self._padding = epsilon, padding
-        super().__init__(weights, layers, heads, activation, ranges)
+        super().__init__(weights, layers, heads, activation, form=form)
 
     def edges(self) -> list[Edge]:
         found, before = [], "embeddings.LayerNorm"
@@ -55,9 +55,8 @@ class Bert(Network):
     def _prefixes(self) -> list[str]:
         return [f"encoder.layer.{layer}." for layer in range(self.layers)]
 
-    def build(self) -> str:
+    def _build(self) -> str:
         graph = self.graph
-        graph.add("Cast", "mask", "attention_mask", to=protobuf.INT32)
         words = self.words(self.weights["embeddings.word_embeddings.weight"])
         graph.add("Add", "embedded", words, self._positions())
         state = self.norm("embedded", "embeddings.LayerNorm", self._epsilon)
@@ -91,14 +90,10 @@ class Bert(Network):
         return self.norm(summed, f"{prefix}output.LayerNorm", self._epsilon)
 
     def _attention(self, state: str, prefix: str) -> str:
-        parts = [f"{prefix}self.{name}" for name in ("query", "key", "value")]
-        bias = np.concatenate([self.weights[f"{part}.bias"] for part in parts])
-        products = [self.product(state, part) for part in parts]
-        inputs = (*products, self.graph.constant(f"{prefix}bias", bias), "mask")
-        context = f"{prefix}context"
-        self.graph.add("MultiHeadAttention", context, *inputs, domain=MICROSOFT, num_heads=self.heads)
+        query, key, value = (self.linear(state, f"{prefix}self.{name}") for name in ("query", "key", "value"))
+        size = len(self.weights[f"{prefix}self.value.weight"])
+        context = self.attention(f"{prefix}context", query, self.seen(key, size), self.seen(value, size))
         return self.linear(context, f"{prefix}output.dense")
 
     def _wide(self, state: str, prefix: str, inner: Sequence[str]) -> str:
-        value = self.linear(state, inner[0], exact=self.is_exact(prefix))
-        return self.activate(value, f"{prefix}wide", self.activation)
+        return self.activate(self.linear(state, inner[0]), f"{prefix}wide", self.activation)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from late_rag.encoders._cache import CACHE_VARIABLE, cache_folder
 from late_rag.encoders._options import MODEL_FILES
+from late_rag.encoders.graphs.protobuf import OPSET, newest_opset
 from late_rag.errors import ModelError
 from late_rag.types import canonical_json, digest
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from late_rag.encoders._options import Precision
     from late_rag.encoders.checkpoint import CheckpointConfig
 
-RECIPE = 1
+RECIPE = 2
 """Grows with every change of the graphs, so that none of a former recipe is taken for one of this."""
 
 _TOLD = "compiled.json"
@@ -40,11 +41,13 @@ def compiled(folder: Path, config: CheckpointConfig, weights: str, precision: Pr
     Raises:
         ModelError: the checkpoint cannot be compiled, or the cache cannot be written.
     """
-    key = digest(canonical_json([RECIPE, weights, config.settings(), [str(item) for item in config.modules]]))[:32]
+    opset = newest_opset() if precision == "int8" else OPSET
+    parts = [RECIPE, opset, weights, config.settings(), [str(item) for item in config.modules]]
+    key = digest(canonical_json(parts))[:32]
     entry = cache_folder() / "graphs" / f"{key}-{precision}"
     if not (entry / _TOLD).is_file():
         try:
-            _make(folder, config, entry, precision)
+            _make(folder, config, entry, precision, opset)
         except OSError as error:
             raise ModelError(
                 f"the compiled graph of {folder} cannot be kept in {entry.parent}: {error}. Name another folder with "
@@ -62,7 +65,7 @@ def _found(entry: Path, folder: Path) -> tuple[Path, Precision]:
     return file, cast("Precision", precision)
 
 
-def _make(folder: Path, config: CheckpointConfig, entry: Path, precision: Precision) -> None:
+def _make(folder: Path, config: CheckpointConfig, entry: Path, precision: Precision, opset: int) -> None:
     from filelock import FileLock
 
     from late_rag.encoders.graphs.making import make_graph
@@ -74,7 +77,7 @@ def _make(folder: Path, config: CheckpointConfig, entry: Path, precision: Precis
         shutil.rmtree(entry, ignore_errors=True)
         work = Path(tempfile.mkdtemp(dir=entry.parent, prefix="making-"))
         try:
-            made = make_graph(folder, config, work, precision)
+            made = make_graph(folder, config, work, precision, opset)
             (work / _TOLD).write_text(json.dumps({"precision": made.precision, "cosine": made.cosine}))
             _to_disk(work)
             work.rename(entry)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from late_rag.encoders.checkpoint.config import Dense, Normalize, Transformer
 from late_rag.encoders.graphs.architectures import WEIGHTS, read_network
+from late_rag.encoders.graphs.network import Form
+from late_rag.encoders.graphs.protobuf import OPSET
 from late_rag.encoders.graphs.tensors import Tensors
 from late_rag.errors import ModelError
 
@@ -27,19 +29,24 @@ class Source:
     network: MakesNetwork
     layers: tuple[tuple[Dense | Normalize, Mapping[str, Array]], ...]
     dim: int
+    masked: bool
+
+    def form(self, ranges: Ranges | None = None, opset: int = OPSET) -> Form:
+        """The form in fp32 or, with ranges, in int8."""
+        return Form(self.masked, ranges, opset)
 
     def observed(self) -> list[str]:
         """The values whose ranges the int8 graph must know."""
-        return self.network().observed()
+        return self.network(form=self.form()).observed()
 
-    def write(self, file: Path, ranges: Ranges | None = None, observed: Sequence[str] = ()) -> None:
-        """Writes the graph, in fp32 or, with ranges, in int8; what is observed comes out beside the rows."""
-        network = self.network(ranges=ranges)
+    def write(self, file: Path, form: Form, observed: Sequence[str] = ()) -> None:
+        """Writes the graph; what is observed comes out beside the rows."""
+        network = self.network(form=form)
         state = network.build()
         for place, (module, weights) in enumerate(self.layers):
             state = _add(network, state, module, weights, f"module.{place}")
         network.graph.add("LpNormalization", "output", state, axis=-1, p=2)
-        network.graph.write(file, "output", self.dim, observed)
+        network.graph.write(file, network.inputs, "output", self.dim, observed)
 
 
 def read_source(folder: Path, config: CheckpointConfig) -> Source:
@@ -63,7 +70,8 @@ def read_source(folder: Path, config: CheckpointConfig) -> Source:
             dim = module.out_features
         elif isinstance(module, Normalize):
             layers.append((module, {}))
-    return Source(network, tuple(layers), dim)
+    expansion = config.expansion
+    return Source(network, tuple(layers), dim, masked=expansion is not None and not expansion.attend)
 
 
 def _dense_weights(folder: Path, module: Dense) -> dict[str, Array]:

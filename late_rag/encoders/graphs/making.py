@@ -14,6 +14,7 @@ from late_rag.encoders._runtime import open_session
 from late_rag.encoders._tokens import Sequences, load_tokenizer
 from late_rag.encoders.graphs.compile import Source, read_source
 from late_rag.encoders.graphs.network import Ranges
+from late_rag.encoders.graphs.protobuf import OPSET
 from late_rag.encoders.graphs.texts import CHECKED, MEASURED
 
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ class Made:
     cosine: float | None = None
 
 
-def make_graph(folder: Path, config: CheckpointConfig, out: Path, precision: Precision) -> Made:
+def make_graph(folder: Path, config: CheckpointConfig, out: Path, precision: Precision, opset: int = OPSET) -> Made:
     """Writes ``model_int8.onnx`` or ``model.onnx`` into ``out``.
 
-    int8 whose rows are too far from those of fp32 is not kept: then fp32 is made.
+    int8 whose rows are too far from those of fp32 is not kept: then fp32 is made. ``opset`` is that of int8: where it
+    is not given, every ONNX Runtime from 1.20 on runs the graph.
 
     Raises:
         ModelError: the checkpoint cannot be compiled.
@@ -48,27 +50,27 @@ def make_graph(folder: Path, config: CheckpointConfig, out: Path, precision: Pre
     if precision == "int8":
         sequences = Sequences(load_tokenizer(folder), config)
         file = out / MODEL_FILES["int8"]
-        cosine = _make_int8(source, sequences, file)
+        cosine = _make_int8(source, sequences, file, opset)
         if cosine >= LEAST_COSINE:
             return Made("int8", cosine)
         for written in out.glob(f"{file.name}*"):
             written.unlink()
-        source.write(out / MODEL_FILES["fp32"])
+        source.write(out / MODEL_FILES["fp32"], source.form())
         return Made("fp32", cosine)
-    source.write(out / MODEL_FILES["fp32"])
+    source.write(out / MODEL_FILES["fp32"], source.form())
     return Made("fp32")
 
 
-def _make_int8(source: Source, sequences: Sequences, file: Path) -> float:
+def _make_int8(source: Source, sequences: Sequences, file: Path, opset: int) -> float:
     with tempfile.TemporaryDirectory(dir=file.parent, prefix="observed-") as work:
         whole = Path(work) / MODEL_FILES["fp32"]
         observed = source.observed()
-        source.write(whole, observed=observed)
+        source.write(whole, source.form(), observed)
         session = open_session(whole, "cpu")
         ranges = _ranges(session, _passes(sequences, MEASURED), observed)
         expected = list(_rows(session, _passes(sequences, CHECKED)))
         del session
-    source.write(file, ranges)
+    source.write(file, source.form(ranges, opset))
     found = _rows(open_session(file, "cpu"), _passes(sequences, CHECKED))
     cosines = [np.einsum("ij,ij->i", one, other) for one, other in zip(found, expected, strict=True)]
     return float(np.nan_to_num(np.concatenate(cosines)).mean())
@@ -97,5 +99,6 @@ def _rows(session: Any, passes: Sequence[Pass]) -> Iterator[Array]:
 
 
 def _run(session: Any, names: Sequence[str], item: Pass) -> list[Array]:
-    values: list[Array] = session.run(list(names), {"input_ids": item.ids[None], "attention_mask": item.mask[None]})
+    inputs = {"input_ids": item.ids[None], "attention_mask": item.mask[None]}
+    values: list[Array] = session.run(list(names), {node.name: inputs[node.name] for node in session.get_inputs()})
     return values

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from late_rag.encoders.graphs import protobuf
 from late_rag.encoders.graphs.network import MICROSOFT, Edge, Network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from late_rag.encoders.graphs.network import Ranges, Weights
+    from late_rag.encoders.graphs.network import Form, Weights
     from late_rag.encoders.graphs.tensors import Array
 
 _NEVER = np.float32(-1e9)
@@ -45,10 +44,10 @@ class ModernBert(Network):
         *,
         epsilon: float,
         positions: int,
-        ranges: Ranges | None = None,
+        form: Form,
     ) -> None:
         self._kinds, self._epsilon, self._positions = kinds, epsilon, positions
-        super().__init__(weights, len(kinds), heads, activation, ranges)
+        super().__init__(weights, len(kinds), heads, activation, form=form)
 
     def edges(self) -> list[Edge]:
         found = []
@@ -68,8 +67,7 @@ class ModernBert(Network):
     def _prefixes(self) -> list[str]:
         return [f"layers.{layer}." for layer in range(self.layers)]
 
-    def build(self) -> str:
-        self.graph.add("Cast", "mask", "attention_mask", to=protobuf.INT32)
+    def _build(self) -> str:
         self._place()
         words = self.words(self.weights["embeddings.tok_embeddings.weight"])
         state = self.norm(words, "embeddings.norm", self._epsilon)
@@ -83,31 +81,18 @@ class ModernBert(Network):
         zero, one = (graph.constant(name, np.array(at, np.int64)) for at, name in enumerate(("zero", "one")))
         graph.add("Gather", "length", graph.add("Shape", "shape", "input_ids"), one)
         graph.add("Range", "range", zero, "length", one)
-        graph.add("Unsqueeze", "row", "range", graph.constant("first", np.zeros(1, np.int64)))
-        graph.add("Unsqueeze", "column", "range", graph.constant("last", np.ones(1, np.int64)))
-        graph.add("Expand", "places", "row", "shape")
-        graph.add("Abs", "distance", graph.add("Sub", "difference", "row", "column"))
+        graph.add("Expand", "places", "range", "shape")
+        graph.add("Unsqueeze", "row", "range", graph.constant("last", np.ones(1, np.int64)))
+        graph.add("Abs", "distance", graph.add("Sub", "difference", "row", self.seen("places")))
         for window in sorted({kind.window for kind in self._kinds if kind.window is not None}):
             graph.add("Greater", f"far.{window}", "distance", graph.constant(f"window.{window}", np.array(window)))
-            graph.add(
-                "Where",
-                f"near.{window}.flat",
-                f"far.{window}",
-                graph.constant("never", _NEVER),
-                graph.constant("always", np.float32(0)),
-            )
+            numbers = graph.constant("never", _NEVER), graph.constant("always", np.float32(0))
+            graph.add("Where", f"near.{window}.flat", f"far.{window}", *numbers)
             axes = graph.constant("batch and head", np.arange(2, dtype=np.int64))
             graph.add("Unsqueeze", f"near.{window}", f"near.{window}.flat", axes)
-            self._find_blind(window)
-
-    def _find_blind(self, window: int) -> None:
-        """The tokens that see any other, ``(batch, tokens, 1)``; query expansion can be out of sight of all words."""
-        graph = self.graph
-        graph.add("Cast", f"sees.{window}", graph.add("Not", f"is_near.{window}", f"far.{window}"), to=protobuf.FLOAT)
-        graph.add("Cast", f"words.{window}", "attention_mask", to=protobuf.FLOAT)
-        graph.add("Unsqueeze", f"words.{window}.column", f"words.{window}", graph.constant("axis", np.array([2])))
-        graph.add("MatMul", f"seen.{window}", f"sees.{window}", f"words.{window}.column")
-        graph.add("Greater", f"any.{window}", f"seen.{window}", graph.constant("always", np.float32(0)))
+            if self.masked:  # query expansion can be out of sight of all words
+                graph.add("Add", f"sight.{window}", "seen tokens", f"window.{window}")
+                graph.add("Less", f"any.{window}", "row", f"sight.{window}")
 
     def _layer(self, state: str, prefix: str, layer: int) -> str:
         add = self.graph.add
@@ -119,17 +104,18 @@ class ModernBert(Network):
 
     def _attention(self, state: str, prefix: str, kind: Attention) -> str:
         query, key, value = (self.linear(state, f"{prefix}attn.{name}") for name in ("query", "key", "value"))
-        inputs = [self._rotated(query, kind.theta), self._rotated(key, kind.theta), value, "", "mask"]
+        rotated = self._rotated(query, kind.theta)
+        size = len(self.weights[f"{prefix}attn.value.weight"])
+        inputs = rotated, self.seen(self._rotated(key, kind.theta), size), self.seen(value, size)
         if kind.window is None:
-            context = self._attend(f"{prefix}context", *inputs)
-        else:
-            attended = self._attend(f"{prefix}attended", *inputs, f"near.{kind.window}")
+            context = self.attention(f"{prefix}context", *inputs)
+        elif self.masked:
+            attended = self.attention(f"{prefix}attended", *inputs, near=f"near.{kind.window}")
             blank = self.graph.constant(f"{prefix}blank", self._blank(prefix))
             context = self.graph.add("Where", f"{prefix}context", f"any.{kind.window}", attended, blank)
+        else:
+            context = self.attention(f"{prefix}context", *inputs, near=f"near.{kind.window}")
         return self.linear(context, f"{prefix}attn.Wo")
-
-    def _attend(self, output: str, *inputs: str) -> str:
-        return self.graph.add("MultiHeadAttention", output, *inputs, domain=MICROSOFT, num_heads=self.heads)
 
     def _blank(self, prefix: str) -> Array:
         """What attention gives where there is nothing to attend to: 0, as PyTorch does, less the middle for int8."""
@@ -150,6 +136,6 @@ class ModernBert(Network):
         )
 
     def _wide(self, state: str, prefix: str, inner: Sequence[str]) -> str:
-        unit, gate = (self.linear(state, name, exact=self.is_exact(prefix)) for name in inner)
+        unit, gate = (self.linear(state, name) for name in inner)
         active = self.activate(unit, f"{prefix}active", self.activation)
         return self.graph.add("Mul", f"{prefix}wide", active, gate)

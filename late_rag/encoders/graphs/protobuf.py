@@ -21,13 +21,25 @@ Attribute: TypeAlias = int | float | str
 Tensor: TypeAlias = npt.NDArray[np.generic]
 Buffers: TypeAlias = list["bytes | memoryview"]
 
-IR_VERSION, OPSET = 9, 20  # Gelu is an operator since opset 20; ONNX Runtime 1.20 reads both
+OPSET, ATTENTION_OPSET = 20, 23
+"""Gelu is an operator since opset 20, which ONNX Runtime 1.20 reads, and Attention since 23, which 1.25 runs."""
+
+_ATTENTION_SINCE = 1, 25  # of ONNX Runtime; its kernel makes int8 3 to 8 % faster than MultiHeadAttention
+_IR_VERSIONS = {OPSET: 9, ATTENTION_OPSET: 10}
 LONGEST = 1 << 30
 """Bytes of weights that are written into the file itself; protobuf ends at twice as many."""
 
 _TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7}
 INT64, FLOAT, INT32 = 7, 1, 6
 _SMALL = 1024  # bytes of a tensor that always stands in the file itself
+
+
+def newest_opset() -> int:
+    """The operators with which this ONNX Runtime is quickest."""
+    import onnxruntime
+
+    version = tuple(int(part) for part in onnxruntime.__version__.split(".")[:2])
+    return ATTENTION_OPSET if version >= _ATTENTION_SINCE else OPSET
 
 
 def _varint(number: int) -> bytes:
@@ -90,6 +102,7 @@ def write_model(
     inputs: Sequence[bytes],
     outputs: Sequence[bytes],
     about: str,
+    opset: int = OPSET,
 ) -> None:
     """Writes a model; weights that are too large for one file go into ``<file>_data`` beside it."""
     if sum(array.nbytes for array in constants.values()) <= LONGEST:
@@ -102,8 +115,8 @@ def write_model(
     graph += [part for tensor in tensors for part in _message(5, tensor)]
     graph += [part for item in inputs for part in _message(11, [item])]
     graph += [part for item in outputs for part in _message(12, [item])]
-    head: Buffers = [_number(1, IR_VERSION), _text(2, "late_rag"), _text(6, about)]
-    opsets = _message(8, [_text(1, ""), _number(2, OPSET)]) + _message(8, [_text(1, "com.microsoft"), _number(2, 1)])
+    head: Buffers = [_number(1, _IR_VERSIONS[opset]), _text(2, "late_rag"), _text(6, about)]
+    opsets = _message(8, [_text(1, ""), _number(2, opset)]) + _message(8, [_text(1, "com.microsoft"), _number(2, 1)])
     with file.open("wb") as stream:
         for buffer in (*head, *_message(7, graph), *opsets):
             stream.write(buffer)
