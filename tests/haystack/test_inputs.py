@@ -321,9 +321,7 @@ def test_a_duplicate_is_named_by_its_place_and_file(store: LateInteractionDocume
     """Its id is a hash that nobody knows."""
     first, other = (Document(content=name, meta={"file_path": f"{name}.md"}) for name in "ab")
     store.write_documents([first])
-    with pytest.raises(
-        LateRAGError, match=r"^documents\[1\] \(id '\w+', file 'a.md'\) is there already; nothing"
-    ):
+    with pytest.raises(LateRAGError, match=r"^documents\[1\] \(id '\w+', file 'a.md'\) is there already; nothing"):
         store.write_documents([other, first])
     with pytest.raises(LateRAGError, match=r"^documents\[0\] \(.*b.md'\) comes again as documents\[2\] \(.*; nothing"):
         store.write_documents([other, Document(content="c"), other])
