@@ -10,7 +10,7 @@ from llama_index.core.callbacks import CBEventType, EventPayload
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
-from pydantic import ConfigDict, Field, PrivateAttr, field_serializer, field_validator, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_serializer, field_validator
 
 from late_rag.adapters import (
     InputError,
@@ -18,7 +18,6 @@ from late_rag.adapters import (
     anchored,
     as_found,
     beside,
-    check_arguments,
     check_collection,
     check_text,
     check_threshold,
@@ -31,7 +30,7 @@ from late_rag.adapters import (
     to_compare,
     without_secrets,
 )
-from llama_index.retrievers.late_rag.checks import node_name
+from llama_index.retrievers.late_rag.checks import node_name, refusing
 from llama_index.retrievers.late_rag.nodes import candidate
 
 if TYPE_CHECKING:
@@ -92,11 +91,7 @@ class LateInteractionRerank(BaseNodePostprocessor):
 
     _check_threshold = field_validator("threshold")(check_threshold)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _check_arguments(cls, data: Any) -> Any:
-        check_arguments(cls.__name__, data, cls.model_fields, _HINTS)
-        return data
+    _check_arguments = refusing(_HINTS)
 
     @field_validator("collection")
     @classmethod
