@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from late_rag.types import Source, SourceFile
 logger = logging.getLogger(__name__)
 
 _COLLECTION_FILE = "collection.sqlite"
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/")  # of which a path has one slash
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ def find_places(
     named = check_paths(paths)
     missing = [str(path) for path in named if not os.path.lexists(path)]
     if missing:
-        raise InputError(f"there is no file or folder {', '.join(map(repr, missing))}")
+        fetched = "; fetch what is at a URL first, and give the file" if any(map(_URL.match, missing)) else ""
+        raise InputError(f"there is no file or folder {', '.join(map(repr, missing))}{fetched}")
     given = list(map(Path, named))
     folders = _outermost(path.resolve() for path in given if path.is_dir())
     alone = {path.parent.resolve() / path.name for path in given if not path.is_dir()}
