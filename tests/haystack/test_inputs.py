@@ -315,3 +315,14 @@ def test_a_retriever_of_the_core_stands_for_its_collection(tmp_path: Path) -> No
         store = LateInteractionDocumentStore(core)  # type: ignore[arg-type]
         store.write_documents([Document(content="one")])
         assert LateInteractionDocumentStore.from_dict(store.to_dict()).count_documents() == 1
+
+
+def test_a_duplicate_is_named_by_its_place_and_file(store: LateInteractionDocumentStore) -> None:
+    """Its id is a hash that nobody knows."""
+    first, other = (Document(content=name, meta={"file_path": f"{name}.md"}) for name in "ab")
+    store.write_documents([first])
+    with pytest.raises(LateRAGError, match=r"^documents\[1\] \(id '\w+', file 'a.md'\) is there already; nothing"):
+        store.write_documents([other, first])
+    with pytest.raises(LateRAGError, match=r"^documents\[0\] \(.*b.md'\) comes again as documents\[2\] \(.*; nothing"):
+        store.write_documents([other, Document(content="c"), other])
+    assert store.count_documents() == 1

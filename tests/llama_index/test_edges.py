@@ -22,7 +22,7 @@ from llama_index.node_parser.late_rag import LateInteractionNodeParser
 from llama_index.postprocessor.late_rag import LateInteractionRerank
 from llama_index.readers.late_rag import LateInteractionReader
 from llama_index.retrievers.late_rag import LateInteractionRetriever, late_interaction_tool
-from llama_index.vector_stores.late_rag import LateInteractionVectorStore
+from llama_index.vector_stores.late_rag import LateInteractionVectorStore, PlaceholderEmbedding
 
 NODES = [TextNode(id_=name, text=f"Passage {name}.") for name in "abc"]
 
@@ -162,6 +162,10 @@ def test_a_store_refuses_the_arguments_of_other_stores() -> None:
             "Reader has no argument 'input_dir'; give load_data",
         ),
         (lambda: LateInteractionReader(include=("x",)), "include takes a list of 'comments'"),
+        (
+            lambda: PlaceholderEmbedding(model="x"),
+            "PlaceholderEmbedding has no argument 'model'; the collection",
+        ),
     ],
 )
 def test_what_can_be_checked_is_checked_when_a_component_is_made(make: Callable[[], object], told: str) -> None:

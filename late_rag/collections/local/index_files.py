@@ -42,6 +42,9 @@ logger = logging.getLogger(__name__)
 TAIL_CHUNKS = 20_000
 """Up to so many chunks are scanned from memory without index files."""
 
+TAIL_BYTES = 2**30
+"""Of packed rows that are scanned from memory at most, however large the collection is and whatever its index costs."""
+
 TAIL_SHARE = 0.25
 LIVE_SHARE = 0.7
 TAIL_ROWS = 200_000
@@ -195,15 +198,16 @@ class IndexFiles:
             chunks, tokens, last_row = connection.execute("SELECT chunks, tokens, last_row FROM state").fetchone()
             patience = SLOW_PATIENCE if kind.slow_build and not load_ended else 1
             most, share = _tail_limits(kind, tokens / max(1, chunks), patience)
+            fit = TAIL_BYTES * chunks / max(1, tokens * self._settings.dim)
             live_share = LIVE_SHARE / patience
             tail = last_row - current.mark
             if self._broken or self._outgrown(current, kind.kind, chunks):
                 return True
-            if tail <= most and chunks - tail >= live_share * current.size:
+            if tail <= min(most, fit) and chunks - tail >= live_share * current.size:
                 return False
             tail = _count(connection, "SELECT count(*) FROM chunks WHERE row > ?", current.mark)
         live = chunks - tail
-        return bool(tail > max(most, share * live) or live < live_share * current.size)
+        return bool(tail > min(fit, max(most, share * live)) or live < live_share * current.size)
 
     def _outgrown(self, current: Published, kind: str, chunks: int) -> bool:
         """Whether the scan's files serve where another kind is chosen, and that was not found to be no better."""

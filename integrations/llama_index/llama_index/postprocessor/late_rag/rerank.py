@@ -18,7 +18,6 @@ from late_rag.adapters import (
     anchored,
     as_found,
     beside,
-    check_arguments,
     check_collection,
     check_text,
     check_threshold,
@@ -29,8 +28,9 @@ from late_rag.adapters import (
     seen_from,
     shared_reranker,
     to_compare,
+    without_secrets,
 )
-from llama_index.retrievers.late_rag.checks import node_name
+from llama_index.retrievers.late_rag.checks import node_name, refusing
 from llama_index.retrievers.late_rag.nodes import candidate
 
 if TYPE_CHECKING:
@@ -91,16 +91,14 @@ class LateInteractionRerank(BaseNodePostprocessor):
 
     _check_threshold = field_validator("threshold")(check_threshold)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _check_arguments(cls, data: Any) -> Any:
-        check_arguments(cls.__name__, data, cls.model_fields, _HINTS)
-        return data
+    _check_arguments = refusing(_HINTS)
 
     @field_validator("collection")
     @classmethod
     def _check_collection(cls, value: Any) -> Any:
         return None if value is None else check_collection(value)
+
+    _without_secrets = model_validator(mode="wrap")(without_secrets)
 
     def model_post_init(self, context: Any, /) -> None:
         """Keeps from where a relative location is seen."""
