@@ -78,6 +78,7 @@ CHUNKERS: Mapping[str, Backend] = {
 
 POOLINGS: Mapping[str, Backend] = {
     "hierarchical": Backend("late_rag.pooling.hierarchical", "HierarchicalPooling", options="HierarchicalPooling"),
+    "sequential": Backend("late_rag.pooling.sequential", "SequentialPooling", options="SequentialPooling"),
 }
 
 INDEXES: Mapping[str, Backend] = {
