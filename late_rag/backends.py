@@ -58,6 +58,10 @@ class Format(Backend):
 ENCODERS: Mapping[str, Backend] = {
     "onnx": Backend("late_rag.encoders.onnx", "OnnxEncoder"),
     "compiled": Backend("late_rag.encoders.compiled", "CompiledEncoder"),
+    "pylate": Backend("late_rag.encoders.pylate", "PyLateEncoder", "pylate"),
+    "sentence-transformers": Backend(
+        "late_rag.encoders.sentence_transformers", "SentenceTransformersEncoder", "sentence-transformers"
+    ),
 }
 
 MODELS: Mapping[str, Backend] = {

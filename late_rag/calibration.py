@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from late_rag.protocols import Index, Rows
     from late_rag.types import TokenEmbeddings
 
-OVERLAP = 0.99
-"""The mean share of the exact ten best that must be among the candidates."""
+OVERLAP = 0.995
+"""The mean share of the exact ten best that must be among the candidates; some questions lose twice as much."""
 
 QUERIES = 200
 PART_ROWS = 8
@@ -45,19 +45,28 @@ _BATCH = 500
 _FIRST_SCORED = 32
 _FIRST_ASKED = 640
 _GROWTH = 2
+_WORTH = 1000
+_WORTH_SHARE = 8
+"""More candidates than this share take longer to score than the scan takes; up to so many that makes no difference."""
+
+_GROWN = 1.25
+"""The number of candidates grows more slowly than a collection: up to so many times the chunks it holds."""
+
 _PRECISION = 1.1  # the number found is at most so many times the smallest
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was asked and measured; ``candidates`` is None where no number up to half of the rows is enough.
+    """What was asked and measured; ``candidates`` is None where none that is worth it is enough.
 
-    ``curve`` has the numbers of candidates that were tried, ascending, and the overlap that each reached.
+    ``curve`` has the numbers of candidates that were tried, ascending, and the overlap that each reached; ``chunks`` is
+    how many the index held.
     """
 
     asked: float
     candidates: int | None
     curve: tuple[tuple[int, float], ...]
+    chunks: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types only; :meth:`from_dict` reads it back."""
@@ -68,7 +77,7 @@ class Calibration:
         """Raises CollectionDamagedError for anything that ``to_dict`` does not give."""
         try:
             curve = tuple((int(number), float(overlap)) for number, overlap in data["curve"])
-            found = cls(float(data["asked"]), data["candidates"], curve)
+            found = cls(float(data["asked"]), data["candidates"], curve, int(data["chunks"]))
         except (TypeError, ValueError, KeyError, OverflowError) as error:
             raise CollectionDamagedError(f"not a calibration: {str(data)[:200]}") from error
         if found.candidates is not None and (type(found.candidates) is not int or not 0 < found.candidates < 2**40):
@@ -79,12 +88,16 @@ class Calibration:
         """Candidates for so many hits: as many as were measured for ten, and in proportion for more."""
         return math.ceil((self.candidates or 0) * max(1.0, top_k / _BEST))
 
+    def holds(self, chunks: int) -> bool:
+        """Whether it may be taken for an index of so many chunks that came from the one that was measured."""
+        return self.candidates is not None and self.chunks <= chunks <= _GROWN * self.chunks
+
     def in_words(self) -> str:
         """What was found, and the curve."""
         curve = ", ".join(f"{overlap:.3f} at {number:,}" for number, overlap in self.curve)
         measured = f"overlap with the exact ten best: {curve or 'not measured, there are too few chunks'}"
         if self.candidates is None:
-            return f"no number of candidates up to half of the chunks reaches {self.asked:g} ({measured})"
+            return f"no number of candidates that is worth it reaches {self.asked:g} ({measured})"
         return f"{self.candidates:,} candidates reach {self.asked:g} ({measured})"
 
 
@@ -102,7 +115,7 @@ def calibrate(
     """
     queries, own = made_queries(sample)
     places = _Places(index, queries, own, best_others(queries, own, rows, best))
-    most = len(index) // 2
+    most = max(min(len(index) // 2, _WORTH), len(index) // _WORTH_SHARE)
 
     def among_more(number: int) -> bool:
         if places.asked < number:
@@ -116,7 +129,9 @@ def calibrate(
     found = _smallest(among_more, most)
     if found is not None and not alone(found):  # an index that gives others when it is asked for fewer
         found = _smallest(alone, most)
-    return Calibration(asked, found, tuple((number, round(places.tried[number], 4)) for number in sorted(places.tried)))
+    return Calibration(
+        asked, found, tuple((number, round(places.tried[number], 4)) for number in sorted(places.tried)), len(index)
+    )
 
 
 class _Places:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -39,8 +40,10 @@ CACHE_BYTES = 256 * 2**20
 
 logger = logging.getLogger(__name__)
 
-_told: set[str] = set()
-"""The collections of which the log says that reranking changes nothing."""
+_told = OrderedDict[str, None]()
+"""The collections of which the log said last that reranking changes nothing."""
+
+_REMEMBERED = 1024
 
 _SCORED_TOGETHER = 1024
 """Candidates whose embeddings are in memory at once, beside the cache; more if one query alone has more."""
@@ -293,8 +296,11 @@ def shared_reranker(
 
 def _tell(collection: str, model: str) -> None:
     """Says in the log that reranking is in vain here, once for each collection."""
-    if collection not in _told:
-        _told.add(collection)
+    known = collection in _told
+    _told[collection] = None
+    if len(_told) > _REMEMBERED:
+        _told.popitem(last=False)
+    if not known:
         logger.warning(
             "reranking changes nothing: what a search of %s found was scored by the same model (%r) already, and keeps "
             "its order. Rerank what something else found (BM25, another store, pooled rows, a smaller model), leave "

@@ -49,7 +49,7 @@ def test_a_number_that_would_be_more_than_half_of_the_rows_is_none(tmp_path: Pat
     index, found = measured(tmp_path, 0.5, 1.0)
     assert found.candidates is None
     assert found.curve[-1][0] == len(index) // 2
-    assert found.in_words().startswith("no number of candidates up to half of the chunks reaches 0.99 (overlap with")
+    assert found.in_words().startswith("no number of candidates that is worth it reaches 0.995 (overlap with")
 
 
 def test_the_best_others_are_those_of_the_definition() -> None:
@@ -86,7 +86,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> CollectionSettings:
 def test_it_is_stored_with_the_version_and_told(settings: CollectionSettings, tmp_path: Path) -> None:
     with LocalCollection.create(tmp_path / "c.rag", settings) as collection:
         fill(collection, 300, seed=1)
-        assert " candidates reach 0.99 (overlap with the exact ten best: " in collection.info().index_reason
+        assert " candidates reach 0.995 (overlap with the exact ten best: " in collection.info().index_reason
         collection.optimize()
         assert " candidates reach 0.99" in collection.info().index_reason
 
@@ -98,7 +98,7 @@ def test_where_no_number_is_enough_the_scan_is_kept_and_told(
     with LocalCollection.create(tmp_path / "c.rag", settings) as collection:
         fill(collection, 300, seed=1)
         reason = collection.info().index_reason
-        assert "no number of candidates up to half of the chunks reaches 0.99" in reason
+        assert "no number of candidates that is worth it reaches 0.99" in reason
         assert "; so all chunks are scanned; index files cover 300 of 300 chunks" in reason
         assert "lossy: the scan is kept: no number of candidates" in caplog.text
         assert len(list((Path(collection.location) / "index").iterdir())) == 1

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from late_rag import Chunk, Hit, Reranker, Retriever
+from late_rag import reranker as reranking
 from late_rag.embedding_cache import EmbeddingCache
 from late_rag.errors import CollectionError, CollectionNotFoundError, InputError, ModelError, ModelMismatchError
 from late_rag.reranker import Ranked
@@ -374,6 +375,14 @@ def test_what_the_same_model_found_keeps_its_order(found_by_hybrid, given, caplo
     assert len(reranker.rerank("cat dog dog", hits, 2)) == 2
     assert caplog.text.count("reranking changes nothing") == 1
     assert str(retriever.collection.location) in caplog.text
+
+
+def test_of_which_collections_it_was_said_is_remembered_within_bounds(monkeypatch, caplog):
+    monkeypatch.setattr(reranking, "_REMEMBERED", 2)
+    for location in ("first", "second", "first", "second", "third", "third", "first"):
+        reranking._tell(location, "a model")
+    assert [record.args[0] for record in caplog.records] == ["first", "second", "third", "first"]
+    assert len(reranking._told) <= 2
 
 
 def test_what_else_is_ordered_by_maxsim(found_by_hybrid, caplog):

@@ -9,13 +9,13 @@ from typing import ClassVar
 
 import pytest
 
-from late_rag import Chunk, Retriever, backends
+from late_rag import Chunk, Retriever, backends, calibration
 from late_rag.collections import open_collection
 from late_rag.collections.local import LocalCollection, index_files
 from late_rag.filters.selection import Selection
 from late_rag.protocols import CollectionSettings
 from late_rag.testing import HashEncoder, LossyIndex
-from late_rag.testing.collection_base import DIM, fill
+from late_rag.testing.collection_base import DIM, chunk, fill, rows
 from late_rag.testing.lossy import LossyOptions
 from late_rag.transfer import copy_collection, export_jsonl, import_jsonl
 
@@ -43,6 +43,11 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def retriever(tmp_path: Path) -> Retriever:
     return Retriever.create(tmp_path / "c.rag", HashEncoder(), index="slow")
+
+
+def tail_of(collection: LocalCollection) -> int:
+    collection.search(rows(1), 1)
+    return len(collection._views._view.tail)
 
 
 def published_size(collection: LocalCollection) -> int:
@@ -108,7 +113,7 @@ def test_writes_alone_leave_the_files_to_the_end_of_the_load(collection: LocalCo
     facts = collection.info()
     assert facts.indexed == 40
     assert facts.index_reason == (
-        "asked for in the settings; 11 candidates reach 0.99 (overlap with the exact ten best: 0.993 at 10, "
+        "asked for in the settings; 11 candidates reach 0.995 (overlap with the exact ten best: 0.993 at 10, "
         "1.000 at 11, 1.000 at 12, 1.000 at 15, 1.000 at 20); "
         "index files cover 40 of 40 chunks"
     )
@@ -119,6 +124,27 @@ def test_the_tail_is_bounded_without_an_end(collection: LocalCollection) -> None
     assert collection.info().indexed == 41
     collection.delete(Selection(ids=tuple(f"c{number}" for number in range(35))))
     assert published_size(collection) == 6
+
+
+@pytest.mark.parametrize("index", ["slow", "exact"])
+def test_the_tail_is_bounded_in_bytes_however_large_the_collection_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: str
+) -> None:
+    monkeypatch.setattr(index_files, "TAIL_CHUNKS", 40)
+    monkeypatch.setattr(calibration, "QUERIES", 10)
+    settings = CollectionSettings(model="test", model_id="test-1", dim=DIM, index=index)
+    with LocalCollection.create(tmp_path / "c.rag", settings) as collection:
+        fill(collection, 100)
+        collection.optimize()
+        a_chunk = collection.info().tokens * DIM // 100
+        for number in range(4):
+            collection.add([chunk(f"more {number}")], rows(1, seed=number))
+        assert (collection.info().indexed, tail_of(collection)) == (100, 4)
+        monkeypatch.setattr(index_files, "TAIL_BYTES", 5 * a_chunk)
+        for number in range(4, 11):
+            collection.add([chunk(f"more {number}")], rows(1, seed=number))
+            assert tail_of(collection) * a_chunk <= index_files.TAIL_BYTES
+        assert collection.info().indexed > 100
 
 
 def test_a_load_that_brought_little_builds_nothing(collection: LocalCollection) -> None:

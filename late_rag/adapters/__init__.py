@@ -20,7 +20,7 @@ from late_rag import lazy
 
 if TYPE_CHECKING:
     from late_rag.adapters.arguments import UnknownArgumentError, check_arguments, check_flag, check_model, hinting
-    from late_rag.adapters.configuration import anchored, check_collection, location_of, seen_from
+    from late_rag.adapters.configuration import anchored, check_collection, location_of, seen_from, without_secrets
     from late_rag.adapters.hits import HitFields, beside, known
     from late_rag.adapters.holder import StoreHolder, check_owners
     from late_rag.adapters.inputs import item_name, listed, naming, times_as_text, without_tuples
@@ -74,7 +74,7 @@ _NAMES = {
         "check_model",
         "hinting",
     ),
-    "late_rag.adapters.configuration": ("anchored", "check_collection", "location_of", "seen_from"),
+    "late_rag.adapters.configuration": ("anchored", "check_collection", "location_of", "seen_from", "without_secrets"),
     "late_rag.adapters.hits": ("HitFields", "beside", "known"),
     "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
     "late_rag.adapters.inputs": ("item_name", "listed", "naming", "times_as_text", "without_tuples"),
@@ -227,6 +227,7 @@ __all__ = [
     "to_compare",
     "to_reader",
     "to_writer",
+    "without_secrets",
     "without_tuples",
 ]
 

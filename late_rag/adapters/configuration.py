@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,26 @@ if TYPE_CHECKING:
     from late_rag.protocols import Collection
 
 
+class Location(str):
+    """A location that opens a collection as any text would, and shows nothing of what opens it in a ``repr``.
+
+    So neither does a component that holds it, nor an error that quotes what it was made with.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        from late_rag.collections import shown
+
+        return repr(shown(str(self)))
+
+
+def without_secrets(cls: Any, given: Any, check: Any) -> Any:  # noqa: ARG001 - as pydantic calls it
+    """A validator of mode "wrap", the last of its class: what all others may quote of the component's arguments."""
+    location = given.get("collection") if isinstance(given, Mapping) else None
+    return check({**given, "collection": Location(location)} if type(location) is str else given)
+
+
 def check_collection(value: Any) -> Any:
     """A location, or what can be searched; of a :class:`late_rag.Retriever` its collection.
 
@@ -19,7 +40,9 @@ def check_collection(value: Any) -> Any:
         InputError: neither.
     """
     located = isinstance(value, str | Path) and str(value).strip()
-    if located or (hasattr(value, "search") and hasattr(value, "settings")):
+    if located:
+        return Location(value) if isinstance(value, str) else value
+    if hasattr(value, "search") and hasattr(value, "settings"):
         return value
     inner = getattr(value, "collection", None)
     if hasattr(inner, "search") and hasattr(inner, "settings"):

@@ -18,8 +18,9 @@ from late_rag.types import Mode
 if TYPE_CHECKING:
     from late_rag.protocols import Collection, CollectionSettings
 
-_CREDENTIALS = re.compile(r"\A(?:[^/?#]*@|[^/?#@:]*:(?!\d*(?:[/?#]|\Z)).*@)", re.DOTALL)
-"""What stands before the host, also where a password has characters that should have been escaped."""
+_CREDENTIALS = re.compile(r"\A(?:[^/?#]*@|[^/?#@:]*:(?!\d*(?:/[^?#@]*)?\?[^=@#]*=).*@)", re.DOTALL)
+"""What stands before the host, also where a password has characters that should have been escaped, and may look like a
+port and a path. Only where values of a query follow these is an @ taken for one in a value."""
 
 _COLLAPSED = re.compile(r"\A([a-z][a-z0-9+.-]+):/(?=[^/]*@)", re.IGNORECASE)
 """The beginning of a URL with a name or password that was made a path."""

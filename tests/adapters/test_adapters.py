@@ -38,7 +38,7 @@ from late_rag.testing import HashEncoder
 def test_a_collection_is_a_location_or_one_that_is_open(tmp_path: Path) -> None:
     with Retriever.create(None) as temporary, Retriever.create(tmp_path / "c.rag") as stored:
         for given in ("c.rag", tmp_path, temporary.collection):
-            assert check_collection(given) is given
+            assert check_collection(given) == given
         assert location_of(stored.collection) == str(tmp_path / "c.rag")
         assert location_of(tmp_path) == str(tmp_path)
         with pytest.raises(CollectionError, match="is a temporary collection, which lives in this process only; copy"):

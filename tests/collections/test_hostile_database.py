@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import sqlite3
 import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +21,7 @@ from late_rag.collections.kit import embedding_rows, rows
 from late_rag.errors import CollectionDamagedError, LateRAGError
 from late_rag.filters.selection import Selection
 from late_rag.protocols import CollectionSettings
-from late_rag.testing.collection_base import DIM, chunk
+from late_rag.testing.collection_base import DIM, chunk, document, source
 from late_rag.testing.collection_base import rows as embeddings
 from tests.collections.attacks import try_everything
 
@@ -302,3 +305,30 @@ def test_creating_and_opening_at_once_still_works(tmp_path: Path) -> None:
         for process in running:
             _, errors = process.communicate(timeout=60)
             assert process.returncode == 0, errors
+
+
+@pytest.mark.parametrize(
+    ("forged", "read"),
+    [
+        ("UPDATE chunks SET metadata = '['", lambda opened: opened.get(["c0"])),
+        ("UPDATE chunks SET metadata = '['", lambda opened: list(opened.iterate())),
+        ("UPDATE documents SET metadata = '['", lambda opened: opened.get_documents(["doc-c0"])),
+        ("UPDATE documents SET metadata = '['", lambda opened: list(opened.iterate_documents())),
+        ("UPDATE embeddings SET checksum = 1", lambda opened: opened.embeddings(["c0"])),
+        ("UPDATE sources SET mtime = 'never'", lambda opened: opened.sources()),
+        ("UPDATE facets SET type = -1", lambda opened: opened.fields()),
+        ("UPDATE state SET chunks = 'many'", lambda opened: opened.count()),
+        ("UPDATE state SET last_row = 'many'", lambda opened: list(opened.iterate())),
+    ],
+)
+def test_every_read_tells_where_the_damage_is(tmp_path: Path, forged: str, read: Callable[[Any], object]) -> None:
+    settings = CollectionSettings(model="m", model_id="m", dim=DIM)
+    with create_collection(tmp_path / "c.rag", settings) as collection:
+        state = source("a.txt")
+        collection.replace(state, [document("doc-c0")], [chunk("c0", year=2020)], embeddings(1))
+        with sqlite3.connect(tmp_path / "c.rag" / "collection.sqlite") as connection:
+            connection.execute("PRAGMA ignore_check_constraints = 1")
+            connection.execute(forged)
+        connection.close()
+        with pytest.raises(CollectionDamagedError, match=re.escape(str(tmp_path / "c.rag"))):
+            read(collection)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.load.serializable import Serializable
+from pydantic import field_serializer
 
 from langchain_late_rag.filters import to_filter
 from late_rag.adapters import SHAPE, CollectionError, InputError, Shape, location_of
@@ -37,6 +39,11 @@ def filter_text(value: FilterLike | None) -> str | None:
     return None if value is None else str(to_filter(value))
 
 
+def dumped_collection(value: Any) -> Any:
+    """A collection as ``model_dump`` has it: of a URL without what opens it; one that is open as it is."""
+    return location_of(value) if isinstance(value, str | Path) else value
+
+
 def no_truth_value(value: object) -> object:
     """What is given for a number, as it is.
 
@@ -65,7 +72,12 @@ def _serialised(component: BaseModel) -> dict[str, Any]:
 
 
 class AsConfiguration(Serializable):
-    """A component that ``langchain_core.load.dumps`` takes; ``loads`` wants its class in ``allowed_objects``."""
+    """A component that ``langchain_core.load.dumps`` takes.
+
+    ``loads`` wants its class in ``allowed_objects``, and ``valid_namespaces=["langchain_late_rag"]``.
+    """
+
+    _dumped = field_serializer("collection", check_fields=False)(dumped_collection)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
-from pydantic import ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_serializer, field_validator, model_validator
 
-from langchain_late_rag.configuration import no_truth_value
+from langchain_late_rag.configuration import dumped_collection, no_truth_value
 from langchain_late_rag.inputs import candidates, check_documents
 from late_rag.adapters import (
     anchored,
@@ -20,6 +20,7 @@ from late_rag.adapters import (
     in_thread,
     seen_from,
     shared_reranker,
+    without_secrets,
 )
 
 if TYPE_CHECKING:
@@ -61,10 +62,14 @@ class LateInteractionReranker(BaseDocumentCompressor):
     _numbers = field_validator("top_n", "threshold", mode="before")(no_truth_value)
     _check_threshold = field_validator("threshold")(check_threshold)
 
+    _dumped = field_serializer("collection")(dumped_collection)
+
     @field_validator("collection")
     @classmethod
     def _check_collection(cls, value: Any) -> Any:
         return None if value is None else check_collection(value)
+
+    _without_secrets = model_validator(mode="wrap")(without_secrets)
 
     def model_post_init(self, context: Any, /) -> None:
         """Keeps from where a relative location is seen."""

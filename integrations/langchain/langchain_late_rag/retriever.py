@@ -29,6 +29,7 @@ from late_rag.adapters import (
     shared_retriever,
     to_reader,
     to_writer,
+    without_secrets,
 )
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ class LateInteractionRetriever(AsConfiguration, BaseRetriever):
     def _check_shape(self) -> Self:
         SearchConfig.of(self, top_k=self.k)
         return self
+
+    _without_secrets = model_validator(mode="wrap")(without_secrets)
 
     def model_post_init(self, context: Any, /) -> None:
         """Keeps from where a relative location is seen; the field, which is serialised, stays as it was given."""

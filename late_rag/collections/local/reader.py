@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ from late_rag.filters.selection import Selection
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring.packing import PackedRows, unpack
 from late_rag.types import Chunk, Document, Source, TokenEmbeddings
+
+T = TypeVar("T")
 
 _LISTED = "(SELECT value FROM json_each(?))"
 SOURCE_LOCATION = "(SELECT location FROM sources WHERE id = chunks.source_id)"
@@ -72,41 +74,36 @@ class Reader:
 
     def get(self, identities: Sequence[str]) -> list[Chunk]:
         query = f"SELECT {rows.CHUNK_COLUMNS} FROM chunks WHERE id IN {_LISTED}"
-        found = self._fetch(query, _listed(identities))
-        return in_order(identities, ((values[0], rows.chunk_from(values)) for values in found))
+        return in_order(identities, self._each(query, _listed(identities), lambda v: (v[0], rows.chunk_from(v))))
 
     def locations(self, identities: Sequence[str]) -> dict[str, str]:
         query = f"SELECT id, source_id, {SOURCE_LOCATION} FROM chunks WHERE id IN {_LISTED} AND source_id IS NOT NULL"
-        found = self._fetch(query, _listed(identities))
-        return {identity: str(location_of(source, location)) for identity, source, location in found}
+        return dict(self._each(query, _listed(identities), lambda v: (v[0], str(location_of(*v[1:])))))
 
     def get_documents(self, identities: Sequence[str]) -> list[Document]:
         query = f"SELECT {rows.DOCUMENT_COLUMNS} FROM documents WHERE id IN {_LISTED}"
-        found = self._fetch(query, _listed(identities))
-        return in_order(identities, ((values[0], rows.document_from(values)) for values in found))
+        return in_order(identities, self._each(query, _listed(identities), lambda v: (v[0], rows.document_from(v))))
 
     def embeddings(self, identities: Sequence[str]) -> dict[str, TokenEmbeddings]:
         query = f"SELECT id, row, {_PACKED} FROM chunks JOIN embeddings USING (row) WHERE id IN {_LISTED}"
-        found = self._fetch(query, _listed(identities))
-        packed = dict(zip((values[0] for values in found), self._packed([v[1:] for v in found]), strict=True))
+        packed = self._read(query, _listed(identities), self._by_id)
         return {identity: unpack(packed[identity]) for identity in identities if identity in packed}
 
     def document_hashes(self, identities: Sequence[str] | None) -> dict[str, str]:
         condition, values = ("1", ()) if identities is None else (f"id IN {_LISTED}", _listed(identities))
-        return dict(self._fetch(f"SELECT id, content_hash FROM documents WHERE {condition}", values))
+        return self._read(f"SELECT id, content_hash FROM documents WHERE {condition}", values, dict)
 
     def count(self, selection: Selection | None) -> int:
         condition, values = where(selection)
         if condition == "1":
-            return int(self._fetch("SELECT chunks FROM state")[0][0])
-        return int(self._fetch(f"SELECT count(*) FROM chunks WHERE {condition}", values)[0][0])
+            return self._number("SELECT chunks FROM state")
+        return self._number(f"SELECT count(*) FROM chunks WHERE {condition}", values)
 
     def fields(self) -> dict[str, frozenset[str]]:
         found: dict[str, set[str]] = {}
-        for name, kind in self._fetch("SELECT DISTINCT key, type FROM facets WHERE type < ?", (facets.ELEMENT,)):
-            if kind not in facets.KINDS or not isinstance(name, str):
-                raise CollectionDamagedError(f"facets of {name!r:.80} have the type {kind!r:.80}; run late-rag repair")
-            found.setdefault(name, set()).add(facets.Type(kind).kind)
+        query = "SELECT DISTINCT key, type FROM facets WHERE type < ?"
+        for name, kind in self._each(query, (facets.ELEMENT,), _field_and_kind):
+            found.setdefault(name, set()).add(kind)
         return {name: frozenset(kinds) for name, kinds in sorted(found.items())}
 
     def sources(self, root: str | None, below: str | None) -> list[Source]:
@@ -118,12 +115,12 @@ class Reader:
             condition += " AND (path = ? OR substr(path, 1, ?) = ?)"
             values += [below, len(below) + 1, below + "/"]
         query = f"SELECT {rows.SOURCE_COLUMNS} FROM sources WHERE {condition} ORDER BY root, path"
-        return [rows.source_from(found) for found in self._fetch(query, values)]
+        return self._each(query, values, rows.source_from)
 
     def iterate(
         self, selection: Selection | None, batch_size: int, *, with_embeddings: bool
     ) -> Iterator[list[tuple[Chunk, TokenEmbeddings | None]]]:
-        (last,) = self._fetch("SELECT last_row FROM state")[0]
+        last = self._number("SELECT last_row FROM state")
         first, size = 0, batch_size
         while size == batch_size:
             found = self._batch(selection, first, last, batch_size, with_embeddings=with_embeddings)
@@ -170,20 +167,31 @@ class Reader:
             f"SELECT number, {columns}, {state} FROM documents LEFT JOIN sources ON sources.id = source_id "
             "WHERE number > ? AND number <= ? ORDER BY number LIMIT ?"
         )
-        (last,) = self._fetch("SELECT coalesce(max(number), 0) FROM documents")[0]
-        first, end = 0, rows.DOCUMENT_WIDTH
-        while batch := self._fetch(query, (first, last, batch_size)):
+        last = self._number("SELECT coalesce(max(number), 0) FROM documents")
+        first = 0
+        while batch := self._each(query, (first, last, batch_size), _document_and_source):
             first = batch[-1][0]
-            with self._database.failures():
-                items = [_document_and_source(found[1 : end + 1], found[end + 1 :]) for found in batch]
-            yield items
+            yield [item for _, item in batch]
+
+    def _by_id(self, found: Sequence[Any]) -> dict[str, PackedRows]:
+        return dict(zip((each[0] for each in found), self._packed([each[1:] for each in found]), strict=True))
 
     def _packed(self, found: Sequence[Any]) -> list[PackedRows]:
         return embedding_rows.read(found, self._settings, str(self._database.path.parent))
 
-    def _fetch(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        with self._database.connection() as connection:
-            return connection.execute(query, values).fetchall()
+    def _number(self, query: str, values: Sequence[Any] = ()) -> int:
+        (number,) = self._each(query, values, _whole_number)
+        return number
+
+    def _each(self, query: str, values: Sequence[Any], decode: Callable[[Any], T]) -> list[T]:
+        return self._read(query, values, lambda found: [decode(each) for each in found])
+
+    def _read(self, query: str, values: Sequence[Any], decode: Callable[[list[Any]], T]) -> T:
+        """What is found, decoded; whatever is wrong with it is told with the collection's location."""
+        with self._database.failures():
+            with self._database.connection() as connection:
+                found = connection.execute(query, values).fetchall()
+            return decode(found)
 
 
 def selected_rows(connection: sqlite3.Connection, selection: Selection) -> npt.NDArray[np.int64]:
@@ -211,8 +219,26 @@ def location_of(source: int | None, location: object) -> str | None:
     return cast("str | None", location)
 
 
-def _document_and_source(document: Sequence[Any], source: Sequence[Any]) -> tuple[Document, Source | None]:
-    return rows.document_from(document), None if source[0] is None else rows.source_from(source)
+def _document_and_source(found: Sequence[Any]) -> tuple[int, tuple[Document, Source | None]]:
+    """Its number, a document, and the source that it is of."""
+    end = rows.DOCUMENT_WIDTH + 1
+    source = found[end:]
+    return found[0], (rows.document_from(found[1:end]), None if source[0] is None else rows.source_from(source))
+
+
+def _field_and_kind(found: Sequence[Any]) -> tuple[str, str]:
+    name, kind = found
+    if kind not in facets.KINDS or not isinstance(name, str):
+        raise CollectionDamagedError(f"facets of {name!r:.80} have the type {kind!r:.80}; run late-rag repair")
+    return name, facets.Type(kind).kind
+
+
+def _whole_number(found: Sequence[Any]) -> int:
+    """A counter, which may be forged after the database was opened."""
+    (number,) = found
+    if type(number) is not int:
+        raise CollectionDamagedError(f"a counter of the collection is {number!r:.80}; run late-rag repair")
+    return number
 
 
 def _listed(identities: Sequence[str]) -> tuple[str]:

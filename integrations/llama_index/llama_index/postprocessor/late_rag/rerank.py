@@ -10,7 +10,7 @@ from llama_index.core.callbacks import CBEventType, EventPayload
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
-from pydantic import ConfigDict, Field, PrivateAttr, field_serializer, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_serializer, field_validator, model_validator
 
 from late_rag.adapters import (
     InputError,
@@ -28,6 +28,7 @@ from late_rag.adapters import (
     seen_from,
     shared_reranker,
     to_compare,
+    without_secrets,
 )
 from llama_index.retrievers.late_rag.checks import node_name, refusing
 from llama_index.retrievers.late_rag.nodes import candidate
@@ -96,6 +97,8 @@ class LateInteractionRerank(BaseNodePostprocessor):
     @classmethod
     def _check_collection(cls, value: Any) -> Any:
         return None if value is None else check_collection(value)
+
+    _without_secrets = model_validator(mode="wrap")(without_secrets)
 
     def model_post_init(self, context: Any, /) -> None:
         """Keeps from where a relative location is seen."""

@@ -92,7 +92,7 @@ class LateInteractionVectorStore(WritableVectorStore):
         holder = StoreHolder(collection, model, mode, create or {}, trust_model=trust_model)
         collection = None if collection is None else check_collection(collection)
         given: dict[str, Any] = {
-            "collection": str(collection) if isinstance(collection, Path) else collection,
+            "collection": collection,
             "model": None if model is None else str(model),
             "mode": mode,
             "fields": HitFields() if fields is None else fields,
