@@ -18,10 +18,12 @@ from haystack.document_stores.in_memory import InMemoryDocumentStore
 from haystack_integrations.components.converters.late_rag import LateInteractionConverter
 from haystack_integrations.components.preprocessors.late_rag import LateInteractionDocumentSplitter
 from haystack_integrations.document_stores.late_rag import LateInteractionDocumentStore
+from haystack_integrations.document_stores.late_rag.documents import from_hit
 from late_rag import load
 from late_rag.chunkers import load_chunker
 from late_rag.encoders import load_encoder
 from late_rag.errors import InputError, LoadError
+from late_rag.types import Chunk, Hit, Media
 from late_rag.types import Document as CoreDocument
 
 GUIDE = "# Leave\n\n" + "Thirty days of leave a year. " * 20 + "\n\n# Parking\n\n" + "Parking is free. " * 20
@@ -203,3 +205,12 @@ def test_dates_of_a_file_are_texts_that_haystack_filters(tmp_path: Path) -> None
         assert len(store.filter_documents(after)) == 1
     haystacks.save_to_disk(str(tmp_path / "saved.json"))
     assert len(ours.filter_documents({**after, "value": datetime(2024, 5, 2)})) == 0
+
+
+@pytest.mark.parametrize("beside", [3, {"blob": 3}, {"blob": {"meta": {}, "mime_type": "x"}}, {"sparse_embedding": {}}])
+def test_what_stands_beside_a_chunk_of_somebody_elses_collection_ends_no_search(beside: object) -> None:
+    page = Media("of_a_file.pdf", "application/pdf", page=1)
+    found = from_hit(
+        Hit(Chunk("a", "d", "text", metadata={"k": 1}, media=(page,), extra={"haystack": beside}), 1.0, 0.5)
+    )
+    assert (found.id, found.content, found.score, found.blob, found.meta["k"]) == ("a", "text", 0.5, None, 1)

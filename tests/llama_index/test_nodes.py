@@ -218,3 +218,22 @@ def test_a_relation_tells_nothing_of_another_passage_that_the_node_does_not_say_
     assert (back.prev_node.node_id, back.prev_node.hash, back.prev_node.metadata) == ("a", before.hash, {"year": 2020})
     assert back.source_node == RELATED
     assert from_chunk(replace(chunk, metadata={"seen": True})).prev_node.metadata == {}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        3,
+        {"class_name": "Another"},
+        {"class_name": "TextNode", "relationships": 3},
+        {"class_name": "TextNode", "relationships": {"1": {"node_id": 5}}},
+        {"class_name": "ImageNode", "media": ["image"]},
+    ],
+)
+def test_what_stands_beside_a_chunk_of_somebody_elses_collection_ends_no_search(
+    beside: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = from_hit(Hit(Chunk("a", "d", "text", metadata={"k": 1}, extra={"llama_index": beside}), 1.0, 0.5))
+    assert (type(found.node), found.node.text, found.node.ref_doc_id, found.score) == (TextNode, "text", "d", 0.5)
+    assert found.node.metadata["k"] == 1
+    assert "chunk 'a': llama_index in its extra is not as a node is stored" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from late_rag.adapters import HitFields, InputError, check_text, is_unread, know
 if TYPE_CHECKING:
     from late_rag import Hit
     from late_rag.adapters import Encoder
+
+logger = logging.getLogger(__name__)
 
 EXTRA = "haystack"
 """The key of a chunk's ``extra`` under which stands what the core has no field for."""
@@ -126,13 +129,20 @@ def from_chunk(chunk: Chunk, score: float | None = None, more: Mapping[str, Any]
         score: of the document.
         more: stands in its metadata beside its own.
     """
-    stored = _stored(chunk)
+    try:
+        return _made(chunk, _stored(chunk), score, more or {})
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # somebody else's collection
+        logger.warning("chunk %r: %s in its extra is not as a document is stored: %.200r", chunk.id, EXTRA, error)
+        return _made(chunk, {}, score, more or {})
+
+
+def _made(chunk: Chunk, stored: Mapping[str, Any], score: float | None, more: Mapping[str, Any]) -> Document:
     sparse = stored.get("sparse_embedding")
     return Document(
         id=chunk.id,
         content=chunk.text or stored.get("content", chunk.text),
         blob=_blob(chunk, stored.get("blob")),
-        meta={**chunk.metadata, **(more or {})},
+        meta={**chunk.metadata, **more},
         score=score,
         embedding=stored.get("embedding"),
         sparse_embedding=None if sparse is None else SparseEmbedding.from_dict(sparse),
@@ -150,8 +160,8 @@ def from_hit(hit: Hit, fields: HitFields | None = None) -> Document:
 
 
 def _stored(item: Chunk | CoreDocument) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = (item.extra or {}).get(EXTRA, {})
-    return found
+    found = (item.extra or {}).get(EXTRA)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _extra(document: Document, name: str, *, kept: bool) -> Iterator[tuple[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,8 @@ from llama_index.retrievers.late_rag.media import media_of
 if TYPE_CHECKING:
     from late_rag import Hit
     from late_rag.adapters import Encoder
+
+logger = logging.getLogger(__name__)
 
 EXTRA = "llama_index"
 """The key of a chunk's ``extra`` under which stands what makes it the very node again."""
@@ -110,7 +113,15 @@ def from_hit(hit: Hit, fields: HitFields | None = None) -> NodeWithScore:
 def _node(chunk: Chunk, more: Mapping[str, Any]) -> BaseNode:
     """A chunk as a node, with ``more`` in its metadata, which is for programs only."""
     stored = (chunk.extra or {}).get(EXTRA)
-    data = _foreign(chunk) if stored is None else _stored(chunk, stored)
+    if stored is not None:
+        try:
+            return _made(chunk, _stored(chunk, stored), more)
+        except (AttributeError, KeyError, StopIteration, TypeError, ValueError) as error:  # somebody else's collection
+            logger.warning("chunk %r: %s in its extra is not as a node is stored: %.200r", chunk.id, EXTRA, error)
+    return _made(chunk, _foreign(chunk), more)
+
+
+def _made(chunk: Chunk, data: dict[str, Any], more: Mapping[str, Any]) -> BaseNode:
     for name in ("excluded_embed_metadata_keys", "excluded_llm_metadata_keys"):
         data[name] = [*data.get(name, ()), *more]
     metadata = {**copy.deepcopy(dict(chunk.metadata)), **more}
