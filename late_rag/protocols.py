@@ -176,6 +176,9 @@ class Index(Protocol):
     def add(self, folder: Path, rows: Rows, progress: Done = silent) -> Index:
         """Writes what is in and rows above all that are in, into another empty folder; opened.
 
+        What it gives may have an attribute ``worn``: whether an index that is created of all rows would be better by
+        so much that it is to be made in its place.
+
         Raises:
             InputError: rows that do not ascend.
         """

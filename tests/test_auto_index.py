@@ -39,10 +39,13 @@ def _row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_files, "TAIL_CHUNKS", 100)
 
 
-def test_the_scan_is_taken_whatever_the_size() -> None:
-    for tokens in (0, 10**9):
+def test_the_scan_is_taken_up_to_a_million_rows_and_centroids_beyond() -> None:
+    for tokens in (0, 999_999):
         assert choose(tokens, rules=RULES).spec == IndexSpec("exact")
         assert choose(tokens, rules=RULES).reason.startswith("auto: a scan of all chunks in int8")
+    for tokens in (1_000_000, 10**9):
+        assert choose(tokens, rules=RULES).spec == IndexSpec("centroids")
+        assert choose(tokens, rules=RULES).reason.endswith("lose little, from 1,000,000 token vectors on")
 
 
 @pytest.mark.parametrize(

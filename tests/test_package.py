@@ -26,6 +26,8 @@ MOST_LINES = 400
 
 FRAMEWORKS = {"haystack", "langchain", "llamaindex"}
 """Extras that bring a framework, which nobody gets who does not ask for it."""
+TORCH = {"plaid", "pylate", "sentence-transformers"}
+"""Extras of gigabytes that exclude each other: not in "all"."""
 
 
 def loaded_by(code: str) -> set[str]:
@@ -128,7 +130,7 @@ def test_every_extra_that_an_error_names_exists(repository: Path) -> None:
     extras = project(repository)["optional-dependencies"]
     assert {"images", "minilm", "office"} <= set(extras_in_use()) <= set(extras)
     (everything,) = extras["all"]
-    assert set(re.findall(r"[\w-]+", everything.partition("[")[2])) == set(extras) - {"all"} - FRAMEWORKS
+    assert set(re.findall(r"[\w-]+", everything.partition("[")[2])) == set(extras) - {"all"} - FRAMEWORKS - TORCH
 
 
 def test_every_backend_is_where_its_row_says() -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from late_rag.adapters.configuration import anchored, check_collection, location_of, seen_from, without_secrets
     from late_rag.adapters.hits import HitFields, beside, known
     from late_rag.adapters.holder import StoreHolder, check_owners
-    from late_rag.adapters.inputs import item_name, listed, naming, without_tuples
+    from late_rag.adapters.inputs import item_name, listed, naming, times_as_text, without_tuples
     from late_rag.adapters.media import is_unread, to_compare
     from late_rag.adapters.notes import as_found, noted
     from late_rag.adapters.showing import described, progress_bar
@@ -77,7 +77,7 @@ _NAMES = {
     "late_rag.adapters.configuration": ("anchored", "check_collection", "location_of", "seen_from", "without_secrets"),
     "late_rag.adapters.hits": ("HitFields", "beside", "known"),
     "late_rag.adapters.holder": ("StoreHolder", "check_owners"),
-    "late_rag.adapters.inputs": ("item_name", "listed", "naming", "without_tuples"),
+    "late_rag.adapters.inputs": ("item_name", "listed", "naming", "times_as_text", "without_tuples"),
     "late_rag.adapters.media": ("is_unread", "to_compare"),
     "late_rag.adapters.notes": ("as_found", "noted"),
     "late_rag.adapters.showing": ("described", "progress_bar"),
@@ -223,6 +223,7 @@ __all__ = [
     "seen_from",
     "shared_reranker",
     "shared_retriever",
+    "times_as_text",
     "to_compare",
     "to_reader",
     "to_writer",

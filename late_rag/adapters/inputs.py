@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from typing import Any, TypeVar
 
 from late_rag.errors import InputError
@@ -45,6 +46,18 @@ def without_tuples(value: Any, depth: int = MAX_DEPTH + 1) -> Any:
     if isinstance(value, Mapping):
         return {key: without_tuples(item, depth - 1) for key, item in value.items()}
     return [without_tuples(item, depth - 1) for item in value] if isinstance(value, list | tuple) else value
+
+
+def times_as_text(value: Any) -> Any:
+    """A copy of a file's metadata with dates and datetimes as ISO 8601 texts, which filters read as the same times.
+
+    Stores of the frameworks write JSON, which has no times.
+    """
+    if isinstance(value, Mapping):
+        return {key: times_as_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [times_as_text(item) for item in value]
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def item_name(name: str, place: int, identity: str | None, metadata: Any, document: str | None = None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from late_rag.errors import FilterError
@@ -38,28 +38,33 @@ def narrowed(own: Filter | None, given: Filter | None) -> Filter | None:
 
 
 def agent_filter(
-    given: str | Mapping[str, Any] | None,
+    given: Filter | Mapping[str, Any] | str | None,
     collection: Collection,
     told: Mapping[str, str] | None = None,
     own: Filter | None = None,
+    *,
+    read: Callable[[Any], Filter | None] = parse,
 ) -> Filter | None:
-    """The filter that an agent wrote; nothing, and nothing but white space, is none.
+    """The filter that an agent wrote; nothing, nothing but white space, and an empty dict are none.
 
     Args:
-        given: in the filter language, or its dict form.
+        given: in the filter language, or a dict.
         collection: in which the fields must be.
         told: the fields that the agent was told of, which are named in an error in place of all that there are.
         own: what restricts the agent; fields that only other passages have are not named.
+        read: makes the filter of what is given.
 
     Raises:
         FilterError: it cannot be read, or no passage has a field that it names; says which fields there are.
     """
-    if given is None or (isinstance(given, str) and not given.strip()):
+    if given is None or given == {} or (isinstance(given, str) and not given.strip()):
         return None
     try:
-        found = parse(given)
+        found = read(given)
     except FilterError as error:
         raise FilterError(f"{error}. {_hint(collection, told, own)}") from error
+    if found is None:
+        return None
     fields = collection.fields()
     for name in _named(found):
         if name not in BUILT_IN and metadata_key(name) not in fields:

@@ -19,6 +19,7 @@ HOMES = {
     "export": "late_rag.cli.transfer:export",
     "import": "late_rag.cli.transfer:import_",
     "copy": "late_rag.cli.transfer:copy",
+    "models": "late_rag.cli.models:models",
     "compile": "late_rag.cli.compile:compile_",
     "eval": "late_rag.cli.evaluate:evaluate",
     "demo": "late_rag.cli.demo:demo",

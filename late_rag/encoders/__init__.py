@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from late_rag.backends import ENCODERS, MODELS, resolve
+from late_rag.backends import MODELS, resolve
 from late_rag.encoders._hub import HUB_ID, TOKEN_VARIABLE, NotCachedError, fetch
 from late_rag.encoders._recorded import check_folder, consent_needed
+from late_rag.encoders.models import HUB_IDS, resolve_alias
 from late_rag.errors import InputError, MissingExtraError, ModelError
 from late_rag.registry import shared
 
@@ -23,8 +23,6 @@ TRAINED = "lightonai/LateOn, lightonai/GTE-ModernColBERT-v1 or answerdotai/answe
 """Trained checkpoints to name where somebody asks for more than the embedded model."""
 
 _TRUST = "trust_model"
-
-logger = logging.getLogger(__name__)
 
 
 def consenting(options: Mapping[str, Any] | None, trust_model: bool) -> dict[str, Any]:
@@ -42,30 +40,35 @@ def _is_consent(value: object) -> bool:
     return value
 
 
-def load_encoder(model: str | Path, **options: Any) -> Encoder:
+def load_encoder(model: str | Path, backend: str = "auto", **options: Any) -> Encoder:
     """The encoder for a model, loaded once for each process and set of options.
 
     Making it reads settings only; weights are loaded with the first text.
 
     Args:
-        model: "minilm", the model of the distribution late-rag-minilm; a checkpoint folder; or a Hugging Face hub id
-            such as "lightonai/LateOn", with "@" and a revision where another than the newest is meant.
-        options: what the backend takes, for ONNX: :class:`late_rag.encoders.onnx.OnnxEncoder`; and ``token_variable``,
+        model: "minilm", the model of the distribution late-rag-minilm; a name that ``late-rag models`` lists, such as
+            "lateon"; a checkpoint folder; or a Hugging Face hub id such as "lightonai/LateOn", with "@" and a revision
+            where another than the newest is meant.
+        backend: "onnx", which runs exports and compiles checkpoints without PyTorch; "pylate" or
+            "sentence-transformers", which run checkpoints on PyTorch, each with its extra; or "auto", the first of them
+            that is installed and reads the model: ONNX, but PyTorch where only it has a CUDA device.
+        options: what the backend takes: :class:`late_rag.encoders.onnx.OnnxEncoder`,
+            :class:`late_rag.encoders.torch_models.TorchEncoder`; and ``token_variable``,
             the environment variable that has the hub's token, where that is not ``HF_TOKEN``; of several the first
             that is set. ``trust_model`` says nothing about a model that is named here; see :func:`load_recorded`.
 
     Raises:
         ModelError: there is no such model, it cannot be fetched, or nothing that is installed reads it.
-        MissingExtraError: the model's distribution is not installed.
-        InputError: an option that the backend does not have, or a wrong value of one.
+        MissingExtraError: the model's distribution, or what the backend needs, is not installed.
+        InputError: a backend that there is not, an option that the backend does not have, or a wrong value of one.
     """
     _check_model(model)
     options.pop(_TRUST, None)
     name, folder = _located(model)
-    return shared.get(_key(name, options), lambda: _built(name, folder, options))
+    return shared.get(_key(name, backend, options), lambda: _built(name, folder, backend, options))
 
 
-def load_recorded(model: str, collection: str, **options: Any) -> Encoder:
+def load_recorded(model: str, collection: str, backend: str = "auto", **options: Any) -> Encoder:
     """The encoder for a model that only a collection names, which may have come from anybody.
 
     Loaded are a model that comes as a distribution, one that is in the hub's cache (nobody is contacted for it), and a
@@ -75,6 +78,7 @@ def load_recorded(model: str, collection: str, **options: Any) -> Encoder:
     Args:
         model: as recorded.
         collection: its location.
+        backend: as for :func:`load_encoder`.
         options: as for :func:`load_encoder`.
 
     Raises:
@@ -85,21 +89,23 @@ def load_recorded(model: str, collection: str, **options: Any) -> Encoder:
     name, folder = _located(model)
     if folder is not None and name not in MODELS and not trusted:
         check_folder(folder, collection)
-    return shared.get(_key(name, options), lambda: _built_as_recorded(name, folder, options, collection, trusted))
+    return shared.get(
+        _key(name, backend, options), lambda: _built_as_recorded(name, folder, backend, options, collection, trusted)
+    )
 
 
-def _key(name: str, options: Mapping[str, Any]) -> Hashable:
-    return "encoder", name, tuple(sorted((option, repr(value)) for option, value in options.items()))
+def _key(name: str, backend: str, options: Mapping[str, Any]) -> Hashable:
+    return "encoder", name, backend, tuple(sorted((option, repr(value)) for option, value in options.items()))
 
 
 def _built_as_recorded(
-    name: str, folder: Path | None, options: Mapping[str, Any], collection: str, trusted: bool
+    name: str, folder: Path | None, backend: str, options: Mapping[str, Any], collection: str, trusted: bool
 ) -> Encoder:
     options = {**options, "token_variable": ()}
     if trusted:
-        return _built(name, folder, options)
+        return _built(name, folder, backend, options)
     try:
-        return _built(name, folder, options, cached_only=True)
+        return _built(name, folder, backend, options, cached_only=True)
     except NotCachedError as error:
         raise consent_needed(name, collection) from error
 
@@ -113,13 +119,14 @@ def _located(model: str | Path) -> tuple[str, Path | None]:
     """The name that the encoder goes by, and its folder; none where the name is a hub id."""
     if str(model) in MODELS:
         return str(model), _embedded(str(model))
+    model = resolve_alias(model) if isinstance(model, str) else model
     folder = _folder(model)
     if folder is not None:
         return str(folder), folder
     if isinstance(model, Path) or HUB_ID.fullmatch(model) is None:
         raise ModelError(
             f"there is no model {str(model)[:200]!r}: it is not a folder, not {' or '.join(map(repr, MODELS))}, "
-            "and not a hub id such as 'lightonai/LateOn'"
+            "no name that late-rag models lists, and not a hub id such as 'lightonai/LateOn'"
         )
     return model, None
 
@@ -141,35 +148,16 @@ def _embedded(model: str) -> Path:
     return folder
 
 
-def _built(name: str, folder: Path | None, options: Mapping[str, Any], *, cached_only: bool = False) -> Encoder:
+def _built(
+    name: str, folder: Path | None, backend: str, options: Mapping[str, Any], *, cached_only: bool = False
+) -> Encoder:
+    from late_rag.encoders import _choice
+
     options, revision = dict(options), None
     token_variable = options.pop("token_variable", TOKEN_VARIABLE)
+    _choice.check_backend(backend)
+    trained = False
     if folder is None:
-        folder, revision = fetch(name, options, token_variable, cached_only=cached_only)
-    backend = _backend(name, folder)
-    _check_options(backend, options)
-    encoder: Encoder = backend(folder, model=name, revision=revision, **options)
-    return encoder
-
-
-def _check_options(backend: type, options: Mapping[str, Any]) -> None:
-    if not options:
-        return
-    import inspect
-
-    known = set(inspect.signature(backend).parameters) - {"folder", "model", "revision"}
-    if unknown := sorted(set(options) - known):
-        raise InputError(f"{backend.__name__} has no option {', '.join(unknown)}; it has {', '.join(sorted(known))}")
-
-
-def _backend(name: str, folder: Path) -> Any:
-    """The first backend of the table that reads the folder."""
-    for candidate in ENCODERS:
-        backend = resolve(ENCODERS, candidate, "encoder")
-        if backend.reads(folder):
-            logger.info("%s: read by %s", name, candidate)
-            return backend
-    raise ModelError(
-        f"{name} holds no model: expected a checkpoint (modules.json, model.safetensors) or an ONNX export "
-        f"(model_int8.onnx or model.onnx) in {folder}"
-    )
+        trained = _choice.wants_weights(backend, options) or name.partition("@")[0] in HUB_IDS
+        folder, revision = fetch(name, options, token_variable, cached_only=cached_only, trained=trained)
+    return _choice.make(name, folder, revision, backend, options, trained=trained)

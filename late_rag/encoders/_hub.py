@@ -30,6 +30,8 @@ _TRAINED = (
     "sentence_bert_config.json",
     "artifact.metadata",
     "model.safetensors",
+    "model.safetensors.index.json",
+    "model-[0-9]*.safetensors",
     "[0-9]*/config.json",
     "[0-9]*/model.safetensors",
 )
@@ -49,6 +51,7 @@ def fetch(
     token_variable: str | Sequence[str] = TOKEN_VARIABLE,
     *,
     cached_only: bool = False,
+    trained: bool = False,
 ) -> tuple[Path, str]:
     """Downloads what is not in the hub's cache yet; the folder and ``name@commit``.
 
@@ -59,6 +62,7 @@ def fetch(
         options: of the backend.
         token_variable: which variable has the token, or the first that is set of several; with none of them no token
             is sent, not even one that the hub's own tools keep.
+        trained: the weights as they were trained, if the model has them beside an export.
         cached_only: take what is in the cache, and contact nobody.
 
     Raises:
@@ -72,12 +76,20 @@ def fetch(
     token_variables = (token_variable,) if isinstance(token_variable, str) else token_variable
     read = _cached if cached_only else partial(_snapshot, token_variables)
     snapshot = partial(read, name, revision)
+    if trained:
+        folder = snapshot(_SETTINGS + _TRAINED)
+        if any((folder / file).is_file() for file in _TRAINED):
+            return _found(model, name, folder)
     wants_fp32 = options.get("precision") == "fp32" or options.get("device") == "cuda"
     folder = snapshot(_SETTINGS + (_FP32 if wants_fp32 else _INT8))
     if not wants_fp32 and not any((folder / file).is_file() for file in _INT8):
         folder = snapshot(_SETTINGS + _FP32)
     if not any((folder / file).is_file() for file in (*_INT8, _FP32[0])):
         folder = snapshot(_SETTINGS + _TRAINED)
+    return _found(model, name, folder)
+
+
+def _found(model: str, name: str, folder: Path) -> tuple[Path, str]:
     logger.info("%s: %s", model, folder)
     return folder, f"{name}@{folder.name}"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from late_rag.encoders._cache import cache_folder
-from late_rag.encoders.checkpoint import Normalize
+from late_rag.encoders.checkpoint import Foreign, Normalize
+from late_rag.encoders.checkpoint.weights import WEIGHTS, weight_files
 from late_rag.errors import ModelError
 
 if TYPE_CHECKING:
@@ -38,11 +39,14 @@ def weights_name(folder: Path, config: CheckpointConfig) -> str:
     Raises:
         ModelError: a file of it is missing.
     """
-    parts = dict.fromkeys(module.folder for module in config.modules if not isinstance(module, Normalize))
-    files = [folder / part / name for part in parts for name in ("config.json", "model.safetensors")]
+    parts = {module.folder: module for module in config.modules if not isinstance(module, Normalize)}
+    files: list[Path] = []
+    for part in parts:
+        files += [folder / part / "config.json", *(weight_files(folder / part) or [folder / part / WEIGHTS])]
     files.append(folder / "tokenizer.json")
     there = [file for file in files if file.is_file()]
-    if missing := [str(file) for file in files if file not in there and file.name != "config.json"]:
+    optional = {folder / part / WEIGHTS for part, module in parts.items() if isinstance(module, Foreign)}
+    if missing := [str(file) for file in files if file not in {*there, *optional} and file.name != "config.json"]:
         raise ModelError(f"{folder} is not complete: there is no {', '.join(missing)}")
     return f"safetensors-{_hashed(there)}"
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from late_rag.encoders._stream import Job
     from late_rag.encoders._tokens import Pass, Sequences
+    from late_rag.encoders.checkpoint import CheckpointConfig
     from late_rag.types import Chunk, Document, Region, TextSpan, TokenEmbeddings
 
 logger = logging.getLogger(__name__)
@@ -68,11 +69,14 @@ class SequenceEncoder(ABC):
         self._options = dict(options)
         self.folder = Path(folder).resolve()
         self.model: str = self._options["model"] or str(self.folder)
-        self._config = read_config(self.folder)
+        self._config = self._read_config()
         self._window = window_tokens
         self._loaded: Sequences | None = None
         self._start_anew()
         _encoders.add(self)
+
+    def _read_config(self) -> CheckpointConfig:
+        return read_config(self.folder)
 
     @abstractmethod
     def _weights_name(self) -> str:

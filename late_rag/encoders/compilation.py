@@ -19,7 +19,7 @@ def compile_model(model: str | Path, out: str | Path, *, int8: bool = False) -> 
     """Compiles a checkpoint into a new folder, which :func:`late_rag.load_encoder` then takes anywhere.
 
     Args:
-        model: a checkpoint folder, or a hub id.
+        model: a checkpoint folder, a hub id, or a name that ``late-rag models`` lists.
         out: the folder, which appears when it is complete.
         int8: in int8, unless its rows are too far from those of fp32; then in fp32.
 
@@ -33,18 +33,19 @@ def compile_model(model: str | Path, out: str | Path, *, int8: bool = False) -> 
     """
     from late_rag.encoders._hub import fetch
     from late_rag.encoders._identity import weights_name
-    from late_rag.encoders.checkpoint import is_export, read_config
+    from late_rag.encoders.checkpoint import is_trained, read_trained
     from late_rag.encoders.graphs.making import make_graph
+    from late_rag.encoders.models import resolve_alias
 
     out = Path(out)
     if out.exists():
         raise InputError(f"{out} is there already; name a folder that is not")
     folder = Path(model).expanduser()
     if not folder.is_dir():
-        folder, _ = fetch(str(model), {})
-    if is_export(folder):
+        folder, _ = fetch(resolve_alias(str(model)), {}, trained=True)
+    if not is_trained(folder):
         raise ModelError(f"{model} is an ONNX export already; load it as it is")
-    config = read_config(folder)
+    config = read_trained(folder)
     precision: Precision = "int8" if int8 else "fp32"
     settings = config.settings() | {"model_id": weights_name(folder, config)}
     try:

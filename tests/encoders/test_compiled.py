@@ -13,9 +13,11 @@ import onnx
 import pytest
 
 from late_rag.encoders import load_encoder
+from late_rag.encoders._tokens import load_tokenizer
 from late_rag.encoders.compilation import compile_model
 from late_rag.encoders.compiled import CompiledEncoder
 from late_rag.encoders.graphs import cache, making, protobuf
+from late_rag.encoders.graphs.network import Network
 from late_rag.errors import InputError, ModelError
 from late_rag.testing import EncoderContract
 from late_rag.testing.encoder import QUERIES, TEXTS, chunks
@@ -101,6 +103,28 @@ def test_int8_uses_the_operators_that_the_runtime_has(architecture, tmp_path, mo
     assert np.concatenate([np.einsum("ij,ij->i", one, other) for one, other in pairs]).mean() > 0.995
 
 
+def test_what_int8_rewrites_computes_the_same(architecture, tmp_path, monkeypatch):
+    """Centred, divided and ordered for int8, yet computed in fp32: but for the quicker Gelu nothing is different."""
+
+    def product_and_bias(self, value, name):
+        product, bias = self.product(value, name), self.weights.get(f"{name}.bias")
+        return (
+            product
+            if bias is None
+            else self.graph.add("Add", f"{name}.out", product, self.graph.constant(f"{name}.b", bias))
+        )
+
+    monkeypatch.setattr(Network, "_quantised_linear", product_and_bias)
+    monkeypatch.setattr(
+        "late_rag.encoders.graphs.network.quantise", lambda table, axis: (table, np.ones((len(table), 1), np.float32))
+    )
+    folder = write_trained(tmp_path / "model", architecture, depth=0.2)
+    rewritten, plain = CompiledEncoder(folder), CompiledEncoder(folder, precision="fp32")
+    for found, expected in zip(rewritten.encode_queries(QUERIES), plain.encode_queries(QUERIES), strict=True):
+        np.testing.assert_allclose(found, expected, atol=0.01)
+    assert rewritten.variant == "onnx-int8-cpu"
+
+
 def test_int8_that_is_too_far_is_not_used_and_said(trained, monkeypatch, caplog):
     monkeypatch.setattr(making, "LEAST_COSINE", 1.1)
     encoder = CompiledEncoder(trained)
@@ -108,6 +132,29 @@ def test_int8_that_is_too_far_is_not_used_and_said(trained, monkeypatch, caplog)
         assert encoder.variant == "onnx-fp32-cpu"
     assert "too far from those of fp32 (mean cosine" in caplog.text
     assert sorted(file.name for file in encoder._graph().parent.iterdir()) == ["compiled.json", "model.onnx"]
+
+
+def test_int8_is_checked_again_by_another_runtime(trained, monkeypatch, caplog):
+    monkeypatch.setattr("onnxruntime.__version__", "1.24.0")
+    first = CompiledEncoder(trained)
+    assert first.variant == "onnx-int8-cpu"
+    checked = []
+    agreement = making.agreement
+    monkeypatch.setattr(making, "agreement", lambda *args: checked.append(agreement(*args)) or checked[-1])
+    for runtime, times in (("1.24.0", 0), ("1.24.1", 1), ("1.24.1", 1)):
+        monkeypatch.setattr("onnxruntime.__version__", runtime)
+        assert CompiledEncoder(trained).variant == "onnx-int8-cpu"
+        assert len(checked) == times
+    assert checked[0] > 0.99
+    known = first._graph().parent / "known.npy"
+    np.save(known, -np.load(known))  # what a processor would give whose products are wrong
+    monkeypatch.setattr("onnxruntime.__version__", "1.24.2")
+    with caplog.at_level(logging.WARNING):
+        assert CompiledEncoder(trained).variant == "onnx-fp32-cpu"
+    assert "on this machine the rows of int8 are too far from those of fp32" in caplog.text
+    known.write_bytes(b"cut off")
+    with pytest.raises(ModelError, match="is damaged; remove that folder"):
+        CompiledEncoder(trained).encode_queries(["wings"])
 
 
 def test_half_precision_weights_are_read(architecture, tmp_path):
@@ -118,6 +165,77 @@ def test_half_precision_weights_are_read(architecture, tmp_path):
     np.testing.assert_allclose(rows[1], rows[0], atol=1e-6)
     np.testing.assert_allclose(rows[2], rows[0], atol=0.03)
     np.testing.assert_allclose(rows[3], rows[0], atol=0.3)
+
+
+def sharded(folder, tensor_type="F32"):
+    """The checkpoint with the transformer's weights in two files, as large ones are saved; the names of each."""
+    file = folder / "model.safetensors"
+    weights = random_weights("bert", load_tokenizer(folder).get_vocab_size())
+    file.unlink()
+    names = list(weights)
+    parts = {"model-00001-of-00002.safetensors": names[:9], "model-00002-of-00002.safetensors": names[9:]}
+    for part, held in parts.items():
+        write_safetensors(folder / part, {name: weights[name] for name in held}, tensor_type)
+    places = {name: part for part, held in parts.items() for name in held}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    return folder
+
+
+@pytest.mark.parametrize("tensor_type", ["F32", "BF16"])
+def test_weights_in_shards_give_the_same_rows(tmp_path, tensor_type):
+    whole = write_trained(tmp_path / "whole", "bert", tensor_type)
+    parts = sharded(write_trained(tmp_path / "parts", "bert", tensor_type), tensor_type)
+    (found,), (expected,) = (
+        CompiledEncoder(folder, precision="fp32").encode_queries(["wings"]) for folder in (parts, whole)
+    )
+    np.testing.assert_array_equal(found, expected)
+
+
+def map_weights(folder, change):
+    file = folder / "model.safetensors.index.json"
+    places = json.loads(file.read_text())["weight_map"]
+    file.write_text(json.dumps({"weight_map": change(places)}))
+
+
+FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda places: places | {"x": "../model.safetensors"},
+            r"names '../model\.safetensors', which is no safetensors",
+        ),
+        (lambda places: places | {"x": "/etc/a.safetensors"}, "names '/etc/a.safetensors', which is no"),
+        (lambda places: places | {"x": "..\\a.safetensors"}, "which is no safetensors file of its folder"),
+        (lambda places: places | {"x": "pytorch_model.bin"}, "names 'pytorch_model.bin', which is no"),
+        (lambda places: places | {"x": 3}, "names '3', which is no"),
+        (
+            lambda places: places | {"x": "a.safetensors"},
+            r"there is no a\.safetensors, which model\..*index\.json names",
+        ),
+        (lambda places: places | {"x": SECOND}, f"says that {SECOND} has a tensor 'x', which it lacks"),
+        (lambda places: dict.fromkeys(places, FIRST), f"says that {FIRST} has a tensor .*, which it lacks"),
+        (lambda places: {}, "has no weight_map"),
+        (lambda places: list(places), "has no weight_map"),
+        (lambda places: {str(at): f"{at}.safetensors" for at in range(1001)}, "names 1,001 files; 1,000 at most"),
+    ],
+)
+def test_a_hostile_index_of_shards_is_refused_by_name(tmp_path, change, message):
+    folder = sharded(write_trained(tmp_path / "model", "bert"))
+    map_weights(folder, change)
+    with pytest.raises(ModelError, match=message) as caught:
+        CompiledEncoder(folder, precision="fp32").encode_queries(["wings"])
+    assert str(folder) in str(caught.value)
+
+
+def test_a_tensor_that_two_shards_have_is_refused_by_name(tmp_path):
+    folder = sharded(write_trained(tmp_path / "model", "bert"))
+    (folder / SECOND).write_bytes((folder / FIRST).read_bytes())
+    name = "embeddings.word_embeddings.weight"
+    with pytest.raises(ModelError, match=f"{FIRST} and .*{SECOND} both have a tensor '{name}'"):
+        CompiledEncoder(folder, precision="fp32").encode_queries(["wings"])
 
 
 def test_a_graph_is_valid_onnx_in_one_file_and_with_its_weights_beside(trained, monkeypatch):

@@ -14,7 +14,7 @@ import pytest
 
 from late_rag.encoders import _identity, load_encoder
 from late_rag.encoders.onnx import OnnxEncoder
-from late_rag.errors import InputError, MissingExtraError, ModelError
+from late_rag.errors import InputError, MissingExtraError, ModelError, UnsupportedError
 from late_rag.types import Chunk
 from tests.encoders.trained import write_trained
 
@@ -132,6 +132,29 @@ def test_a_checkpoint_of_the_hub_without_an_export_is_compiled(tmp_path):
     told = python(LOAD.format("someone/small"), **variables)
     assert told.startswith("someone/small safetensors-")
     assert told.endswith("onnx-int8-cpu (16, 8)")
+
+
+def test_an_alias_is_its_hub_id_and_its_weights_are_taken_where_there_is_an_export_too(tmp_path):
+    """An export may lack layers; and whoever names the hub id, as a collection does, gets the same."""
+    folder = write_trained(tmp_path / "model")
+    (folder / "model.onnx").write_bytes(b"an export of the first layer alone")
+    cache = tmp_path / "hub"
+    variables = hub_cache(cache, folder, "c0ffee" * 6 + "c0de")
+    (cache / "models--someone--small").rename(cache / "models--lightonai--LateOn")
+    for name in ("lateon", "lightonai/LateOn"):
+        told = python(LOAD.format(name), **variables)
+        assert told.startswith("lightonai/LateOn safetensors-")
+        assert told.endswith("onnx-int8-cpu (16, 8)")
+
+
+def test_a_known_model_that_is_not_read_says_why():
+    with pytest.raises(UnsupportedError) as caught:
+        load_encoder("jina-colbert-v2")
+    assert str(caught.value) == (
+        "jina-colbert-v2 (jinaai/jina-colbert-v2) brings code of its own, which is not run; take 'mlateon'"
+    )
+    with pytest.raises(UnsupportedError, match=r"colpali .* reads page images, for which there is no encoder yet"):
+        load_encoder("colpali")
 
 
 def test_a_model_that_cannot_be_fetched_says_what_to_do(tmp_path):

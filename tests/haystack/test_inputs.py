@@ -247,6 +247,15 @@ def test_sources_and_their_metadata_are_any_iterable(tmp_path: Path) -> None:
         ),
         (lambda _: LateInteractionDocumentStore(embedding_dim=3), "model= chooses one"),
         (lambda _: LateInteractionDocumentStore(model=3), "model is the name of a model or its folder, not 3"),
+        (lambda _: LateInteractionDocumentStore(create="x"), "create takes a dict of options, not 'x'"),
+        (lambda _: LateInteractionDocumentStore(encoder_options="x"), "encoder_options takes a dict of options"),
+        (lambda _: LateInteractionDocumentStore(create={"chunking": {"kind": "x"}}), "unknown chunker 'x'"),
+        (
+            lambda _: LateInteractionDocumentStore(create={"chunking": 3}),
+            "chunking takes the kind of a chunker, or a dict",
+        ),
+        (lambda _: LateInteractionDocumentStore(create={"language": "x"}), "no stemmer for language 'x'; there are: "),
+        (lambda _: LateInteractionDocumentStore(create={"language": 3}), "language takes the name of a Snowball"),
         (lambda _: LateInteractionDocumentStore(progress_bar=1), "progress_bar takes True or False, not 1"),
         (lambda _: LateInteractionDocumentStore(wrong=3), "has no argument 'wrong'; it has collection, model"),
         (lambda store: LateInteractionRetriever(store, k=3), "LateInteractionRetriever has no argument 'k'; use top_k"),
@@ -315,3 +324,14 @@ def test_a_retriever_of_the_core_stands_for_its_collection(tmp_path: Path) -> No
         store = LateInteractionDocumentStore(core)  # type: ignore[arg-type]
         store.write_documents([Document(content="one")])
         assert LateInteractionDocumentStore.from_dict(store.to_dict()).count_documents() == 1
+
+
+def test_a_duplicate_is_named_by_its_place_and_file(store: LateInteractionDocumentStore) -> None:
+    """Its id is a hash that nobody knows."""
+    first, other = (Document(content=name, meta={"file_path": f"{name}.md"}) for name in "ab")
+    store.write_documents([first])
+    with pytest.raises(LateRAGError, match=r"^documents\[1\] \(id '\w+', file 'a.md'\) is there already; nothing"):
+        store.write_documents([other, first])
+    with pytest.raises(LateRAGError, match=r"^documents\[0\] \(.*b.md'\) comes again as documents\[2\] \(.*; nothing"):
+        store.write_documents([other, Document(content="c"), other])
+    assert store.count_documents() == 1

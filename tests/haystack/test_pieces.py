@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 from haystack import Document
 from haystack.components.preprocessors import DocumentSplitter
 from haystack.dataclasses import ByteStream
+from haystack.document_stores.in_memory import InMemoryDocumentStore
 
 from haystack_integrations.components.converters.late_rag import LateInteractionConverter
 from haystack_integrations.components.preprocessors.late_rag import LateInteractionDocumentSplitter
+from haystack_integrations.document_stores.late_rag import LateInteractionDocumentStore
 from late_rag import load
 from late_rag.chunkers import load_chunker
 from late_rag.encoders import load_encoder
@@ -188,3 +191,15 @@ def test_both_are_what_their_dictionary_says() -> None:
         assert type(made).from_dict(copy.deepcopy(data)).to_dict() == data
         assert copy.deepcopy(made).to_dict() == data
     assert splitter.to_dict()["init_parameters"]["overlap"] == 8
+
+
+def test_dates_of_a_file_are_texts_that_haystack_filters(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("---\ndate: 2024-05-01\n---\n# Travel\n\nA page.\n")
+    documents = LateInteractionConverter().run([tmp_path / "a.md"])["documents"]
+    after = {"field": "meta.date", "operator": ">", "value": "2024-04-30"}
+    ours, haystacks = LateInteractionDocumentStore(), InMemoryDocumentStore()
+    for store in (ours, haystacks):
+        store.write_documents(documents)
+        assert len(store.filter_documents(after)) == 1
+    haystacks.save_to_disk(str(tmp_path / "saved.json"))
+    assert len(ours.filter_documents({**after, "value": datetime(2024, 5, 2)})) == 0

@@ -164,7 +164,7 @@ WRONG: dict[str, Any] = {
     'content must be "all" or "main"': lambda _: LateInteractionLoader("a", content="most"),  # type: ignore[arg-type]
     "include takes a list of .* not 3": lambda _: LateInteractionLoader("a", include=3),  # type: ignore[arg-type]
     "fields takes RecordFields": lambda _: LateInteractionLoader("a", fields="text"),  # type: ignore[arg-type]
-    "there is no file or folder 'gone.md'": lambda _: LateInteractionLoader("gone.md").load(),
+    "there is no file or folder 'https://x.org/a'": lambda _: LateInteractionLoader("https://x.org/a").load(),
 }
 
 

@@ -197,18 +197,22 @@ def test_what_can_be_checked_is_checked_when_a_store_is_made(handbook: str) -> N
         with pytest.raises(InputError, match=message):
             LateInteractionVectorStore(**{"collection": handbook, **options})
     store = LateInteractionVectorStore(handbook, mode="read")
+    with pytest.raises(InputError, match="threshold must be a similarity between 0 and 1, not 6"):
+        store.similarity_search_with_relevance_scores("travel", score_threshold=6)
     searches: list[tuple[dict[str, Any], str]] = [
         ({"k": 0}, "k must be a whole number"),
         ({"threshold": 2}, "threshold must be a similarity between 0 and 1, not 2"),
-        ({"score_threshold": "x"}, "threshold must be a similarity between 0 and 1, not 'x'"),
         ({"expand": True}, "expand must be"),
         ({"filter": "year >"}, "expected a value after >"),
     ]
     for search, message in searches:
         with pytest.raises(InputError, match=message):
             store.as_retriever(search_kwargs=search)
-    with pytest.raises(TypeError, match="unknown search option 'kk'"):
-        store.as_retriever(search_kwargs={"kk": 3})
+    for unknown in ("kk", "score_threshold"):  # the second is of another search_type
+        with pytest.raises(TypeError, match=f"unknown search option '{unknown}'"):
+            store.as_retriever(search_kwargs={unknown: 0.5})
+    with pytest.raises(InputError, match=r"threshold must be a similarity between 0 and 1, not 1.5"):
+        store.as_retriever(search_type="similarity_score_threshold", search_kwargs={"score_threshold": 1.5})
     with pytest.raises(InputError, match="lambda_mult must be a number from 0 to 1, not 2"):
         store.as_retriever(search_type="mmr", search_kwargs={"lambda_mult": 2})
     assert store.as_retriever(search_type="mmr", search_kwargs={"k": 1, "fetch_k": 3}).invoke("travel")

@@ -98,6 +98,15 @@ def test_the_space_between_passages_is_the_files(tmp_path: Path, name: str, text
     assert "space_before" not in {key for passage in split for key in to_document(passage).metadata}
 
 
+def test_a_passage_that_is_split_again_hands_its_space_on_to_none() -> None:
+    whole = Document(f"{SENTENCES}\n\n{SENTENCES}", id="d")
+    first = LateInteractionTextSplitter(max_tokens=64).split_documents([whole])
+    again = LateInteractionTextSplitter(max_tokens=32).split_documents([first[1]])
+    assert first[1].metadata["space_before"]
+    assert len(again) > 1
+    assert "space_before" not in again[0].metadata
+
+
 def test_space_of_the_callers_own_is_metadata() -> None:
     own = Document("One.", id="1", metadata={"space_before": " "})
     with LateInteractionVectorStore.from_documents([own]) as store:

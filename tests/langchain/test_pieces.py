@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import inspect
 import threading
+from datetime import date
 from pathlib import Path
 
 import pytest
 from langchain_core.documents import Document
+from langchain_core.indexing import InMemoryRecordManager, index
 from langchain_text_splitters import TextSplitter
 
 from langchain_late_rag import (
@@ -18,9 +20,10 @@ from langchain_late_rag import (
     LateInteractionTextSplitter,
     LateInteractionVectorStore,
 )
-from langchain_late_rag.documents import content_blocks, from_hit, media_of, to_document
+from langchain_late_rag.blocks import content_blocks, media_of
+from langchain_late_rag.documents import from_hit, to_document
 from langchain_late_rag.inputs import prepared
-from late_rag import Retriever, load
+from late_rag import Retriever, Selection, load
 from late_rag.chunkers import load_chunker
 from late_rag.encoders import load_encoder
 from late_rag.errors import InputError, LoadError
@@ -133,12 +136,27 @@ async def test_files_are_parsed_in_threads(tmp_path: Path, monkeypatch: pytest.M
     assert threading.get_ident() not in threads
 
 
+def test_what_is_loaded_has_metadata_of_json(tmp_path: Path) -> None:
+    front = "---\ndate: 2024-05-01\nseen: [2024-05-02T10:00:00Z]\nby: {on: 2024-05-03}\n---\n# Leave\n\nThirty days.\n"
+    (tmp_path / "leave.md").write_text(front)
+    (document,) = loaded = LateInteractionLoader(tmp_path).load()
+    assert document.metadata["date"] == "2024-05-01"
+    assert document.metadata["seen"] == ["2024-05-02T10:00:00+00:00"]
+    assert document.metadata["by"] == {"on": "2024-05-03"}
+    records = InMemoryRecordManager("tests")
+    records.create_schema()
+    with LateInteractionVectorStore() as store:
+        assert index(loaded, records, store, key_encoder="blake2b")["num_added"] == 1
+        assert store.similarity_search("leave", filter="date > 2024-04-30 and by.on < 2024-06-01")
+        assert store.similarity_search("leave", filter={"date": {"$gt": date(2024, 5, 1)}}) == []
+
+
 def test_a_picture_is_a_content_block(tmp_path: Path) -> None:
     (tmp_path / "pixel.png").write_bytes(PIXEL)
     (picture,) = LateInteractionLoader(tmp_path).load()
     (block,) = picture.metadata["content_blocks"]
     assert (block["type"], block["mime_type"], base64.b64decode(block["base64"])) == ("image", "image/png", PIXEL)
-    (media,) = media_of(picture)
+    (media,) = media_of(picture.metadata)
     assert media.read() == PIXEL
     assert "content_blocks" not in to_document(picture).metadata
 
@@ -175,7 +193,8 @@ def test_a_picture_is_for_the_model_where_that_reads_pictures() -> None:
     text = Document("Thirty days of leave.", id="b")
     with Retriever.create(None, PictureEncoder()) as core:
         (stored, _) = prepared(core, [to_document(picture), to_document(text)])
-        assert (stored.media, stored.extra) == ((Media(PIXEL, "image/png"),), None)
+        assert stored.media == (Media(PIXEL, "image/png"),)
+        assert "base64" not in repr(stored.extra)
 
 
 def test_pictures_beside_a_text_are_stored_and_found_again() -> None:
@@ -198,6 +217,51 @@ def test_pages_of_a_pdf_are_pictures_where_they_are_asked_for(repository: Path) 
     assert len(blocks) > 1
     assert {(block["type"], block["mime_type"]) for block in blocks} == {("image", "image/png")}
     assert all(base64.b64decode(block["base64"]).startswith(b"\x89PNG") for block in blocks)
+
+
+def test_a_picture_of_a_page_goes_with_the_passages_of_the_page(repository: Path) -> None:
+    pages = repository / "cookbooks/data/xquad-en/articles/science/force.pdf"
+    (document,) = LateInteractionLoader(pages, content_blocks=True).load()
+    blocks = document.metadata["content_blocks"]
+    assert [block["extras"] for block in blocks] == [{"page": 1}, {"page": 2}, {"page": 3}]
+    split = LateInteractionTextSplitter(max_tokens=200).split_documents([document])
+    assert {passage.metadata["page"] for passage in split} == {1, 2, 3}
+    for passage in split:
+        assert passage.metadata["content_blocks"] == [blocks[passage.metadata["page"] - 1]]
+    with LateInteractionVectorStore.from_documents(split[:1]) as store:
+        assert store.get_by_ids([str(split[0].id)]) == store.similarity_search("force") == split[:1]
+    scanned = Document("", id="scan", metadata={"mime_type": "application/pdf", "content_blocks": blocks})
+    parts = LateInteractionTextSplitter().split_documents([scanned])
+    assert [part.metadata["content_blocks"] for part in parts] == [[block] for block in blocks]
+
+
+def test_other_pictures_go_with_the_first_passage() -> None:
+    large = {"type": "image", "base64": base64.b64encode(PIXEL * 1000).decode(), "mime_type": "image/png"}
+    words = {"type": "text", "text": "said"}
+    document = Document(GUIDE, id="d", metadata={"content_blocks": [words, large]})
+    first, *others = LateInteractionTextSplitter(max_tokens=64).split_documents([document])
+    assert first.metadata["content_blocks"] == [words, large]
+    assert others
+    assert all(passage.metadata["content_blocks"] == [words] for passage in others)
+    assert document.metadata["content_blocks"] == [words, large]
+
+
+def test_blocks_come_back_as_they_were() -> None:
+    said, url = {"type": "text", "text": "A plan."}, {"type": "image", "url": "https://x.org/a.png"}
+    picture = content_blocks([Media(PIXEL, "image/png")])[0] | {"id": "mine", "extras": {"detail": "high", "n": [1]}}
+    sound = {"type": "audio", "base64": "c291bmQ=", "mime_type": "audio/mpeg"}
+    mixed = Document("A plan of the car park.", id="mixed", metadata={"content_blocks": [picture, said, sound, url]})
+    alone = Document("", id="alone", metadata={"content_blocks": [picture, url, sound]})
+    with LateInteractionVectorStore() as store:
+        store.add_documents([mixed, alone])
+        assert store.get_by_ids(["mixed", "alone"]) == [mixed, alone]
+        assert store.similarity_search("car park") == [mixed]
+        (found,) = LateInteractionRetriever(
+            collection=store._holder.retriever().collection, fields=HitFields(media="shown"), k=1
+        ).invoke("car park")
+        assert [block["type"] for block in found.metadata["shown"]] == ["image", "audio"]
+        store._holder.retriever().collection.update_metadata(Selection(ids=("mixed",)), {"content_blocks": []})
+        assert store.get_by_ids(["mixed"])[0].metadata["content_blocks"] == [picture, sound]
 
 
 def test_content_blocks_of_every_kind(tmp_path: Path) -> None:

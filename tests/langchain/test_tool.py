@@ -138,6 +138,23 @@ async def test_what_is_unknown_is_answered_with_what_there_is(tool: StructuredTo
     assert call(untold, query="travel", filter='$text matches "travel"').artifact
 
 
+def test_a_filter_that_a_model_gives_as_a_dict_is_read(tool: StructuredTool, handbook: str) -> None:
+    for given in ({"year": 2021, "topic": "travel"}, {"field": "topic", "op": "==", "value": "travel"}):
+        found = call(tool, query="rules", filter=given)
+        assert [document.metadata["topic"] for document in found.artifact] == ["travel"]
+    assert len(call(tool, query="rules", filter={}).artifact) == 2
+    unread = (({"year": {"$least": 2020}}, "unknown operator '$least'"), (["year"], "a filter is a text, a dict"))
+    for wrong, told in unread:
+        message = call(tool, query="rules", filter=wrong)
+        assert message.status == "error"
+        assert told in str(message.content)
+        assert "Fields to filter by: year. Leave the filter out" in str(message.content)
+    retriever = LateInteractionRetriever(collection=handbook, filter="year < 2020")
+    narrow = late_interaction_tool(retriever, "handbook", "The rules")
+    assert not call(narrow, query="rules", filter={"topic": "travel"}).artifact
+    assert {d.metadata["year"] for d in call(narrow, query="rules", filter={}).artifact} == {2019}
+
+
 def test_null_for_an_optional_argument_is_its_default(tool: StructuredTool) -> None:
     assert len(call(tool, query="travel", k=None, filter=None).artifact) == 2
 

@@ -22,7 +22,7 @@ from llama_index.node_parser.late_rag import LateInteractionNodeParser
 from llama_index.postprocessor.late_rag import LateInteractionRerank
 from llama_index.readers.late_rag import LateInteractionReader
 from llama_index.retrievers.late_rag import LateInteractionRetriever, late_interaction_tool
-from llama_index.vector_stores.late_rag import LateInteractionVectorStore
+from llama_index.vector_stores.late_rag import LateInteractionVectorStore, PlaceholderEmbedding
 
 NODES = [TextNode(id_=name, text=f"Passage {name}.") for name in "abc"]
 
@@ -162,6 +162,10 @@ def test_a_store_refuses_the_arguments_of_other_stores() -> None:
             "Reader has no argument 'input_dir'; give load_data",
         ),
         (lambda: LateInteractionReader(include=("x",)), "include takes a list of 'comments'"),
+        (
+            lambda: PlaceholderEmbedding(model="x"),
+            "PlaceholderEmbedding has no argument 'model'; the collection",
+        ),
     ],
 )
 def test_what_can_be_checked_is_checked_when_a_component_is_made(make: Callable[[], object], told: str) -> None:
@@ -210,7 +214,7 @@ async def test_what_is_shown_of_components(tmp_path: Path) -> None:
     place = str(tmp_path / "s.rag")
     store = LateInteractionVectorStore(place)
     index = LateInteractionIndex(NODES, collection=place)
-    assert repr(store) == f"LateInteractionVectorStore({place!r})"
+    assert str(store) == repr(store) == f"LateInteractionVectorStore({place!r})"
     assert repr(index) == f"LateInteractionIndex({place!r})"
     assert repr(LateInteractionIndex()) == "LateInteractionIndex(temporary)"
     assert repr(index.as_retriever(threshold=0.5)) == (
@@ -218,7 +222,7 @@ async def test_what_is_shown_of_components(tmp_path: Path) -> None:
     )
     assert repr(LateInteractionRerank()) == "LateInteractionRerank(top_n=3)"
     secret = LateInteractionRerank(collection="postgres://me:secret@host/db")
-    assert repr(secret) == "LateInteractionRerank('postgres://host/db', top_n=3)"
+    assert str(secret) == repr(secret) == "LateInteractionRerank('postgres://host/db', top_n=3)"
     assert store.count() == index.count() == await store.acount() == await index.acount() == 3
     assert store.count('$id == "a"') == index.count('$id == "a"') == 1
 

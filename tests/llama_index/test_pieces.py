@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_index.core.ingestion import IngestionPipeline
+from llama_index.core.ingestion import DocstoreStrategy, IngestionPipeline
 from llama_index.core.readers import SimpleDirectoryReader
 from llama_index.core.readers.base import ReaderConfig
 from llama_index.core.schema import Document, ImageDocument, ImageNode, MetadataMode, TextNode
+from llama_index.core.storage.docstore import SimpleDocumentStore
 
 from late_rag import load
 from late_rag.chunkers import load_chunker
@@ -231,3 +232,19 @@ def test_a_picture_that_the_model_does_not_read_is_kept_and_named(
     assert kept.image_path == picture.image_path
     (hit,) = LateInteractionRetriever(location).retrieve("leave")
     assert hit.node.ref_doc_id == "text"
+
+
+def test_dates_of_a_file_can_be_persisted_and_filtered_by(tmp_path: Path) -> None:
+    """LlamaIndex's docstore writes JSON, which has no dates."""
+    (tmp_path / "a.md").write_text("---\ndate: 2024-05-01\nseen: [2024-05-02T10:00:00Z]\n---\n# Travel\n\nA page.\n")
+    documents = LateInteractionReader().load_data(tmp_path / "a.md")
+    assert documents[0].metadata["date"] == "2024-05-01"
+    assert documents[0].metadata["seen"] == ["2024-05-02T10:00:00+00:00"]
+    pipeline = IngestionPipeline(
+        transformations=[], docstore=SimpleDocumentStore(), docstore_strategy=DocstoreStrategy.DUPLICATES_ONLY
+    )
+    pipeline.run(documents=documents)
+    pipeline.persist(str(tmp_path / "state"))
+    index = LateInteractionIndex.from_documents(documents, transformations=[LateInteractionNodeParser()])
+    for filters, count in (("date > 2024-04-30 and date < 2024-05-02", 1), ("date > 2024-05-01", 0)):
+        assert len(index.as_retriever(filters=filters).retrieve("page")) == count

@@ -130,6 +130,8 @@ def test_missing_paths_are_named_before_anything_is_loaded(tmp_path):
     with pytest.raises(InputError) as caught:
         load([tmp_path / "a.txt", tmp_path / "gone.txt", tmp_path / "lost"])
     assert str(caught.value) == f"there is no file or folder '{tmp_path}/gone.txt', '{tmp_path}/lost'"
+    with pytest.raises(InputError, match=r"no file or folder 'https:/+example.com/a'; fetch what is at a URL first"):
+        load("https://example.com/a")
     with pytest.raises(InputError, match=r"paths\[0\] is 7; a path is a text or a Path"):
         load([7])
     with pytest.raises(InputError, match=r"paths\[0\] is ''; name a file or folder"):

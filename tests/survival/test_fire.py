@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,10 @@ FIRE = Path(__file__).with_name("fire.py")
 SETTINGS = CollectionSettings(model="test", model_id="test-1", dim=DIM)
 
 
-def under_fire(tmp_path: Path, seconds: float) -> None:
+def under_fire(tmp_path: Path, seconds: float, index: str = "auto") -> None:
     location, board = tmp_path / "c.rag", tmp_path / "board"
     board.mkdir()
-    with create_collection(location, SETTINGS) as made:  # type: ignore[attr-defined]
+    with create_collection(location, replace(SETTINGS, index=index)) as made:  # type: ignore[attr-defined]
         fill(made, 300, turn=0)
     roles = [("write", "left"), ("write", "west"), *(("read", f"reader{n}") for n in range(4))]
     processes = [
@@ -48,8 +49,9 @@ def test_six_processes_answer_right(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_six_processes_answer_right_for_two_minutes(tmp_path: Path) -> None:
-    under_fire(tmp_path, 120)
+@pytest.mark.parametrize("index", ["auto", "centroids"])
+def test_six_processes_answer_right_for_two_minutes(tmp_path: Path, index: str) -> None:
+    under_fire(tmp_path, 120, index)
 
 
 WORK = """
@@ -71,15 +73,16 @@ else:
 """
 
 
-def kill_at_random(tmp_path: Path, what: str, kills: int) -> None:
+def kill_at_random(tmp_path: Path, what: str, kills: int, index: str = "auto") -> None:
     """Nothing is lost, and the same again completes it."""
     location, target, lines = tmp_path / "c.rag", tmp_path / "target.rag", tmp_path / "lines.jsonl"
     rng = random.Random(what)
-    with create_collection(location, SETTINGS) as made:  # type: ignore[attr-defined]
+    with create_collection(location, replace(SETTINGS, index=index)) as made:  # type: ignore[attr-defined]
         fill(made, 1500)
         made.delete(Selection(ids=tuple(f"c{n}" for n in range(0, 1500, 3))))
         with lines.open("w", encoding="utf-8") as stream:
             export_jsonl(made, stream.write, embeddings=True)
+        made.optimize()
         expected = made.search(rows(3, seed=5), 20)
     for _ in range(kills):
         process = subprocess.Popen(
@@ -112,10 +115,16 @@ def test_killed_at_any_moment(tmp_path: Path, what: str) -> None:
     kill_at_random(tmp_path, what, 4)
 
 
+def test_killed_while_a_candidate_index_is_built(tmp_path: Path) -> None:
+    kill_at_random(tmp_path, "optimize", 2, "centroids")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["optimize", "copy", "import"])
-def test_killed_at_a_hundred_moments(tmp_path: Path, what: str) -> None:
-    kill_at_random(tmp_path, what, 100)
+@pytest.mark.parametrize(
+    ("what", "index"), [("optimize", "auto"), ("copy", "auto"), ("import", "auto"), ("optimize", "centroids")]
+)
+def test_killed_at_a_hundred_moments(tmp_path: Path, what: str, index: str) -> None:
+    kill_at_random(tmp_path, what, 100, index)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")

@@ -21,10 +21,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def make(repository) -> ModuleType:
     """The script models/minilm/make.py."""
-    folder = repository / "models" / "minilm"
-    spec = importlib.util.spec_from_file_location("make_minilm", folder / "make.py")
+    file = repository / "models" / "minilm" / "make.py"
+    spec = importlib.util.spec_from_file_location("make_minilm", file)
     module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)  # for bert.py beside it
-        spec.loader.exec_module(module)
+    spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def words(tmp_path_factory) -> Path:
+    """A checkpoint in which a word is nearest to itself."""
+    from tests.torch_encoders import words_first
+
+    return words_first(tmp_path_factory.mktemp("words") / "first")

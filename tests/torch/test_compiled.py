@@ -11,7 +11,8 @@ pytest.importorskip("pylate.models")
 
 from late_rag.encoders import load_encoder
 from late_rag.types import Chunk
-from tests.torch.checkpoints import CHECKPOINTS, QUERIES, TEXTS, make_checkpoint
+from tests.random_checkpoints import CHECKPOINTS, QUERIES, TEXTS
+from tests.torch.checkpoints import make_checkpoint
 
 
 @pytest.fixture(autouse=True)

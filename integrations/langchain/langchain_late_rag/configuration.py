@@ -72,7 +72,10 @@ def _serialised(component: BaseModel) -> dict[str, Any]:
 
 
 class AsConfiguration(Serializable):
-    """A component that ``langchain_core.load.dumps`` takes; ``loads`` wants its class in ``allowed_objects``."""
+    """A component that ``langchain_core.load.dumps`` takes.
+
+    ``loads`` wants its class in ``allowed_objects``, and ``valid_namespaces=["langchain_late_rag"]``.
+    """
 
     _dumped = field_serializer("collection", check_fields=False)(dumped_collection)
 

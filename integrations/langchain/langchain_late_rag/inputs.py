@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.documents import Document as LangChainDocument
 
-from langchain_late_rag.documents import foreign_media, to_document, unread_kept
-from late_rag import Chunk, Document
+from langchain_late_rag.blocks import media_of, unread_kept
+from langchain_late_rag.documents import to_document
+from late_rag import Chunk, Document, Media
 from late_rag.adapters import ConflictError, InputError, check_owners, check_text, digest, listed, to_compare
 
 if TYPE_CHECKING:
@@ -114,10 +115,20 @@ def candidates(documents: Iterable[LangChainDocument], encoder: Callable[[], Enc
     for place, document in enumerate(documents):
         check_page(place, document)
         identity = document.id or digest(document.page_content)
-        media = _named(lambda item, _: foreign_media(item), place, document)
+        media = _named(lambda item, _: _foreign_media(item), place, document)
         source = document.metadata.get("source")
         metadata = {"source": source} if isinstance(source, str) else {}  # by which a message may name it
         yield to_compare(Chunk(identity, identity, document.page_content, metadata=metadata, media=media), encoder)
+
+
+def _foreign_media(document: LangChainDocument) -> tuple[Media, ...]:
+    """The media of a document from elsewhere, which is only looked at: where it has text, broken blocks are none."""
+    try:
+        return media_of(document.metadata)
+    except InputError:
+        if document.page_content.strip():
+            return ()
+        raise
 
 
 def prepared(retriever: Retriever, items: Sequence[Document | Chunk]) -> list[Document | Chunk]:

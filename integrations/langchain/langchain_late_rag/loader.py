@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 
-from langchain_late_rag.documents import CONTENT_BLOCKS, content_blocks
+from langchain_late_rag.blocks import CONTENT_BLOCKS, content_blocks
 from late_rag import load
 from late_rag.adapters import LoadOptions, RecordFields, beside, check_label, check_paths
 
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 class LateInteractionLoader(BaseLoader):
     """Loads files and folders, of every format that late_rag reads (``late-rag formats``).
 
-    ``metadata["source"]`` is the file's location. A document of a picture alone has it as a content block under
-    ``metadata["content_blocks"]``. ``load`` and ``lazy_load`` have the async twins ``aload`` and ``alazy_load``, which
-    read in a thread.
+    ``metadata["source"]`` is the file's location. The metadata are JSON, as much of LangChain asks for (``index()``,
+    stores of parent documents, ``dumps``): a date is its text in ISO 8601, which filters compare as a time all the
+    same. A document of a picture alone has it as a content block under ``metadata["content_blocks"]``. ``load`` and
+    ``lazy_load`` have the async twins ``aload`` and ``alazy_load``, which read in a thread.
 
     Args:
         paths: files and folders.
@@ -32,7 +34,8 @@ class LateInteractionLoader(BaseLoader):
         fields: which fields of a record are text, key and metadata, for CSV, JSON and JSONL.
         content: of web pages "all" that they show, or the "main" content.
         include: parts that are left out unless they are named; see :class:`late_rag.loading.LoadOptions`.
-        content_blocks: whether documents with text have their pictures and pages as content blocks too.
+        content_blocks: whether documents with text have their pictures and pages as content blocks too; of a page the
+            block says which (``extras["page"]``), and the splitter gives it to the passages of that page.
 
     Raises:
         InputError: an argument that cannot be. Whether there is a file is looked at when it is loaded.
@@ -86,4 +89,13 @@ class LateInteractionLoader(BaseLoader):
         if document.media and (self._content_blocks or not document.text.strip()):
             known[CONTENT_BLOCKS] = content_blocks(document.media)
         metadata = {**document.metadata, **beside(document.metadata, known)}
-        return Document(id=document.id, page_content=document.text, metadata=metadata)
+        return Document(id=document.id, page_content=document.text, metadata=_as_json(metadata))
+
+
+def _as_json(value: Any) -> Any:
+    """A copy of metadata with times as texts."""
+    if isinstance(value, date):  # a datetime is one
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {key: _as_json(item) for key, item in value.items()}
+    return [_as_json(item) for item in value] if isinstance(value, list) else value

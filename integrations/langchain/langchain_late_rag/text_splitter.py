@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import BaseDocumentTransformer, Document
 
+from langchain_late_rag.blocks import CONTENT_BLOCKS, blocks_of, has_data, page_of, without_data
 from langchain_late_rag.documents import DOCUMENT_ID, END_INDEX, START_INDEX, to_document
 from langchain_late_rag.inputs import check_documents, check_page, text_documents
 from late_rag import Document as CoreDocument
-from late_rag import load_encoder
+from late_rag import Media, load_encoder
 from late_rag.adapters import (
     SPACE_BEFORE,
     ChunkingOptions,
@@ -24,6 +25,7 @@ from late_rag.adapters import (
 )
 
 if TYPE_CHECKING:
+    from langchain_late_rag.blocks import Block
     from late_rag import Chunk
 
 _LONGEST_SPACE = 200
@@ -91,9 +93,10 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
         return self.split_documents(text_documents(texts, metadatas))
 
     def split_documents(self, documents: Iterable[Document]) -> list[Document]:
-        """The passages of documents, each with a copy of its document's metadata.
+        """The passages of documents, each with a copy of its document's metadata (values of many KB are not copied on).
 
-        Passages of a document with an id have that id, ``#`` and their number; others have none.
+        Passages of a document with an id have that id, ``#`` and their number; others have none. A picture of a page
+        goes with each passage of the page, any other with the first.
 
         Raises:
             InputError: a text that cannot be encoded; names the document by its place and id.
@@ -107,17 +110,27 @@ class LateInteractionTextSplitter(BaseDocumentTransformer):
         """The same as :meth:`split_documents`."""
         return self.split_documents(documents)
 
-    def _chunks(self, document: Document) -> Iterator[Chunk]:
+    def _chunks(self, document: Document, blocks: Sequence[Block] = ()) -> list[Chunk]:
+        """The chunks; of media only, they have the places of the blocks that show something of them."""
         chunker = load_chunker(self._options.to_json(), load_encoder(self._model))
-        return iter(chunker(CoreDocument(text=document.page_content, metadata=document.metadata)))
+        places = tuple(Media(str(place).encode(), "", page_of(block)) for place, block in enumerate(blocks))
+        metadata = without_data(document.metadata)
+        return list(chunker(CoreDocument(text=document.page_content, metadata=metadata, media=places)))
 
     def _passages(self, document: Document) -> Iterator[Document]:
         parent = document.id or _identity(document)
-        last = 0
-        for number, chunk in enumerate(self._chunks(document)):
+        blocks = [block for block in blocks_of(document.metadata) if has_data(block)]
+        last, chunks = 0, self._chunks(document, blocks)
+        shown = [[int(item.read()) for item in chunk.media] for chunk in chunks]
+        shown[0] += sorted(set(range(len(blocks))) - {place for places in shown for place in places})
+        for number, (chunk, places) in enumerate(zip(chunks, shown, strict=True)):
             metadata = copy.deepcopy(dict(chunk.metadata))
+            if places:
+                said = metadata.get(CONTENT_BLOCKS, [])
+                metadata[CONTENT_BLOCKS] = [*said, *(copy.deepcopy(dict(blocks[place])) for place in places)]
             if self._add_start_index:
                 metadata |= {DOCUMENT_ID: parent, START_INDEX: chunk.start, END_INDEX: chunk.end}
+                metadata.pop(SPACE_BEFORE, None)  # of a passage that is split again
                 metadata |= _space(document.page_content[last : chunk.start])
                 last = max(last, chunk.end or 0)
             identity = f"{document.id}#{number}" if document.id else None

@@ -9,7 +9,7 @@ from langchain_core.callbacks import Callbacks
 from langchain_core.documents import Document
 from langchain_core.prompts import BasePromptTemplate, PromptTemplate, format_document
 from langchain_core.tools import StructuredTool, ToolException
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
 from langchain_late_rag.filters import to_filter
 from langchain_late_rag.retriever import LateInteractionRetriever
@@ -27,6 +27,8 @@ from late_rag.adapters import (
 if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic.v1 import ValidationError as ValidationErrorV1
+
+    from langchain_late_rag.filters import FilterLike
 
 
 def late_interaction_tool(
@@ -74,7 +76,7 @@ def late_interaction_tool(
     def search(
         query: str,
         k: int | None = None,
-        filter: str | None = None,  # noqa: A002
+        filter: FilterLike | None = None,  # noqa: A002
         callbacks: Callbacks = None,
     ) -> tuple[str, list[Document]]:
         try:
@@ -85,7 +87,7 @@ def late_interaction_tool(
     async def asearch(
         query: str,
         k: int | None = None,
-        filter: str | None = None,  # noqa: A002
+        filter: FilterLike | None = None,  # noqa: A002
         callbacks: Callbacks = None,
     ) -> tuple[str, list[Document]]:
         try:
@@ -128,25 +130,27 @@ def _told(error: ValidationError | ValidationErrorV1) -> str:
 
 def _arguments(default: int, most: int, fields: Mapping[str, str]) -> type[BaseModel]:
     usual = min(default, most)
+    given = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})]  # agent_filter says more
     count = Annotated[int, BeforeValidator(lambda given: usual if given is None else given)]
     return create_model(
         "Search",
         __config__=ConfigDict(extra="forbid"),
         query=(str, Field(description=TOOL_QUERY)),
         k=(count, Field(default=usual, ge=1, le=most, description=TOOL_COUNT)),
-        filter=(str | None, Field(default=None, description=filter_description(fields))),
+        filter=(given, Field(default=None, description=filter_description(fields))),
     )
 
 
 def _asked(
     retriever: LateInteractionRetriever,
     k: int | None,
-    filter: str | None,  # noqa: A002
+    filter: FilterLike | None,  # noqa: A002
     fields: Mapping[str, str],
 ) -> dict[str, Any]:
     """What the agent said as arguments of ``invoke``."""
     asked: dict[str, Any] = {} if k is None else {"k": k}
     if filter is not None:
         own = to_filter(retriever.filter)
-        asked["filter"] = narrowed(own, agent_filter(filter, retriever.core().collection, fields, own))
+        given = agent_filter(filter, retriever.core().collection, fields, own, read=to_filter)
+        asked["filter"] = narrowed(own, given)
     return asked

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from langchain_core.documents import Document
 
-from langchain_late_rag.documents import CONTENT_BLOCKS, HitFields, from_hit, from_stored
+from langchain_late_rag.blocks import CONTENT_BLOCKS
+from langchain_late_rag.documents import HitFields, from_hit, from_stored
 from langchain_late_rag.filters import to_filter
 from langchain_late_rag.writing import WritableStore
 from late_rag.adapters import InputError, SearchConfig, UnsupportedError, check_top_k, listed, to_reader
@@ -108,7 +109,7 @@ class LateInteractionVectorStore(WritableStore):
         """Async twin of :meth:`similarity_search_with_score`."""
         return await to_reader(self.similarity_search_with_score, query, k, filter, **kwargs)
 
-    def _similarity_search_with_relevance_scores(
+    def similarity_search_with_relevance_scores(
         self,
         query: str,
         k: int = 4,
@@ -116,15 +117,22 @@ class LateInteractionVectorStore(WritableStore):
         score_threshold: float | None = None,
         **kwargs: Any,
     ) -> list[tuple[Document, float]]:
-        """The same, each with its similarity: the mean over the query's tokens, from 0 to 1."""
+        """The same, each with its similarity: the mean over the query's tokens, from 0 to 1.
+
+        Raises:
+            InputError: a ``score_threshold`` that no similarity can be.
+        """
         hits = self._hits(query, k, filter, _with_threshold(kwargs, score_threshold))
         return [(self._found(hit), hit.similarity) for hit in hits]
 
-    async def _asimilarity_search_with_relevance_scores(
+    async def asimilarity_search_with_relevance_scores(
         self, query: str, k: int = 4, **kwargs: Any
     ) -> list[tuple[Document, float]]:
-        """Async twin of the one above."""
-        return await to_reader(self._similarity_search_with_relevance_scores, query, k, **kwargs)
+        """Async twin of :meth:`similarity_search_with_relevance_scores`."""
+        return await to_reader(self.similarity_search_with_relevance_scores, query, k, **kwargs)
+
+    _similarity_search_with_relevance_scores = similarity_search_with_relevance_scores
+    _asimilarity_search_with_relevance_scores = asimilarity_search_with_relevance_scores
 
     def max_marginal_relevance_search(
         self,

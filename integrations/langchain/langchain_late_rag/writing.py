@@ -210,7 +210,7 @@ class WritableStore(Closing, VectorStore):
         if unknown := {name: value for name, value in kwargs.items() if name not in VectorStoreRetriever.model_fields}:
             raise TypeError(f"as_retriever() takes no {', '.join(unknown)}: pass search_kwargs={unknown!r}")
         made = super().as_retriever(**kwargs)
-        _check_search(made.search_kwargs, diverse=made.search_type == "mmr")
+        _check_search(made.search_kwargs, made.search_type)
         return made
 
     def __repr__(self) -> str:
@@ -230,12 +230,13 @@ def _of_adding(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: arguments.pop(name) for name in ("ids", *_OF_ADDING) if name in arguments}
 
 
-def _check_search(options: Mapping[str, Any], *, diverse: bool) -> None:
-    """Checks what every search of a retriever will be asked for."""
-    asked = {"threshold" if name == "score_threshold" else name: value for name, value in options.items()}
-    asked["filter"] = to_filter(asked.get("filter"))
-    if diverse:
+def _check_search(options: Mapping[str, Any], kind: str) -> None:
+    """Checks what every search of a retriever of this ``search_type`` will be asked for."""
+    asked = {**options, "filter": to_filter(options.get("filter"))}
+    if kind == "mmr":
         asked.setdefault("lambda_mult", 0.5)
+    elif kind == "similarity_score_threshold":
+        asked["threshold"] = asked.pop("score_threshold")
     SearchConfig.asked(top_k=check_top_k(asked.pop("k", 1), "k"), **asked)
 
 

@@ -20,26 +20,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from late_rag import calibration
 from late_rag.auto_index import Choice
 from late_rag.calibration import Calibration
-from late_rag.collections.kit import embedding_rows
 from late_rag.collections.local import index_manifest
 from late_rag.collections.local.database import Database
 from late_rag.collections.local.failures import is_full
 from late_rag.collections.local.index_choice import SCAN, IndexChoice, index_class
+from late_rag.collections.local.index_rows import IndexRows
 from late_rag.collections.local.index_versions import FOLDER, PREFIX, Published, is_possible
 from late_rag.errors import CollectionDamagedError, CollectionError, CollectionFullError
 from late_rag.protocols import CollectionSettings, Done, Index, silent
-from late_rag.scoring.packing import unpack
-from late_rag.types import Progress, batched
+from late_rag.types import Progress
 
 if TYPE_CHECKING:
-    from late_rag.types import Report, TokenEmbeddings
+    from late_rag.types import Report
 
 logger = logging.getLogger(__name__)
 
@@ -51,10 +47,16 @@ TAIL_BYTES = 2**30
 
 TAIL_SHARE = 0.25
 LIVE_SHARE = 0.7
+TAIL_ROWS = 200_000
+APPROXIMATE_TAIL_SHARE = 0.05
+"""An index that is faster than the scan has a shorter tail: to scan it would take longer than all the rest."""
+
 SLOW_PATIENCE = 4
 """So many times as much comes or goes before a write that ends no load builds an index that is slow to build."""
 
-_BATCH = 500
+_AGAIN = 2
+"""An index that was not good enough is tried again when the collection has so many times the chunks."""
+
 _ORPHAN_SECONDS = 24 * 3600
 
 
@@ -75,6 +77,14 @@ class _Written(NamedTuple):
     manifest: str
 
 
+class _Way(NamedTuple):
+    """How a version can be made; ``known`` is what was measured of the one that it ``adds`` to."""
+
+    make: Callable[[Path], Index]
+    adds: bool = False
+    known: Calibration | None = None
+
+
 class IndexFiles:
     """The published index of one collection, and how it is brought up to date."""
 
@@ -83,6 +93,7 @@ class IndexFiles:
         self._database = database
         self._settings = settings
         self._choice = IndexChoice(settings)
+        self._rows = IndexRows(database, settings)
         self._broken = False
 
     def choice(self, connection: sqlite3.Connection) -> Choice:
@@ -180,22 +191,30 @@ class IndexFiles:
         asked for.
         """
         with self._database.reading() as connection:
-            slow = index_class(self.choice(connection).spec.name).slow_build
-            if load_ended and not slow:
+            kind = index_class(self.choice(connection).spec.name)
+            if load_ended and not kind.slow_build:
                 return False
-            patience = SLOW_PATIENCE if slow and not load_ended else 1
-            most, share, live_share = TAIL_CHUNKS * patience, TAIL_SHARE * patience, LIVE_SHARE / patience
             current = self.current(connection) or Published(0, 0, 0, "", "")
-            chunks, last_row, tokens = connection.execute("SELECT chunks, last_row, tokens FROM state").fetchone()
+            chunks, tokens, last_row = connection.execute("SELECT chunks, tokens, last_row FROM state").fetchone()
+            patience = SLOW_PATIENCE if kind.slow_build and not load_ended else 1
+            most, share = _tail_limits(kind, tokens / max(1, chunks), patience)
             fit = TAIL_BYTES * chunks / max(1, tokens * self._settings.dim)
+            live_share = LIVE_SHARE / patience
             tail = last_row - current.mark
-            if self._broken:
+            if self._broken or self._outgrown(current, kind.kind, chunks):
                 return True
             if tail <= min(most, fit) and chunks - tail >= live_share * current.size:
                 return False
             tail = _count(connection, "SELECT count(*) FROM chunks WHERE row > ?", current.mark)
         live = chunks - tail
         return bool(tail > min(fit, max(most, share * live)) or live < live_share * current.size)
+
+    def _outgrown(self, current: Published, kind: str, chunks: int) -> bool:
+        """Whether the scan's files serve where another kind is chosen, and that was not found to be no better."""
+        if not current.folder or current.kind == kind or current.kind != SCAN:
+            return False
+        measured = index_manifest.measured(self._folder / current.folder, current.manifest)
+        return measured is None or chunks > _AGAIN * current.size
 
     def worthwhile(self) -> bool:
         """Whether there should be files at all: a small collection is scanned from memory as quickly without."""
@@ -214,61 +233,26 @@ class IndexFiles:
             live = _count(connection, "SELECT count(*) FROM chunks WHERE row <= ?", base.mark if base else 0)
             chunks = _count(connection, "SELECT chunks FROM state")
         with closing(opened.engine) if opened else nullcontext():
+            ways: list[_Way] = []
             if opened is not None and opened.published.kind == kind and live >= LIVE_SHARE * opened.published.size:
-                published, index, _ = opened
-                progress = _teller(report, chunks - live)
-
-                def make(folder: Path) -> Index:
-                    return index.add(folder, self._rows(published.mark, mark), progress)
-            else:
-                progress = _teller(report, chunks)
-
-                def make(folder: Path) -> Index:
-                    return self._created(kind, folder, mark, progress)
-
-            written = self._written(make, mark, progress)
+                ways.append(self._adding(opened, mark, report))
+            progress = _teller(report, chunks)
+            ways.append(_Way(lambda folder: self._created(kind, folder, mark, progress)))
+            ways.append(_Way(lambda folder: self._created(SCAN, folder, mark, progress)))
+            written = self._written(ways, mark)
         return self._publish(written, base, mark)
 
+    def _adding(self, opened: Opened, mark: int, report: Report | None) -> _Way:
+        published, index, known = opened
+        progress = _teller(report, mark - published.mark)
+        return _Way(lambda folder: index.add(folder, self._rows.between(published.mark, mark), progress), True, known)
+
     def _created(self, kind: str, folder: Path, mark: int, progress: Done) -> Index:
-        rows, options = self._rows(0, mark), self._choice.made(kind)
+        rows, options = self._rows.between(0, mark), self._choice.made(kind)
         index: Index = index_class(kind).create(
             folder, rows, self._settings.dim, options, self._choice.device, progress
         )
         return index
-
-    def _calibrated(self, index: Index, mark: int) -> Calibration:
-        with self._database.connection() as connection:
-            query = "SELECT row, tokens FROM embeddings WHERE row <= ? AND tokens > 0 ORDER BY row"
-            found = connection.execute(query, (mark,)).fetchall()
-        numbers = [row for row, _ in found]
-        part = calibration.part_of(sum(tokens for _, tokens in found))
-        places = np.linspace(0, max(0, len(numbers) - 1), min(len(numbers), calibration.QUERIES)).astype(int)
-        sample = [next(self._rows(numbers[place] - 1, numbers[place]), None) for place in places]
-        known = [pair for pair in sample if pair is not None]  # one may have gone meanwhile
-        rows = self._rows(0, mark) if part == 1 else self._rows_of(calibration.some_of(numbers, part))
-        return calibration.calibrate(index, known, rows, calibration.OVERLAP, calibration.best_of_part(part))
-
-    def _rows(self, after: int, last: int) -> Iterator[tuple[int, TokenEmbeddings]]:
-        """Rows with embeddings in ascending order, read batch by batch without holding a snapshot."""
-        while batch := self._read("row > ? AND row <= ?", after, last):
-            yield from batch
-            after = batch[-1][0]
-
-    def _rows_of(self, numbers: Sequence[int]) -> Iterator[tuple[int, TokenEmbeddings]]:
-        """Those of these rows that are there and have embeddings, in ascending order, as ``_rows`` reads them."""
-        for batch in batched(numbers, _BATCH):
-            yield from self._read("row IN (SELECT value FROM json_each(?))", json.dumps(batch))
-
-    def _read(self, condition: str, *values: object) -> list[tuple[int, TokenEmbeddings]]:
-        """The first rows with embeddings under a condition."""
-        query = (
-            f"SELECT row, {embedding_rows.COLUMNS} FROM embeddings WHERE {condition} AND tokens > 0 "
-            "ORDER BY row LIMIT ?"
-        )
-        with self._database.connection() as connection:
-            found = connection.execute(query, (*values, _BATCH)).fetchall()
-        packed = embedding_rows.read(found, self._settings, str(self._database.path.parent))
-        return [(values[0], unpack(rows)) for values, rows in zip(found, packed, strict=True)]
 
     def _publish(self, written: _Written, base: Published | None, mark: int) -> bool:
         folder, kind, size, manifest = written
@@ -293,16 +277,23 @@ class IndexFiles:
         self._sweep(base)
         return True
 
-    def _written(self, make: Callable[[Path], Index], mark: int, progress: Done) -> _Written:
-        """A version on the disk: what ``make`` makes, or the scan, where its candidates are not good enough."""
-        with self._new_folder() as folder, closing(make(folder)) as index:
-            found = None if index.upper_bounds else self._calibrated(index, mark)
-            if found is None or found.candidates is not None:
-                return self._finished(folder, index, mark, found)
-        logger.warning("%s: %s: the scan is kept: %s", self._folder, index.kind, found.in_words())
-        shutil.rmtree(folder, ignore_errors=True)
-        with self._new_folder() as folder, closing(self._created(SCAN, folder, mark, progress)) as scan:
-            return self._finished(folder, scan, mark, found)
+    def _written(self, ways: Sequence[_Way], mark: int) -> _Written:
+        """A version on the disk, made in the first way whose candidates are good enough; those of the scan are."""
+        found = None
+        for way in ways:
+            with self._new_folder() as folder, closing(way.make(folder)) as index:
+                if way.adds and getattr(index, "worn", False):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    continue
+                if not index.upper_bounds:
+                    found = way.known if way.known and way.known.holds(len(index)) else None
+                    found = found or self._rows.calibrated(index, mark)
+                if index.upper_bounds or (found is not None and found.candidates is not None):
+                    return self._finished(folder, index, mark, found)
+            shutil.rmtree(folder, ignore_errors=True)
+            instead = "it is made anew" if way.adds else "the scan is kept"
+            logger.warning("%s: %s: %s: %s", self._folder, index.kind, instead, found.in_words() if found else "")
+        raise AssertionError("the scan needs no number of candidates")
 
     def _finished(self, folder: Path, index: Index, mark: int, found: Calibration | None) -> _Written:
         """Closed, so that all of it is in the files, before these are listed."""
@@ -374,6 +365,13 @@ class IndexFiles:
         if damaged and self.current(connection) is None:
             connection.execute("DELETE FROM indexes")
         return damaged
+
+
+def _tail_limits(kind: Any, mean_rows: float, patience: float) -> tuple[float, float]:
+    """Up to how many chunks behind the files, and up to which share of those covered, are no reason for new files."""
+    if kind.upper_bounds:
+        return TAIL_CHUNKS * patience, TAIL_SHARE * patience
+    return min(TAIL_CHUNKS, TAIL_ROWS / max(1.0, mean_rows)) * patience, APPROXIMATE_TAIL_SHARE * patience
 
 
 def _teller(report: Report | None, total: int) -> Done:

@@ -49,7 +49,15 @@ class Normalize:
     """Rows become of unit norm."""
 
 
-Module: TypeAlias = Transformer | Dense | Normalize
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A module of the library that trained the checkpoint of which no graph is made; ``what`` names it."""
+
+    folder: str
+    what: str
+
+
+Module: TypeAlias = Transformer | Dense | Normalize | Foreign
 
 
 @dataclass(frozen=True, slots=True)

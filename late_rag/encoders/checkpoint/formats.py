@@ -12,11 +12,25 @@ if TYPE_CHECKING:
     from late_rag.encoders.checkpoint.config import CheckpointConfig
 
 _EXPORTED = ("model_int8.onnx", "model.onnx")
+_TRAINED = ("modules.json", "config.json")
 
 
 def is_export(folder: Path) -> bool:
     """Whether the folder holds a graph."""
     return any((folder / file).is_file() for file in _EXPORTED)
+
+
+def is_trained(folder: Path) -> bool:
+    """Whether the folder holds a checkpoint as it was trained, perhaps beside a graph."""
+    return any((folder / file).is_file() for file in _TRAINED)
+
+
+def is_multi_vector(folder: Path) -> bool:
+    """Whether the checkpoint is of sentence-transformers 6, which no other library reads."""
+    from late_rag.encoders.checkpoint.settings import read_settings
+
+    file = folder / "config_sentence_transformers.json"
+    return file.is_file() and read_settings(file).get("model_type") == "MultiVectorEncoder"
 
 
 def read_config(folder: Path) -> CheckpointConfig:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from typing import TYPE_CHECKING, Any
 
-from late_rag.encoders.checkpoint.config import CheckpointConfig, Dense, Expansion, Transformer
+from late_rag.encoders.checkpoint.config import CheckpointConfig, Dense, Expansion, Foreign, Transformer
 from late_rag.encoders.checkpoint.exports import expansion_of, sides_of
 from late_rag.encoders.checkpoint.modules import read_modules, unknown
 from late_rag.encoders.checkpoint.settings import checked, read_settings
@@ -160,4 +160,6 @@ def _transformer_folder(folder: Path, modules: tuple[Module, ...]) -> Path:
 
 
 def _dim(modules: tuple[Module, ...]) -> int | None:
+    if any(isinstance(module, Foreign) for module in modules):
+        return None
     return next((module.out_features for module in reversed(modules) if isinstance(module, Dense)), None)

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from late_rag.encoders.graphs.network import Form, Network
     from late_rag.encoders.graphs.tensors import Array
 
-WEIGHTS = "model.safetensors"
-
 _BERTS = ("bert", "roberta", "xlm-roberta", "camembert")
+ARCHITECTURES = (*_BERTS, "distilbert", "modernbert")
+"""By their ``model_type``."""
+
 _DISTIL = {"hidden_size": "dim", "num_layers": "n_layers", "num_heads": "n_heads", "intermediate_size": "hidden_dim"}
 _USUAL = {
     "hidden_size": "hidden_size",
@@ -52,7 +53,7 @@ def read_network(folder: Path, longest: int) -> tuple[MakesNetwork, int]:
     """The network of a transformer's folder, and how many dims its rows have.
 
     Args:
-        folder: has ``config.json`` and ``model.safetensors``.
+        folder: has ``config.json`` and ``model.safetensors``, or its shards.
         longest: how many tokens a sequence will have.
 
     Raises:
@@ -60,20 +61,25 @@ def read_network(folder: Path, longest: int) -> tuple[MakesNetwork, int]:
     """
     file = folder / "config.json"
     data = read_settings(file)
-    kind = data.get("model_type")
-    if not (folder / WEIGHTS).is_file():
-        raise ModelError(
-            f"{folder} has no {WEIGHTS}; weights in another form, such as pytorch_model.bin, can run code when they "
-            "are read. Save the checkpoint anew as safetensors"
-        )
+    kind = checked_architecture(data, file)
     names = _DISTIL if kind == "distilbert" else _USUAL
     sizes = _sizes({ours: data.get(theirs) for ours, theirs in names.items()}, file, names)
-    tensors = Tensors(folder / WEIGHTS)
+    tensors = Tensors(folder)
     if kind == "modernbert":
         return _modernbert(data, file, sizes, tensors, longest), sizes["hidden_size"]
-    if kind in _BERTS or kind == "distilbert":
-        return _bert(str(kind), data, file, sizes, tensors, longest), sizes["hidden_size"]
-    raise unknown(f"architecture {str(kind)[:200]!r}", file)
+    return _bert(kind, data, file, sizes, tensors, longest), sizes["hidden_size"]
+
+
+def checked_architecture(data: Mapping[str, Any], file: Path) -> str:
+    """The architecture that ``config.json`` names.
+
+    Raises:
+        NotCompiledError: it is none that becomes a graph.
+    """
+    kind = data.get("model_type")
+    if kind not in ARCHITECTURES:
+        raise unknown(f"architecture {str(kind)[:200]!r}", file)
+    return str(kind)
 
 
 def _sizes(values: Mapping[str, Any], file: Path, names: Mapping[str, str]) -> dict[str, int]:

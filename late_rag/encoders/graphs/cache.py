@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import platform
 import shutil
 import tempfile
 from pathlib import Path
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 RECIPE = 2
 """Grows with every change of the graphs, so that none of a former recipe is taken for one of this."""
 
-_TOLD = "compiled.json"
+_TOLD, _KNOWN = "compiled.json", "known.npy"
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,42 @@ def compiled(folder: Path, config: CheckpointConfig, weights: str, precision: Pr
                 f"the compiled graph of {folder} cannot be kept in {entry.parent}: {error}. Name another folder with "
                 f"the variable {CACHE_VARIABLE}, or write a model with late-rag compile and give its folder"
             ) from error
-    return _found(entry, folder)
+    file, found = _found(entry, folder)
+    if found == "int8" and not _agrees(folder, config, file):
+        logger.warning("%s: on this machine the rows of int8 are too far from those of fp32: fp32 is used", folder)
+        return compiled(folder, config, weights, "fp32")
+    return file, found
+
+
+def _agrees(folder: Path, config: CheckpointConfig, file: Path) -> bool:
+    """Whether int8 gives the known rows here: asked once for each runtime and kind of processor."""
+    mark = file.parent / _mark()
+    if mark.is_file():
+        return True
+    import numpy as np
+
+    from late_rag.encoders._tokens import Sequences, load_tokenizer
+    from late_rag.encoders.graphs.making import LEAST_COSINE, agreement
+
+    try:
+        known = np.load(file.parent / _KNOWN, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _damaged(folder, file.parent) from error
+    if agreement(file, Sequences(load_tokenizer(folder), config), known) < LEAST_COSINE:
+        return False
+    with contextlib.suppress(OSError):  # a cache that may only be read: asked again
+        mark.touch()
+    return True
+
+
+def _mark() -> str:
+    import onnxruntime
+
+    return f"checked-{onnxruntime.__version__}-{platform.machine()}"
+
+
+def _damaged(folder: Path, entry: Path) -> ModelError:
+    return ModelError(f"the compiled graph of {folder} in {entry} is damaged; remove that folder")
 
 
 def _found(entry: Path, folder: Path) -> tuple[Path, Precision]:
@@ -61,11 +97,12 @@ def _found(entry: Path, folder: Path) -> tuple[Path, Precision]:
         precision = json.loads((entry / _TOLD).read_text(encoding="utf-8"))["precision"]
         file = entry / MODEL_FILES[precision]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"the compiled graph of {folder} in {entry} is damaged; remove that folder") from error
+        raise _damaged(folder, entry) from error
     return file, cast("Precision", precision)
 
 
 def _make(folder: Path, config: CheckpointConfig, entry: Path, precision: Precision, opset: int) -> None:
+    import numpy as np
     from filelock import FileLock
 
     from late_rag.encoders.graphs.making import make_graph
@@ -79,6 +116,9 @@ def _make(folder: Path, config: CheckpointConfig, entry: Path, precision: Precis
         try:
             made = make_graph(folder, config, work, precision, opset)
             (work / _TOLD).write_text(json.dumps({"precision": made.precision, "cosine": made.cosine}))
+            if made.known is not None:
+                np.save(work / _KNOWN, made.known)
+                (work / _mark()).touch()
             _to_disk(work)
             work.rename(entry)
         finally:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from late_rag.encoders.checkpoint.config import Dense, Normalize, Transformer
-from late_rag.encoders.graphs.architectures import WEIGHTS, read_network
+from late_rag.encoders.checkpoint.modules import check_modules
+from late_rag.encoders.graphs.architectures import read_network
 from late_rag.encoders.graphs.network import Form
 from late_rag.encoders.graphs.protobuf import OPSET
 from late_rag.encoders.graphs.tensors import Tensors
@@ -55,6 +56,7 @@ def read_source(folder: Path, config: CheckpointConfig) -> Source:
     Raises:
         ModelError: something of it is not known, is missing, or does not fit; names the file.
     """
+    check_modules(folder, config.modules)
     first, *rest = config.modules
     if not isinstance(first, Transformer):
         raise ModelError(f"{folder} has no transformer to compile")
@@ -75,7 +77,7 @@ def read_source(folder: Path, config: CheckpointConfig) -> Source:
 
 
 def _dense_weights(folder: Path, module: Dense) -> dict[str, Array]:
-    tensors = Tensors(folder / module.folder / WEIGHTS)
+    tensors = Tensors(folder / module.folder)
     shape = (module.out_features, module.in_features)
     weights = {"linear.weight": tensors.read("linear.weight", shape)}
     if module.bias:

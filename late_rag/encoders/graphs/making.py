@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from late_rag.encoders.graphs.protobuf import OPSET
 from late_rag.encoders.graphs.texts import CHECKED, MEASURED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from late_rag.encoders._options import Precision
     from late_rag.encoders._tokens import Pass
@@ -31,49 +31,63 @@ LEAST_COSINE = 0.99
 
 @dataclass(frozen=True)
 class Made:
-    """What was made; ``cosine`` is that of int8 with fp32, None where int8 was not asked for."""
+    """What was made; ``cosine`` is that of int8 with fp32, None where int8 was not asked for.
+
+    ``known`` are the rows of fp32, ``(rows, dim) float32``, that int8 was held against, where int8 was made.
+    """
 
     precision: Precision
     cosine: float | None = None
+    known: Array | None = field(default=None, compare=False, repr=False)
 
 
 def make_graph(folder: Path, config: CheckpointConfig, out: Path, precision: Precision, opset: int = OPSET) -> Made:
-    """Writes ``model_int8.onnx`` or ``model.onnx`` into ``out``.
-
-    int8 whose rows are too far from those of fp32 is not kept: then fp32 is made. ``opset`` is that of int8: where it
-    is not given, every ONNX Runtime from 1.20 on runs the graph.
+    """Writes ``model_int8.onnx`` or ``model.onnx`` of a checkpoint into ``out``; see :func:`make_from`.
 
     Raises:
         ModelError: the checkpoint cannot be compiled.
     """
-    source = read_source(folder, config)
+    return make_from(read_source(folder, config), Sequences(load_tokenizer(folder), config), out, precision, opset)
+
+
+def make_from(source: Source, sequences: Sequences, out: Path, precision: Precision, opset: int = OPSET) -> Made:
+    """Writes ``model_int8.onnx`` or ``model.onnx`` into ``out``.
+
+    int8 whose rows are too far from those of fp32 is not kept: then fp32 is made. ``opset`` is that of int8: where it
+    is not given, every ONNX Runtime from 1.20 on runs the graph.
+    """
+    cosine = None
     if precision == "int8":
-        sequences = Sequences(load_tokenizer(folder), config)
         file = out / MODEL_FILES["int8"]
-        cosine = _make_int8(source, sequences, file, opset)
+        known = _make_int8(source, sequences, file, opset)
+        cosine = agreement(file, sequences, known)
         if cosine >= LEAST_COSINE:
-            return Made("int8", cosine)
+            return Made("int8", cosine, known)
         for written in out.glob(f"{file.name}*"):
             written.unlink()
-        source.write(out / MODEL_FILES["fp32"], source.form())
-        return Made("fp32", cosine)
     source.write(out / MODEL_FILES["fp32"], source.form())
-    return Made("fp32")
+    return Made("fp32", cosine)
 
 
-def _make_int8(source: Source, sequences: Sequences, file: Path, opset: int) -> float:
+def _make_int8(source: Source, sequences: Sequences, file: Path, opset: int) -> Array:
     with tempfile.TemporaryDirectory(dir=file.parent, prefix="observed-") as work:
         whole = Path(work) / MODEL_FILES["fp32"]
         observed = source.observed()
         source.write(whole, source.form(), observed)
         session = open_session(whole, "cpu")
         ranges = _ranges(session, _passes(sequences, MEASURED), observed)
-        expected = list(_rows(session, _passes(sequences, CHECKED)))
+        known = _rows(session, sequences)
         del session
     source.write(file, source.form(ranges, opset))
-    found = _rows(open_session(file, "cpu"), _passes(sequences, CHECKED))
-    cosines = [np.einsum("ij,ij->i", one, other) for one, other in zip(found, expected, strict=True)]
-    return float(np.nan_to_num(np.concatenate(cosines)).mean())
+    return known
+
+
+def agreement(file: Path, sequences: Sequences, known: Array) -> float:
+    """Mean cosine of a graph's rows with those that are known, ``(rows, dim) float32``, on this machine."""
+    found = _rows(open_session(file, "cpu"), sequences)
+    if found.shape != known.shape:
+        return 0.0
+    return float(np.nan_to_num(np.einsum("ij,ij->i", found, known)).mean())
 
 
 def _passes(sequences: Sequences, texts: Sequence[str]) -> list[Pass]:
@@ -93,9 +107,9 @@ def _ranges(session: Any, passes: Sequence[Pass], names: Sequence[str]) -> Range
     return Ranges(lowest, highest)
 
 
-def _rows(session: Any, passes: Sequence[Pass]) -> Iterator[Array]:
-    for item in passes:
-        yield _run(session, ["output"], item)[0][0]
+def _rows(session: Any, sequences: Sequences) -> Array:
+    """The rows of the texts that int8 is checked with."""
+    return np.concatenate([_run(session, ["output"], item)[0][0] for item in _passes(sequences, CHECKED)])
 
 
 def _run(session: Any, names: Sequence[str], item: Pass) -> list[Array]:

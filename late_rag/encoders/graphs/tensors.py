@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from late_rag.encoders.checkpoint.weights import INDEX, WEIGHTS, read_index, weight_files
 from late_rag.errors import ModelError
 
 if TYPE_CHECKING:
@@ -28,7 +29,55 @@ _TYPES: dict[str, np.dtype[Any]] = {
 
 
 class Tensors:
-    """The tensors of one file by name; each is read when it is asked for.
+    """The tensors of a module by name, in one file or in shards; each is read when it is asked for.
+
+    Raises:
+        ModelError: there are none, or a file is not of this format; two files have a tensor of one name, or the index
+            says that one has a tensor that it lacks.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._places: dict[str, _File] = {}
+        files = {file.name: _File(file) for file in weight_files(folder)}
+        if not files:
+            raise ModelError(
+                f"{folder} has no {WEIGHTS}; weights in another form, such as pytorch_model.bin, can run code when "
+                "they are read. Save the checkpoint anew as safetensors"
+            )
+        self.file = folder / (WEIGHTS if WEIGHTS in files else INDEX)
+        for file in files.values():
+            for name in file:
+                if name in self._places:
+                    raise ModelError(f"{self._places[name].file} and {file.file} both have a tensor {name[:200]!r}")
+                self._places[name] = file
+        if WEIGHTS not in files:
+            for name, place in read_index(folder).items():
+                if self._places.get(name) is not files[place]:
+                    raise ModelError(f"{self.file} says that {place} has a tensor {name[:200]!r}, which it lacks")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def rows(self, name: str) -> int:
+        """How many rows a table has, 0 where it is none; :meth:`read` says what is wrong with it."""
+        return self._places[name].rows(name) if name in self._places else 0
+
+    def read(self, name: str, shape: tuple[int, ...]) -> Array:
+        """The tensor with this name, float32, which must have this shape.
+
+        Raises:
+            ModelError: it is not there, of another shape, no floating point numbers, or cut off.
+        """
+        if name not in self._places:
+            raise ModelError(f"{self.file} has no tensor {name!r}, which the checkpoint's config asks for")
+        return self._places[name].read(name, shape)
+
+
+class _File:
+    """The tensors of one file by name.
 
     Raises:
         ModelError: the file is not of this format, or cut off.
@@ -59,26 +108,17 @@ class Tensors:
     def _broken(self, why: str) -> ModelError:
         return ModelError(f"{self.file} is no safetensors file, or cut off: {why}")
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._entries
-
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 
     def rows(self, name: str) -> int:
-        """How many rows a table has, 0 where it is none; :meth:`read` says what is wrong with it."""
+        """As :meth:`Tensors.rows`."""
         entry = self._entries.get(name)
         shape = entry.get("shape") if isinstance(entry, dict) else None
         return shape[0] if isinstance(shape, list) and shape and type(shape[0]) is int else 0
 
     def read(self, name: str, shape: tuple[int, ...]) -> Array:
-        """The tensor with this name, float32, which must have this shape.
-
-        Raises:
-            ModelError: it is not there, of another shape, no floating point numbers, or cut off.
-        """
-        if name not in self._entries:
-            raise ModelError(f"{self.file} has no tensor {name!r}, which the checkpoint's config asks for")
+        """As :meth:`Tensors.read`."""
         entry = self._entries[name]
         try:
             kind, (start, stop) = str(entry["dtype"]), map(int, entry["data_offsets"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from haystack_integrations.document_stores.late_rag.errors import DuplicateError
 from haystack_integrations.document_stores.late_rag.inputs import check_documents, check_names, document_name
 from haystack_integrations.document_stores.late_rag.metadata import MetadataQueries
 from late_rag import Selection
-from late_rag.adapters import ConflictError, InputError, check_owners, progress_bar, to_writer
+from late_rag.adapters import ConflictError, InputError, check_owners, item_name, progress_bar, to_writer
 
 if TYPE_CHECKING:
     from haystack import Document
@@ -148,10 +147,13 @@ def _to_write(retriever: Retriever, items: Sequence[CoreDocument], policy: Dupli
 
 
 def _check_new(items: Sequence[CoreDocument], there: Set[str]) -> None:
-    for identity, count in Counter(item.id for item in items).items():
-        if identity in there or count > 1:
-            what = "is there already" if identity in there else f"comes {count} times"
-            raise DuplicateError(f"the document {identity!r} {what}; nothing was written")
+    met: dict[str, str] = {}
+    for place, item in enumerate(items):
+        name = item_name("documents", place, item.id, item.metadata)
+        if item.id in there:
+            raise DuplicateError(f"{name} is there already; nothing was written")
+        if (before := met.setdefault(item.id, name)) != name:
+            raise DuplicateError(f"{before} comes again as {name}; nothing was written")
 
 
 @contextmanager

@@ -23,8 +23,8 @@ _READ_TOGETHER = 256
 class CollectionDocstore(BaseDocumentStore):
     """Gives nodes and documents as they are in the collection now, whoever put them in; it keeps nothing of its own.
 
-    It is for ``PrevNextNodePostprocessor``, ``AutoMergingRetriever``, ``BM25Retriever`` and the like. All that writes
-    raises UnsupportedError: the index writes.
+    It is for ``PrevNextNodePostprocessor``, ``AutoMergingRetriever``, ``BM25Retriever`` and the like, and knows no
+    filters: it shows all that there is. All that writes raises UnsupportedError: the index writes.
 
     Args:
         holder: of the collection.

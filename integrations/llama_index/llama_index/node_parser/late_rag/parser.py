@@ -9,20 +9,19 @@ from llama_index.core.node_parser.interface import MetadataAwareTextSplitter
 from llama_index.core.node_parser.node_utils import build_nodes_from_splits, default_id_func
 from llama_index.core.schema import BaseNode, Document, MetadataMode, Node, TextNode
 from llama_index.core.utils import get_tqdm_iterable
-from pydantic import ConfigDict, field_validator, model_validator
+from pydantic import ConfigDict, field_validator
 
 from late_rag import Document as CoreDocument
 from late_rag import load_encoder
 from late_rag.adapters import (
     LEAST_TOKENS,
     ChunkingOptions,
-    check_arguments,
     chunker_class,
     load_chunker,
     naming,
     to_reader,
 )
-from llama_index.retrievers.late_rag.checks import node_name
+from llama_index.retrievers.late_rag.checks import node_name, refusing
 
 if TYPE_CHECKING:
     from late_rag import Chunk
@@ -72,11 +71,7 @@ class LateInteractionNodeParser(MetadataAwareTextSplitter):
         """A function, or what ``to_dict`` writes of the default one."""
         return default_id_func if value == {"id_func_name": "default_id_func", "title": "id_func"} else value
 
-    @model_validator(mode="before")
-    @classmethod
-    def _check_arguments(cls, data: Any) -> Any:
-        check_arguments(cls.__name__, data, cls.model_fields, _HINTS)
-        return data
+    _check_arguments = refusing(_HINTS)
 
     def model_post_init(self, context: Any, /) -> None:
         """Raises InputError for an option that cannot be, which pydantic hands on as its own ValidationError."""

@@ -18,7 +18,6 @@ from late_rag.adapters import (
     anchored,
     as_found,
     beside,
-    check_arguments,
     check_collection,
     check_text,
     check_threshold,
@@ -31,7 +30,7 @@ from late_rag.adapters import (
     to_compare,
     without_secrets,
 )
-from llama_index.retrievers.late_rag.checks import node_name
+from llama_index.retrievers.late_rag.checks import node_name, refusing
 from llama_index.retrievers.late_rag.nodes import candidate
 
 if TYPE_CHECKING:
@@ -92,11 +91,7 @@ class LateInteractionRerank(BaseNodePostprocessor):
 
     _check_threshold = field_validator("threshold")(check_threshold)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _check_arguments(cls, data: Any) -> Any:
-        check_arguments(cls.__name__, data, cls.model_fields, _HINTS)
-        return data
+    _check_arguments = refusing(_HINTS)
 
     @field_validator("collection")
     @classmethod
@@ -128,6 +123,8 @@ class LateInteractionRerank(BaseNodePostprocessor):
 
     def __repr__(self) -> str:
         return described(self, self.collection, model=self.model, top_n=self.top_n, threshold=self.threshold)
+
+    __str__ = __repr__  # pydantic's own would show what is in the URL of a collection
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None

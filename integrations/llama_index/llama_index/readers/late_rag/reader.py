@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document, ImageDocument, MediaResource
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict
 
 from late_rag import load
-from late_rag.adapters import LoadOptions, RecordFields, beside, check_arguments, to_reader
+from late_rag.adapters import LoadOptions, RecordFields, beside, times_as_text, to_reader
+from llama_index.retrievers.late_rag.checks import refusing
 
 if TYPE_CHECKING:
     from late_rag import Document as CoreDocument
@@ -28,8 +29,8 @@ class LateInteractionReader(BasePydanticReader):
     """Loads files and folders, of every format that late_rag reads (``late-rag formats``).
 
     A document's id follows from its file, and stays the same whenever that is read. ``metadata["source"]`` is the
-    file's location. A picture becomes an image document. It serves in the ``file_extractor`` of a
-    ``SimpleDirectoryReader`` too.
+    file's location; a date in the metadata is a text, as ISO 8601 writes it, because LlamaIndex's own stores keep JSON.
+    A picture becomes an image document. It serves in the ``file_extractor`` of a ``SimpleDirectoryReader`` too.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
@@ -49,11 +50,7 @@ class LateInteractionReader(BasePydanticReader):
     include: tuple[str, ...] = ()
     """Parts that are left out unless they are named; see :class:`late_rag.loading.LoadOptions`."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _check_arguments(cls, data: Any) -> Any:
-        check_arguments(cls.__name__, data, cls.model_fields, _HINTS)
-        return data
+    _check_arguments = refusing(_HINTS)
 
     def model_post_init(self, context: Any, /) -> None:
         """Raises InputError for parts that there are not, which pydantic hands on as its own ValidationError."""
@@ -104,7 +101,7 @@ class LateInteractionReader(BasePydanticReader):
 
 
 def _converted(document: CoreDocument, more: Mapping[str, Any], source: str) -> Document:
-    metadata = {**more, **document.metadata}
+    metadata = {**more, **times_as_text(document.metadata)}
     metadata |= beside(metadata, {"source": source})
     hidden = [key for key in _FOR_PROGRAMS if key in metadata]
     fields: dict[str, Any] = {

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.schema import BaseNode, MetadataMode
+from pydantic import BaseModel, model_validator
 
 from late_rag import Selection
-from late_rag.adapters import InputError, check_metadata, check_text, item_name, listed, naming, without_tuples
+from late_rag.adapters import (
+    InputError,
+    check_arguments,
+    check_metadata,
+    check_text,
+    item_name,
+    listed,
+    naming,
+    without_tuples,
+)
 from llama_index.retrievers.late_rag.filters import to_filter
 
 if TYPE_CHECKING:
     from llama_index.retrievers.late_rag.filters import FilterLike
+
+
+def refusing(hints: Mapping[str, str]) -> Any:
+    """What makes a pydantic model refuse unknown arguments by the name of its class.
+
+    Args:
+        hints: see :func:`late_rag.adapters.check_arguments`.
+    """
+
+    def check(cls: type[BaseModel], data: Any) -> Any:
+        if isinstance(data, Mapping):
+            check_arguments(cls.__name__, data, cls.model_fields, hints)
+        return data
+
+    return model_validator(mode="before")(classmethod(check))  # type: ignore[arg-type]  # as pydantic says it
 
 
 def check_nodes(nodes: Any, name: str = "nodes") -> list[BaseNode]:

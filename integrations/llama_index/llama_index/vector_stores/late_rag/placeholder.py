@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 
+from llama_index.retrievers.late_rag.checks import refusing
+
 _PLACEHOLDER = 1.0
 
 
@@ -22,6 +24,8 @@ class PlaceholderEmbedding(BaseEmbedding):
 
     model_name: str = "placeholder"
     embed_batch_size: int = 2048
+
+    _check_arguments = refusing({"model": "the collection of the store names the model"})
 
     @classmethod
     def class_name(cls) -> str:

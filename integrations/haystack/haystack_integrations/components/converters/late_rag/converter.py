@@ -18,7 +18,16 @@ from haystack.dataclasses import ByteStream
 from haystack_integrations.components.converters.late_rag.sources import check_metas, check_sources
 from haystack_integrations.document_stores.late_rag.inputs import made_of
 from late_rag import LateRAGError, load
-from late_rag.adapters import InputError, LoadError, LoadOptions, RecordFields, check_flag, hinting, to_reader
+from late_rag.adapters import (
+    InputError,
+    LoadError,
+    LoadOptions,
+    RecordFields,
+    check_flag,
+    hinting,
+    times_as_text,
+    to_reader,
+)
 
 if TYPE_CHECKING:
     from late_rag import Document as CoreDocument
@@ -52,8 +61,9 @@ class LateInteractionConverter:
     """Converts files and folders, of every format that late_rag reads (``late-rag formats``).
 
     A file becomes a document, or one for each of its records. Pages of a PDF are joined by form feeds. A picture has
-    no content but a blob. A document's id is that of its place in its file, so that a file that changed replaces what
-    was stored of it; from a ``ByteStream``, it is Haystack's, which follows from content and metadata.
+    no content but a blob, and a date in the metadata is a text, as ISO 8601 writes it. A document's id is that of its
+    place in its file, so that a file that changed replaces what was stored of it; from a ``ByteStream``, it is
+    Haystack's, which follows from content and metadata.
 
     Args:
         store_full_path: whether ``meta["file_path"]`` is the path as it was given, and not the file's name alone.
@@ -195,7 +205,7 @@ def _document(document: CoreDocument, meta: dict[str, Any], identity: str = "") 
         (picture, *_) = document.media
         blob = ByteStream(picture.read(), mime_type=picture.mime_type)
     content = document.text if blob is None else None
-    return Document(id=identity, content=content, blob=blob, meta={**document.metadata, **meta})
+    return Document(id=identity, content=content, blob=blob, meta={**times_as_text(document.metadata), **meta})
 
 
 @contextmanager
