@@ -16,19 +16,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from late_rag.errors import CollectionDamagedError
-from late_rag.indexes.exact import packed_chunk
+from late_rag.indexes.blocks import PackedChunk
 from late_rag.indexes.packed import PackedScan
 from late_rag.scoring import maxsim
+from late_rag.scoring.packing import unpack
 from late_rag.types import batched
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from late_rag.protocols import Index, Rows
+    from late_rag.protocols import Index
     from late_rag.types import TokenEmbeddings
 
-OVERLAP = 0.995
-"""The mean share of the exact ten best that must be among the candidates; some questions lose twice as much."""
+OVERLAP = 0.99
+"""The mean share of the exact ten best that must be among the candidates."""
 
 QUERIES = 200
 PART_ROWS = 8
@@ -38,9 +39,10 @@ _PLACES = (0.2, 0.5, 0.8)
 """Where in each of its chunks: inside, because the first and last row of all chunks are alike."""
 
 _BEST = 10
-_SCANNED = 330_000
-"""Token rows of a part of the collection that is large enough, as long as a query has one of its ten best in it."""
+_SCANNED = 500_000
+"""Token rows up to which all queries are scanned for."""
 
+_LEAST_QUERIES = 40
 _BATCH = 500
 _FIRST_SCORED = 32
 _FIRST_ASKED = 640
@@ -102,19 +104,18 @@ class Calibration:
 
 
 def calibrate(
-    index: Index, sample: Sequence[tuple[int, TokenEmbeddings]], rows: Rows, asked: float, best: int = _BEST
+    index: Index, sample: Sequence[tuple[int, TokenEmbeddings]], chunks: Iterable[PackedChunk], asked: float
 ) -> Calibration:
     """The smallest number of candidates that is enough; a standard error is kept free, for queries that come.
 
     Args:
-        index: holds ``rows``, and may hold more.
+        index: holds ``chunks``.
         sample: some of what it holds, that the queries are made of, one for each.
-        rows: all rows, or a random part of them, read once.
-        asked: the mean share of the exact best that is to be among the candidates.
-        best: how many of ``rows`` are a query's best: ten of all, fewer of a part, so that they are as near as those.
+        chunks: all, read once.
+        asked: the mean share of the exact ten best that is to be among the candidates.
     """
     queries, own = made_queries(sample)
-    places = _Places(index, queries, own, best_others(queries, own, rows, best))
+    places = _Places(index, queries, own, best_others(queries, own, chunks))
     most = max(min(len(index) // 2, _WORTH), len(index) // _WORTH_SHARE)
 
     def among_more(number: int) -> bool:
@@ -177,23 +178,12 @@ def _place(best: npt.NDArray[np.int64], candidates: npt.NDArray[np.int64]) -> np
     return places
 
 
-def part_of(tokens: int) -> int:
-    """Of so many token rows the n-th part is enough to measure with: it costs seconds to scan all for each query.
+def queries_for(tokens: int) -> int:
+    """How many queries to measure with: fewer of a larger collection, as each is a scan of all of it.
 
-    What is lost in certainty is little, because the ten best of one query tend to be found or lost together.
+    The standard error that is kept free is larger then.
     """
-    return max(1, min(_BEST, round(tokens / _SCANNED)))
-
-
-def some_of(numbers: Sequence[int], part: int) -> list[int]:
-    """About the n-th part of them, chosen at random, the same each time."""
-    chosen = np.random.default_rng(0).random(len(numbers)) * part < 1
-    return [number for number, taken in zip(numbers, chosen.tolist(), strict=True) if taken]
-
-
-def best_of_part(part: int) -> int:
-    """How many of the n-th part of the rows are as near to a query as its ten best of all."""
-    return max(1, round(_BEST / part))
+    return max(min(QUERIES, _LEAST_QUERIES), min(QUERIES, QUERIES * _SCANNED // max(1, tokens)))
 
 
 def made_queries(
@@ -235,28 +225,24 @@ def _smallest(reaches: Callable[[int], bool], most: int) -> int | None:
 
 
 def best_others(
-    queries: Sequence[TokenEmbeddings], own: Sequence[tuple[int, ...]], rows: Rows, count: int = _BEST
+    queries: Sequence[TokenEmbeddings], own: Sequence[tuple[int, ...]], chunks: Iterable[PackedChunk]
 ) -> list[npt.NDArray[np.int64]]:
-    """For each query the rows of its exact ``count`` best, those it is made of left out; ties to the lower row.
+    """For each query the numbers of its exact ten best, those it is made of left out; ties to the lower number.
 
-    The scan's bounds say which of a batch of rows are worth an exact score, so that nearly none is scored twice.
+    Exact are the scores of the packed rows. The scan's bounds say which of a batch are worth one, so that nearly none
+    is scored twice.
     """
     best: list[list[tuple[float, int]]] = [[] for _ in queries]
-    for batch in batched(_with_rows(rows), _BATCH):
-        known = dict(batch)
-        scan = PackedScan().adding(packed_chunk(row, embeddings) for row, embeddings in batch)
-        for number, (found, bounds) in enumerate(scan.search(queries, len(batch))):
+    for batch in batched(chunks, _BATCH):
+        known = {chunk.row: chunk.packed for chunk in batch}
+        for number, (found, bounds) in enumerate(PackedScan().adding(batch).search(queries, len(batch))):
             for first in range(0, len(found), _FIRST_SCORED):
                 part = slice(first, first + _FIRST_SCORED)
-                least = -best[number][-1][0] if len(best[number]) == count else -math.inf
+                least = -best[number][-1][0] if len(best[number]) == _BEST else -math.inf
                 worth = others(found[part][bounds[part] >= least], own[number]).tolist()
                 if not worth:
                     break
-                scores = maxsim(queries[number], [known[row] for row in worth])
+                scores = maxsim(queries[number], [unpack(known[row]) for row in worth])
                 pairs = [*best[number], *zip((-scores).tolist(), worth, strict=True)]
-                best[number] = sorted(pairs)[:count]
+                best[number] = sorted(pairs)[:_BEST]
     return [np.array([row for _, row in pairs], np.int64) for pairs in best]
-
-
-def _with_rows(rows: Rows) -> Iterable[tuple[int, TokenEmbeddings]]:
-    return (pair for pair in rows if len(pair[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,11 @@ from late_rag import backends, calibration
 from late_rag.calibration import OVERLAP, Calibration, best_others, calibrate
 from late_rag.collections.local import LocalCollection, index_files
 from late_rag.errors import CollectionDamagedError
+from late_rag.indexes.blocks import PackedChunk
+from late_rag.indexes.exact import packed_chunk
 from late_rag.protocols import CollectionSettings
 from late_rag.scoring import maxsim
+from late_rag.scoring.packing import pack, unpack
 from late_rag.testing.collection_base import DIM, fill, rows
 from late_rag.testing.data import random_embeddings
 from late_rag.testing.index import numbered, share_of_best
@@ -22,9 +26,13 @@ STORED = random_embeddings(600, 16, seed=1, longest=12, empty_share=0.02)
 FULL = [(row, embeddings) for row, embeddings in numbered(STORED) if len(embeddings)]
 
 
+def packed() -> Iterator[PackedChunk]:
+    return (packed_chunk(row, embeddings) for row, embeddings in FULL)
+
+
 def measured(folder: Path, loss: float, delay: float, asked: float = OVERLAP) -> tuple[LossyIndex, Calibration]:
     index = LossyIndex.create(folder, numbered(STORED), 16, LossyOptions(loss, delay))
-    return index, calibrate(index, FULL[::6], iter(numbered(STORED)), asked)
+    return index, calibrate(index, FULL[::6], packed(), asked)
 
 
 @pytest.mark.parametrize(("loss", "delay"), [(0.0, 0.25), (0.1, 0.25), (0.3, 0.4)])
@@ -49,16 +57,21 @@ def test_a_number_that_would_be_more_than_half_of_the_rows_is_none(tmp_path: Pat
     index, found = measured(tmp_path, 0.5, 1.0)
     assert found.candidates is None
     assert found.curve[-1][0] == len(index) // 2
-    assert found.in_words().startswith("no number of candidates that is worth it reaches 0.995 (overlap with")
+    assert found.in_words().startswith("no number of candidates that is worth it reaches 0.99 (overlap with")
 
 
 def test_the_best_others_are_those_of_the_definition() -> None:
     queries = [embeddings for _, embeddings in FULL[:20]]
     own = [(row, row + 3) for row, _ in FULL[:20]]
-    for query, made_of, found in zip(queries, own, best_others(queries, own, iter(numbered(STORED))), strict=True):
-        scores = maxsim(query, STORED)
+    for query, made_of, found in zip(queries, own, best_others(queries, own, packed()), strict=True):
+        scores = maxsim(query, [unpack(pack(rows)) for rows in STORED])
         ranked = [number + 1 for number in np.argsort(-scores, kind="stable") if number + 1 not in made_of]
         assert found.tolist() == ranked[:10]
+
+
+def test_large_collections_are_measured_with_fewer_queries() -> None:
+    tokens = (0, 500_000, 1_000_000, 10_000_000)
+    assert [calibration.queries_for(count) for count in tokens] == [200, 200, 100, 40]
 
 
 def test_more_hits_need_more_candidates() -> None:
@@ -86,7 +99,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> CollectionSettings:
 def test_it_is_stored_with_the_version_and_told(settings: CollectionSettings, tmp_path: Path) -> None:
     with LocalCollection.create(tmp_path / "c.rag", settings) as collection:
         fill(collection, 300, seed=1)
-        assert " candidates reach 0.995 (overlap with the exact ten best: " in collection.info().index_reason
+        assert " candidates reach 0.99 (overlap with the exact ten best: " in collection.info().index_reason
         collection.optimize()
         assert " candidates reach 0.99" in collection.info().index_reason
 

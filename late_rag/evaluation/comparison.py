@@ -19,6 +19,7 @@ from late_rag.errors import InputError
 from late_rag.evaluation.beir import load_beir
 from late_rag.evaluation.encoded import encoded_corpus
 from late_rag.evaluation.searching import timed
+from late_rag.indexes.exact import packed_chunk
 from late_rag.measures import ndcg
 from late_rag.pooling import load_pooling
 from late_rag.scoring import maxsim
@@ -193,7 +194,7 @@ class _Trial:
             return rescored
         filled = [pair for pair in numbered if len(pair[1])]
         chosen = np.linspace(0, len(filled) - 1, min(QUERIES, len(filled))).astype(int).tolist()
-        found = calibrate(index, [filled[place] for place in chosen], numbered, OVERLAP)
+        found = calibrate(index, [filled[place] for place in chosen], (packed_chunk(*pair) for pair in filled), OVERLAP)
         return (found.candidates or len(filled),)
 
     def _measured(self, row: StudyRow, search: Callable[[TokenEmbeddings, int], Ranking]) -> StudyRow:

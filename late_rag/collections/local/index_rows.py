@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,15 +11,17 @@ import numpy as np
 from late_rag import calibration
 from late_rag.collections.kit import embedding_rows
 from late_rag.collections.local.database import Database
+from late_rag.indexes.blocks import PackedChunk
+from late_rag.indexes.exact import packed_chunk
 from late_rag.protocols import CollectionSettings, Index
-from late_rag.scoring.packing import unpack
-from late_rag.types import batched
+from late_rag.scoring.packing import PackedRows, unpack
 
 if TYPE_CHECKING:
     from late_rag.calibration import Calibration
     from late_rag.types import TokenEmbeddings
 
 _BATCH = 500
+_LISTED = "(SELECT value FROM json_each(?))"
 
 
 class IndexRows:
@@ -31,28 +33,30 @@ class IndexRows:
 
     def between(self, after: int, last: int) -> Iterator[tuple[int, TokenEmbeddings]]:
         """All above ``after`` up to ``last``."""
-        while batch := self._read("row > ? AND row <= ?", after, last):
-            yield from batch
-            after = batch[-1][0]
-
-    def of(self, numbers: Sequence[int]) -> Iterator[tuple[int, TokenEmbeddings]]:
-        """Those of these that are there."""
-        for batch in batched(numbers, _BATCH):
-            yield from self._read("row IN (SELECT value FROM json_each(?))", json.dumps(batch))
+        return ((row, unpack(packed)) for row, packed in self._between(after, last))
 
     def calibrated(self, index: Index, mark: int) -> Calibration:
         """What is measured of an index of all up to ``mark``."""
         with self._database.connection() as connection:
             query = "SELECT row, tokens FROM embeddings WHERE row <= ? AND tokens > 0 ORDER BY row"
             found = connection.execute(query, (mark,)).fetchall()
-        numbers = [row for row, _ in found]
-        part = calibration.part_of(sum(tokens for _, tokens in found))
-        places = np.linspace(0, max(0, len(numbers) - 1), min(len(numbers), calibration.QUERIES)).astype(int)
-        sample = list(self.of([numbers[place] for place in places]))  # of which one may have gone meanwhile
-        rows = self.between(0, mark) if part == 1 else self.of(calibration.some_of(numbers, part))
-        return calibration.calibrate(index, sample, rows, calibration.OVERLAP, calibration.best_of_part(part))
+        count = min(len(found), calibration.queries_for(sum(tokens for _, tokens in found)))
+        chosen = [found[place][0] for place in np.linspace(0, max(0, len(found) - 1), count).astype(int)]
+        sample = self._read(f"row IN {_LISTED}", json.dumps(chosen))  # of which one may have gone meanwhile
+        queries = [(row, unpack(packed)) for row, packed in sample]
+        return calibration.calibrate(index, queries, self._packed(mark), calibration.OVERLAP)
 
-    def _read(self, condition: str, *values: object) -> list[tuple[int, TokenEmbeddings]]:
+    def _packed(self, last: int) -> Iterator[PackedChunk]:
+        for row, packed in self._between(0, last):
+            int8 = self._settings.storage == "int8"
+            yield PackedChunk(row, packed) if int8 else packed_chunk(row, unpack(packed))
+
+    def _between(self, after: int, last: int) -> Iterator[tuple[int, PackedRows]]:
+        while batch := self._read("row > ? AND row <= ?", after, last):
+            yield from batch
+            after = batch[-1][0]
+
+    def _read(self, condition: str, *values: object) -> list[tuple[int, PackedRows]]:
         """The first ones under a condition."""
         query = (
             f"SELECT row, {embedding_rows.COLUMNS} FROM embeddings WHERE {condition} AND tokens > 0 "
@@ -61,4 +65,4 @@ class IndexRows:
         with self._database.connection() as connection:
             found = connection.execute(query, (*values, _BATCH)).fetchall()
         packed = embedding_rows.read(found, self._settings, str(self._database.path.parent))
-        return [(columns[0], unpack(rows)) for columns, rows in zip(found, packed, strict=True)]
+        return [(columns[0], rows) for columns, rows in zip(found, packed, strict=True)]
