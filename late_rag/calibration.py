@@ -1,9 +1,9 @@
 """How many candidates of an approximate index are needed: measured on the collection itself when the index is built.
 
-Queries are made of rows from inside of three stored chunks each: like a question, and unlike rows of one chunk, they
-match nothing as a whole, and are as hard to find candidates for as questions were measured to be. For each the exact
-ten best others are found by the scan, and the smallest number of candidates is looked for among which the asked share
-of them is.
+Queries are made of rows from inside of two stored chunks each: like a question, and unlike rows of one chunk, they
+match nothing as a whole. For each the exact ten best others are found by the scan, and the smallest number of
+candidates is looked for among which the asked share of them is. Real questions were measured to need up to twice as
+many: so many are taken.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ OVERLAP = 0.99
 """The mean share of the exact ten best that must be among the candidates."""
 
 QUERIES = 200
-PART_ROWS = 8
+PART_ROWS = 12
 """Rows that a query has of each of its chunks: together about as many as a question has."""
 
-_PLACES = (0.2, 0.5, 0.8)
+_PLACES = (0.3, 0.7)
 """Where in each of its chunks: inside, because the first and last row of all chunks are alike."""
 
 _BEST = 10
@@ -48,9 +48,10 @@ _FIRST_SCORED = 32
 _FIRST_ASKED = 640
 _GROWTH = 2
 _WORTH = 1000
-_WORTH_SHARE = 8
+_WORTH_SHARE = 16
 """More candidates than this share take longer to score than the scan takes; up to so many that makes no difference."""
 
+_MARGIN = 2
 _GROWN = 1.25
 """The number of candidates grows more slowly than a collection: up to so many times the chunks it holds."""
 
@@ -87,8 +88,8 @@ class Calibration:
         return found
 
     def wanted(self, top_k: int) -> int:
-        """Candidates for so many hits: as many as were measured for ten, and in proportion for more."""
-        return math.ceil((self.candidates or 0) * max(1.0, top_k / _BEST))
+        """Candidates for so many hits: twice as many as were measured for ten, and in proportion for more."""
+        return -(-_MARGIN * (self.candidates or 0) * max(_BEST, top_k) // _BEST)
 
     def holds(self, chunks: int) -> bool:
         """Whether it may be taken for an index of so many chunks that came from the one that was measured."""
