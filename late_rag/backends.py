@@ -78,12 +78,14 @@ CHUNKERS: Mapping[str, Backend] = {
 
 POOLINGS: Mapping[str, Backend] = {
     "hierarchical": Backend("late_rag.pooling.hierarchical", "HierarchicalPooling", options="HierarchicalPooling"),
+    "sequential": Backend("late_rag.pooling.sequential", "SequentialPooling", options="SequentialPooling"),
 }
 
 INDEXES: Mapping[str, Backend] = {
     "exact": Backend("late_rag.indexes.exact", "ExactIndex"),
     "centroids": Backend("late_rag.indexes.centroids", "CentroidIndex", options="CentroidOptions"),
     "muvera": Backend("late_rag.indexes.muvera", "MuveraIndex", options="MuveraOptions"),
+    "plaid": Backend("late_rag.indexes.plaid", "PlaidIndex", "plaid", options="PlaidOptions"),
     "smve": Backend("late_rag.indexes.smve", "SmveIndex", options="SmveOptions"),
 }
 

@@ -26,7 +26,7 @@ MOST_LINES = 400
 
 FRAMEWORKS = {"haystack", "langchain", "llamaindex"}
 """Extras that bring a framework, which nobody gets who does not ask for it."""
-TORCH = {"pylate", "sentence-transformers"}
+TORCH = {"plaid", "pylate", "sentence-transformers"}
 """Extras of gigabytes that exclude each other: not in "all"."""
 
 

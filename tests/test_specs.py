@@ -9,7 +9,8 @@ from typing import Literal
 import pytest
 
 from late_rag import IndexSpec, PoolingSpec, Retriever, backends
-from late_rag.errors import InputError
+from late_rag.errors import InputError, MissingExtraError
+from late_rag.indexes import plaid
 from late_rag.specs import options_of, parsed_options
 from late_rag.testing import HashEncoder
 
@@ -115,3 +116,9 @@ def test_a_pooling_with_options_is_recorded_and_compared() -> None:
             Retriever.open(location, model=HashEncoder(), pooling=PoolingSpec("hierarchical", block_rows=32))
     with pytest.raises(InputError, match="give it there or alone"):
         Retriever.create(None, HashEncoder(), pooling="hierarchical", pool_factor=2)
+
+
+def test_an_index_whose_library_is_missing_is_told_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plaid, "find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"'plaid' needs fast-plaid.*pip install \"late-rag\[plaid\]\""):
+        IndexSpec.of("plaid")

@@ -88,6 +88,21 @@ class TorchEncoderContract(EncoderContract):
         with pytest.raises(ModelError, match="PyTorch finds no CUDA device; use device='cpu'"):
             load_encoder(folder, backend=self.backend, device="cuda:1").encode_queries(["wings"])
 
+    def test_no_code_of_a_folder_is_run(self, tmp_path):
+        """Both libraries would import pylate.py of a folder that names pylate.Dense, and unpickle weights."""
+        folder = words_first(tmp_path / "hostile")
+        (folder / "pylate.py").write_text("raise SystemExit('run')")
+        modules = json.loads((folder / "modules.json").read_text())
+        modules[1]["type"] = "pylate.Dense"
+        (folder / "modules.json").write_text(json.dumps(modules))
+        with pytest.raises(ModelError, match=r"'pylate\.Dense', which could run any code"):
+            load_encoder(folder, backend=self.backend)
+        modules[1]["type"] = "pylate.models.Dense.Dense"
+        (folder / "modules.json").write_text(json.dumps(modules))
+        (folder / "1_Dense" / "model.safetensors").rename(folder / "1_Dense" / "pytorch_model.bin")
+        with pytest.raises(ModelError, match=r"is not complete: there is no .*1_Dense/model\.safetensors"):
+            load_encoder(folder, backend=self.backend).encode_queries(["wings"])
+
     def test_what_the_model_raises_names_the_batch(self, folder, monkeypatch):
         encoder = load_encoder(folder, backend=self.backend, device="cpu", window_tokens=64)
         runtime = encoder._opened()

@@ -24,7 +24,7 @@ Folder: TypeAlias = Annotated[
     Path, typer.Argument(metavar="BEIR_DIR", help="With corpus.jsonl, queries.jsonl and qrels/test.tsv.")
 ]
 Model: TypeAlias = Annotated[
-    str, typer.Option("--model", "-m", metavar="MODEL", help="minilm, a checkpoint folder or a hub id.")
+    str, typer.Option("--model", "-m", metavar="MODEL", help="minilm, a name of late-rag models, a folder or a hub id.")
 ]
 Limit: TypeAlias = Annotated[
     int | None, typer.Option("--limit", metavar="N", help="Ask the first N queries only; of all documents.", min=1)

@@ -17,7 +17,13 @@ FilterOption: TypeAlias = Annotated[
 ]
 ModelOption: TypeAlias = Annotated[
     str | None,
-    typer.Option("--model", "-m", metavar="MODEL", help="minilm, a checkpoint folder or a hub id.", show_default=False),
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="minilm, a name of late-rag models, a folder or a hub id.",
+        show_default=False,
+    ),
 ]
 TrustModelOption: TypeAlias = Annotated[
     bool, typer.Option("--trust-model", help="Load or fetch whatever model the collection names.")

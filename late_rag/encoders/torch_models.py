@@ -125,6 +125,7 @@ class TorchEncoder(SequenceEncoder):
 
         from late_rag.encoders._torch import TorchRuntime
 
+        self.model_id  # noqa: B018 - before anything is loaded: refuses modules without safetensors, which could run code
         attention = self._options["attention"]
         kwargs = {} if attention is None else {"attn_implementation": attention}
         _Ran.here = True

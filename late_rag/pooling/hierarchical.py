@@ -1,8 +1,9 @@
 """Token pooling by hierarchical clustering: rows that say nearly the same become one, their mean.
 
 Clavié, Chaffin and Adams, "Reducing the Footprint of Multi-Vector Retrieval with Minimal Performance Impact via Token
-Pooling", 2024 (arXiv 2409.14683). On the same input the rows are those of PyLate 1.6's ``pool_factor``, in its order,
-where no two distances are equal.
+Pooling", 2024 (arXiv 2409.14683). On the same input the rows are those of PyLate 1.6's ``pool_factor``, and of
+sentence-transformers 6's ``HierarchicalTokenPooling`` without its normalisation, in their order, where no two distances
+are equal.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from late_rag.errors import InputError
+from late_rag.pooling.checks import check_least
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -40,10 +41,7 @@ class HierarchicalPooling:
     """The most rows that are clustered together: bounds memory to about 20 MB at 1,024, with its square."""
 
     def __post_init__(self) -> None:
-        for name, least in (("pool_factor", 1), ("protected_tokens", 0), ("block_rows", 2)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise InputError(f"{name} takes a whole number of at least {least}, not {value!r}")
+        check_least(self, pool_factor=1, protected_tokens=0, block_rows=2)
 
     def options(self) -> dict[str, Any]:
         return {"kind": "hierarchical", **asdict(self)}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from late_rag.collections.kit.fulltext import check_language
 from late_rag.errors import InputError, ModelMismatchError
 from late_rag.loading import LoadOptions
 from late_rag.protocols import CollectionSettings
@@ -68,6 +69,8 @@ def check_options(options: CollectionOptions) -> None:
             raise TypeError(f"unknown collection option {name!r}; there are: {known}")
     _pooling(options)
     IndexSpec.of(options.get("index", "auto"))
+    _check_chunking(options.get("chunking"))
+    check_language(options.get("language", "english"))
     _embed_metadata(options)
     if options.get("storage", "int8") not in ("int8", "float16"):
         raise InputError(f'storage must be "int8" or "float16", not {options["storage"]!r}')
@@ -252,6 +255,17 @@ def _pooling(options: CollectionOptions) -> dict[str, Any] | None:
         return None
     spec = PoolingSpec.of(options.get("pooling", {"kind": "hierarchical", "pool_factor": pool_factor}))
     return {"kind": spec.name, **spec.checked()}
+
+
+def _check_chunking(chunking: object) -> None:
+    """Whether there is a chunker of this kind; its options it checks itself, once there is a model."""
+    if not chunking:
+        return
+    from late_rag.chunkers import chunker_class
+
+    if not isinstance(chunking, str | Mapping):
+        raise InputError(f"chunking takes the kind of a chunker, or a dict of its options, not {chunking!r:.80}")
+    chunker_class(chunking if isinstance(chunking, str) else chunking.get("kind", "auto"))
 
 
 def _chunking(options: CollectionOptions) -> dict[str, Any]:

@@ -134,7 +134,8 @@ def test_options_of_onnx_are_not_forgotten_for_another_backend(trained, installe
 def test_modules_that_could_run_any_code_are_read_by_nobody(trained, installed):
     installed(sentence_transformers="6.2.0")
     modules = json.loads((trained / "modules.json").read_text())
-    for name in ("os.path.Transformer", "sentence_transformers.models.Router"):
+    hostile = ("os.path.Transformer", "sentence_transformers.models.Router", "pylate.Dense", "pylate.a--b.Dense")
+    for name in hostile:
         (trained / "modules.json").write_text(json.dumps([*modules, {"type": name, "path": "3"}]))
         with pytest.raises(ModelError, match="could run any code"):
             load_encoder(trained)

@@ -214,7 +214,7 @@ async def test_what_is_shown_of_components(tmp_path: Path) -> None:
     place = str(tmp_path / "s.rag")
     store = LateInteractionVectorStore(place)
     index = LateInteractionIndex(NODES, collection=place)
-    assert repr(store) == f"LateInteractionVectorStore({place!r})"
+    assert str(store) == repr(store) == f"LateInteractionVectorStore({place!r})"
     assert repr(index) == f"LateInteractionIndex({place!r})"
     assert repr(LateInteractionIndex()) == "LateInteractionIndex(temporary)"
     assert repr(index.as_retriever(threshold=0.5)) == (
@@ -222,7 +222,7 @@ async def test_what_is_shown_of_components(tmp_path: Path) -> None:
     )
     assert repr(LateInteractionRerank()) == "LateInteractionRerank(top_n=3)"
     secret = LateInteractionRerank(collection="postgres://me:secret@host/db")
-    assert repr(secret) == "LateInteractionRerank('postgres://host/db', top_n=3)"
+    assert str(secret) == repr(secret) == "LateInteractionRerank('postgres://host/db', top_n=3)"
     assert store.count() == index.count() == await store.acount() == await index.acount() == 3
     assert store.count('$id == "a"') == index.count('$id == "a"') == 1
 

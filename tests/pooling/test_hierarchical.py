@@ -159,7 +159,7 @@ def test_nothing_asked_pools_nothing(options):
         ({"protected_tokens": -1}, "protected_tokens takes a whole number of at least 0, not -1"),
         ({"block_rows": 1}, "block_rows takes a whole number of at least 2, not 1"),
         ({"factor": 2}, "has no option 'factor'; there are: pool_factor"),
-        ({"kind": "mean"}, "unknown pooling 'mean'; there are: hierarchical"),
+        ({"kind": "mean"}, "unknown pooling 'mean'; there are: hierarchical, sequential"),
     ],
 )
 def test_impossible_options(options, message):

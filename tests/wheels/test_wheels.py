@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 FRAMEWORKS = ("haystack-ai", "langchain-core", "llama-index-core")
@@ -72,29 +75,86 @@ def wheels(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def environments(wheels: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """By adapter the Python of an environment with that and what it needs; two are made at once."""
-    with ThreadPoolExecutor(2) as pool:
-        made = {name: pool.submit(fresh, name, wheels, repository, tmp_path_factory.mktemp(name)) for name in ADAPTERS}
-    return {name: python.result() for name, python in made.items()}
+def made_of(adapter: str, wheels: Path) -> tuple[set[str], set[str]]:
+    """The distributions that an adapter declares, directly or not: ours, which are wheels, and the others.
+
+    The others are those of the environment of the tests, in which pip has put together all that the adapters declare.
+    """
+    ours = {canonicalize_name(path.name.split("-")[0]): _of_wheel(path) for path in wheels.glob("*.whl")}
+    found: set[tuple[str, str]] = set()
+    wanted = [Requirement(f"late-rag[minilm,{adapter}]")]
+    while wanted:
+        requirement = wanted.pop()
+        name = canonicalize_name(requirement.name)
+        distribution = ours.get(name) or metadata.distribution(name)
+        assert requirement.specifier.contains(distribution.version, prereleases=True), requirement
+        new = {(name, extra) for extra in (*requirement.extras, "")} - found
+        found |= new
+        declared = [Requirement(text) for text in distribution.requires or [] if new]
+        wanted += [
+            each for each in declared if any(not each.marker or each.marker.evaluate({"extra": e}) for _, e in new)
+        ]
+    names = {name for name, _ in found}
+    return names & ours.keys(), names - ours.keys()
 
 
-def fresh(adapter: str, wheels: Path, repository: Path, folder: Path) -> Path:
-    """The Python of a new environment in which the adapter was installed from its wheel."""
+def _of_wheel(path: Path) -> metadata.Distribution:
+    (folder,) = (each for each in zipfile.Path(path).iterdir() if each.name.endswith(".dist-info"))
+    return metadata.PathDistribution(folder)  # type: ignore[arg-type]  # which any kind of path serves
+
+
+def put(name: str, site: Path) -> None:
+    """Links every file of a distribution of this environment into another, so that nothing else is seen there."""
+    for file in metadata.distribution(name).files or []:
+        if file.parts[0] != "..":  # a script
+            place = site / file
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(file.locate())
+
+
+def environment(adapter: str, wheels: Path, folder: Path) -> Path:
+    """The Python of a new environment of what the adapter declares and nothing else; ours are installed by pip."""
     run(sys.executable, "-m", "venv", "--without-pip", "fresh", folder=folder)
-    python = folder / "fresh" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    python = _python(folder)
+    site = Path(run(python, "-c", "import site; print(site.getsitepackages()[0])", folder=folder).strip())
+    ours, others = made_of(adapter, wheels)
+    for name in others:
+        put(name, site)
+    run(*PIP, "--python", python, "install", "--no-deps", "--no-index", "-f", wheels, *sorted(ours), folder=folder)
+    return python
+
+
+def downloaded(adapter: str, wheels: Path, repository: Path, folder: Path) -> Path:
+    """The Python of a new environment in which pip has installed the adapter and what it needs."""
+    run(sys.executable, "-m", "venv", "--without-pip", "fresh", folder=folder)
+    python = _python(folder)
     constraints = ("-c", repository / "constraints" / "dev.txt")
     install = (*PIP, "--python", python, "install", "--no-compile", "--find-links", wheels)
     run(*install, *constraints, f"late-rag[minilm,{adapter}]", folder=folder)
     return python
 
 
+def _python(folder: Path) -> Path:
+    return folder / "fresh" / ("Scripts" if os.name == "nt" else "bin") / "python"
+
+
 @pytest.mark.parametrize("adapter", ADAPTERS)
-def test_an_adapter_installs_alone_and_works(adapter: str, environments: dict[str, Path], tmp_path: Path) -> None:
-    python = environments[adapter]
-    run(python, "-c", ADAPTERS[adapter], folder=tmp_path)
-    installed = run(*PIP, "--python", python, "list", "--format", "freeze", folder=tmp_path).lower()
+def test_an_adapter_works_with_what_it_declares_alone(adapter: str, wheels: Path, tmp_path: Path) -> None:
+    check(environment(adapter, wheels, tmp_path), adapter, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_an_adapter_is_installed_by_pip_alone_and_works(
+    adapter: str, wheels: Path, repository: Path, tmp_path: Path
+) -> None:
+    check(downloaded(adapter, wheels, repository, tmp_path), adapter, tmp_path)
+
+
+def check(python: Path, adapter: str, folder: Path) -> None:
+    """Whether the adapter works there, and what else is there."""
+    run(python, "-c", ADAPTERS[adapter], folder=folder)
+    installed = run(*PIP, "--python", python, "list", "--format", "freeze", folder=folder).lower()
     names = {line.split("==")[0] for line in installed.splitlines()}
     assert not {"torch", "langchain", "langchain-classic"} & names
     assert [name for name in FRAMEWORKS if name in names] == [FRAMEWORKS[sorted(ADAPTERS).index(adapter)]]

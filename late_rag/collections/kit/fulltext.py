@@ -31,8 +31,15 @@ def tokenizer(language: str) -> str:
     Raises:
         InputError: there is no stemmer for the language.
     """
-    _stemmer(language)
+    check_language(language)
     return f"porter {_UNICODE61}" if language == "english" else _UNICODE61
+
+
+def check_language(language: str) -> None:
+    """Raises InputError where there is no stemmer for the language."""
+    if not isinstance(language, str):
+        raise InputError(f"language takes the name of a Snowball language, or 'none', not {language!r:.80}")
+    _stemmer(language)
 
 
 def indexed_text(text: str, language: str) -> str:

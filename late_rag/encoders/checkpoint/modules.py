@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
     from late_rag.encoders.checkpoint.config import Activation, Module
 
 MASK = "MultiVectorMask"
-_IMPORTING = ("Router", "Asym")  # their settings name classes to import
 _POOLING = "HierarchicalTokenPooling"
+_IMPORTING = ("Router", "Asym")  # their settings name classes to import
 LIBRARIES = ("sentence_transformers", "pylate")
 """Whose modules are read."""
+
+_MODULE = re.compile(rf"({'|'.join(LIBRARIES)})(\.[A-Za-z_][A-Za-z0-9_]*){{2,}}", re.ASCII)
+"""A class of theirs. ``pylate.Dense`` would be pylate.py of the folder itself, and a name with "--" somebody else's."""
 
 _MOST = 64  # modules
 logger = logging.getLogger(__name__)
@@ -68,8 +72,7 @@ def read_modules(folder: Path) -> tuple[tuple[Module, ...], Mapping[str, Any]]:
 
 
 def _name(name: object, file: Path) -> str:
-    library, _, kind = str(name).rpartition(".")
-    if library.partition(".")[0] not in LIBRARIES or kind in _IMPORTING:
+    if _MODULE.fullmatch(str(name)) is None or str(name).rpartition(".")[2] in _IMPORTING:
         raise ModelError(
             f"{file} names the module {str(name)[:200]!r}, which could run any code: read are modules of "
             f"{' and '.join(LIBRARIES)} that name no others; give an ONNX export of the checkpoint"

@@ -23,6 +23,7 @@ from late_rag.adapters import (
     SHAPE,
     CollectionError,
     HitFields,
+    InputError,
     SearchConfig,
     check_arguments,
     check_collection,
@@ -97,9 +98,12 @@ class LateInteractionDocumentStore(WritableStore):
         fields: HitFields | Mapping[str, str | None] | None = None,
         progress_bar: bool = False,
     ) -> None:
+        for name, options in {"create": create, "encoder_options": encoder_options}.items():
+            if not isinstance(options, Mapping | None):
+                raise InputError(f"{name} takes a dict of options, not {options!r:.80}")
         collection = None if collection is None else check_collection(collection)
-        options = loading_options(device, token, encoder_options)
-        super().__init__(collection, model, mode, create, options, token, trust_model)
+        loading = loading_options(device, token, encoder_options)
+        super().__init__(collection, model, mode, create, loading, token, trust_model)
         self._loading = device, token, dict(encoder_options or {}), trust_model
         embedded = check_names(meta_fields_to_embed, "meta_fields_to_embed")
         self._embedded = embedded, check_separator(embedding_separator, "embedding_separator")

@@ -124,6 +124,8 @@ class LateInteractionRerank(BaseNodePostprocessor):
     def __repr__(self) -> str:
         return described(self, self.collection, model=self.model, top_n=self.top_n, threshold=self.threshold)
 
+    __str__ = __repr__  # pydantic's own would show what is in the URL of a collection
+
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:

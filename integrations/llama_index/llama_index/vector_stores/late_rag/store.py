@@ -118,6 +118,8 @@ class LateInteractionVectorStore(WritableVectorStore):
     def __repr__(self) -> str:
         return self._holder.described(self, model=self.model, mode=None if self.mode == "write" else self.mode)
 
+    __str__ = __repr__  # pydantic's own would show what is in the URL of a collection
+
     @property
     def client(self) -> Collection:
         """The open collection."""
