@@ -3,7 +3,7 @@
 Queries are made of rows from inside of two stored chunks each: like a question, and unlike rows of one chunk, they
 match nothing as a whole. For each the exact ten best others are found by the scan, and the smallest number of
 candidates is looked for among which the asked share of them is. Real questions were measured to need up to twice as
-many: so many are taken.
+many, so two and a half times as many are taken.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _WORTH = 1000
 _WORTH_SHARE = 16
 """More candidates than this share take longer to score than the scan takes; up to so many that makes no difference."""
 
-_MARGIN = 2
+_MARGIN = 2.5
 _GROWN = 1.25
 """The number of candidates grows more slowly than a collection: up to so many times the chunks it holds."""
 
@@ -88,8 +88,8 @@ class Calibration:
         return found
 
     def wanted(self, top_k: int) -> int:
-        """Candidates for so many hits: twice as many as were measured for ten, and in proportion for more."""
-        return -(-_MARGIN * (self.candidates or 0) * max(_BEST, top_k) // _BEST)
+        """Candidates for so many hits: some more than were measured for ten, and in proportion for more."""
+        return math.ceil(_MARGIN * (self.candidates or 0) * max(_BEST, top_k) / _BEST)
 
     def holds(self, chunks: int) -> bool:
         """Whether it may be taken for an index of so many chunks that came from the one that was measured."""

@@ -76,7 +76,7 @@ def test_large_collections_are_measured_with_fewer_queries() -> None:
 
 def test_more_hits_need_more_candidates() -> None:
     found = Calibration(0.99, 25, ((10, 0.9), (25, 0.992)))
-    assert [found.wanted(top_k) for top_k in (1, 10, 11, 40)] == [50, 50, 55, 200]
+    assert [found.wanted(top_k) for top_k in (1, 10, 11, 40)] == [63, 63, 69, 250]
     assert Calibration.from_dict(found.to_dict()) == found
     assert found.in_words() == ("25 candidates reach 0.99 (overlap with the exact ten best: 0.900 at 10, 0.992 at 25)")
 
