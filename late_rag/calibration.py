@@ -107,7 +107,7 @@ class Calibration:
 def calibrate(
     index: Index, sample: Sequence[tuple[int, TokenEmbeddings]], chunks: Iterable[PackedChunk], asked: float
 ) -> Calibration:
-    """The smallest number of candidates that is enough; a standard error is kept free, for queries that come.
+    """The smallest number of candidates that is enough for queries made of the sample.
 
     Args:
         index: holds ``chunks``.
@@ -168,8 +168,7 @@ class _Places:
         """Whether among the first ``number`` of those asked for the share of the best is."""
         shares = [float((places < number).mean()) for places in self._places]
         self.tried[number] = float(np.mean(shares)) if shares else 0.0
-        error = float(np.std(shares) / math.sqrt(len(shares))) if shares else 0.0
-        return self.tried[number] - error >= share
+        return self.tried[number] >= share
 
 
 def _place(best: npt.NDArray[np.int64], candidates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -180,10 +179,7 @@ def _place(best: npt.NDArray[np.int64], candidates: npt.NDArray[np.int64]) -> np
 
 
 def queries_for(tokens: int) -> int:
-    """How many queries to measure with: fewer of a larger collection, as each is a scan of all of it.
-
-    The standard error that is kept free is larger then.
-    """
+    """How many queries to measure with: fewer of a larger collection, as each is a scan of all of it."""
     return max(min(QUERIES, _LEAST_QUERIES), min(QUERIES, QUERIES * _SCANNED // max(1, tokens)))
 
 
