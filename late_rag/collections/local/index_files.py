@@ -128,9 +128,12 @@ class IndexFiles:
         return covered, f"{why}; index files cover {covered:,} of {chunks:,} chunks{rest}"
 
     def _measured(self, published: Published) -> str | None:
-        """What was found out when the version was built, in words."""
+        """What was found out when the version was built, in words; None where that cannot be read, as in a search."""
         measured = index_manifest.measured(self._folder / published.folder, published.manifest)
-        return None if measured is None else Calibration.from_dict(measured).in_words()
+        try:
+            return None if measured is None else Calibration.from_dict(measured).in_words()
+        except CollectionDamagedError:
+            return None
 
     def current(self, connection: sqlite3.Connection) -> Published | None:
         """What is published, if it can be, and is of a kind that this collection may have."""
