@@ -83,6 +83,9 @@ class Spec:
 
     def made(self) -> Any:
         """The dataclass of the backend's options with these values; None for a backend without options."""
+        if self.name not in self.table:
+            names = ", ".join(sorted({*self.table, *self.none}))
+            raise InputError(f"unknown {self.what} {self.name!r}; there are: {names}")
         declared = resolve_options(self.table, self.name, self.what)
         known = {option.name: option for option in _declared(declared)}
         for name, value in self._items:

@@ -59,7 +59,7 @@ def test_what_is_not_given_has_its_default(given: object) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("unheard", "unknown index 'unheard'; there are: .*exact, many"),
+        ("unheard", "unknown index 'unheard'; there are: auto, .*exact, many"),
         ({"kind": "many", "size": 3}, "index 'many' has no option 'size'; there are: count .a whole number, 4 if not"),
         ({"kind": "many", "size": 3}, "not given.: How many there are.; share .a number or none, None"),
         ({"kind": "many", "count": True}, "option 'count' of index 'many' takes a whole number, not True"),

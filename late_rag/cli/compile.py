@@ -15,10 +15,14 @@ def compile_(
     model: Annotated[
         str,
         typer.Argument(
-            help="A checkpoint folder, a Hugging Face hub id, or a name of late-rag models.", show_default=False
+            metavar="MODEL",
+            help="A checkpoint folder, a Hugging Face hub id, or a name of late-rag models.",
+            show_default=False,
         ),
     ],
-    folder: Annotated[Path, typer.Argument(help="The folder to write, which is not there yet.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The folder to write, which is not there yet.", show_default=False)
+    ],
     int8: Annotated[
         bool, typer.Option("--int8", help="Quantise to int8, unless its rows come out too far from those of fp32.")
     ] = False,

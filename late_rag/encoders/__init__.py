@@ -62,9 +62,8 @@ def load_encoder(model: str | Path, backend: str = "auto", **options: Any) -> En
         MissingExtraError: the model's distribution, or what the backend needs, is not installed.
         InputError: a backend that there is not, an option that the backend does not have, or a wrong value of one.
     """
-    _check_model(model)
     options.pop(_TRUST, None)
-    name, folder = _located(model)
+    name, folder = located(model)
     return shared.get(_key(name, backend, options), lambda: _built(name, folder, backend, options))
 
 
@@ -84,9 +83,8 @@ def load_recorded(model: str, collection: str, backend: str = "auto", **options:
     Raises:
         ModelError: as for :func:`load_encoder`; or it takes the caller's consent, and says how to give it.
     """
-    _check_model(model)
     trusted = _is_consent(options.pop(_TRUST, False))
-    name, folder = _located(model)
+    name, folder = located(model)
     if folder is not None and name not in MODELS and not trusted:
         check_folder(folder, collection)
     return shared.get(
@@ -110,13 +108,16 @@ def _built_as_recorded(
         raise consent_needed(name, collection) from error
 
 
-def _check_model(model: object) -> None:
+def located(model: object) -> tuple[str, Path | None]:
+    """The name that the encoder goes by, and its folder; none where the name is a hub id.
+
+    Raises:
+        InputError: not a name or path.
+        ModelError: no model that there can be, or one that is known and not read.
+        MissingExtraError: the embedded model is not installed.
+    """
     if not isinstance(model, str | Path) or not str(model).strip():
         raise InputError(f"model is {model!r}; give 'minilm', a folder, or a hub id such as 'lightonai/LateOn'")
-
-
-def _located(model: str | Path) -> tuple[str, Path | None]:
-    """The name that the encoder goes by, and its folder; none where the name is a hub id."""
     if str(model) in MODELS:
         return str(model), _embedded(str(model))
     model = resolve_alias(model) if isinstance(model, str) else model

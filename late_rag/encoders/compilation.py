@@ -29,22 +29,27 @@ def compile_model(model: str | Path, out: str | Path, *, int8: bool = False) -> 
     Raises:
         ModelError: there is no such checkpoint, it is an ONNX export already, or it cannot be compiled, also for want
             of room.
-        InputError: ``out`` is there already, or cannot be written.
+        InputError: ``out`` is there already, or cannot be written; ``model`` is no name or path.
+        MissingExtraError: the embedded model, which needs no compiling, is not installed.
     """
+    from late_rag.encoders import located
     from late_rag.encoders._hub import fetch
     from late_rag.encoders._identity import weights_name
-    from late_rag.encoders.checkpoint import is_trained, read_trained
+    from late_rag.encoders.checkpoint import is_export, is_trained, read_trained
     from late_rag.encoders.graphs.making import make_graph
-    from late_rag.encoders.models import resolve_alias
 
     out = Path(out)
     if out.exists():
         raise InputError(f"{out} is there already; name a folder that is not")
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
-        folder, _ = fetch(resolve_alias(str(model)), {}, trained=True)
+    name, folder = located(model)
+    if folder is None:
+        folder, _ = fetch(name, {}, trained=True)
     if not is_trained(folder):
-        raise ModelError(f"{model} is an ONNX export already; load it as it is")
+        if is_export(folder):
+            raise ModelError(f"{model} is an ONNX export already; load it as it is")
+        raise ModelError(
+            f"{model} holds no checkpoint: expected modules.json or config.json, and its weights, in {folder}"
+        )
     config = read_trained(folder)
     precision: Precision = "int8" if int8 else "fp32"
     settings = config.settings() | {"model_id": weights_name(folder, config)}

@@ -64,8 +64,8 @@ class MuveraOptions:
                 raise InputError(f"{name} is from 1 to {most:,}, not {value}")
         if (size := self.repetitions * 2**self.planes * self.projection) > _LARGEST:
             raise InputError(f"repetitions x 2^planes x projection is at most {_LARGEST:,}, not {size:,}")
-        if self.seed < 0:
-            raise InputError(f"seed is 0 or more, not {self.seed}")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed is from 0 to {2**32 - 1:,}, not {self.seed}")
 
 
 class MuveraEncoding:

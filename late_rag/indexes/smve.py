@@ -60,8 +60,8 @@ class SmveOptions:
             raise InputError(f"anchors is a multiple of {_GROUPS} from 8 to 65,536, not {self.anchors}")
         if not 1 <= self.kept <= self.anchors // _GROUPS:
             raise InputError(f"kept is from 1 to an eighth of the anchors, not {self.kept}")
-        if self.seed < 0:
-            raise InputError(f"seed is 0 or more, not {self.seed}")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed is from 0 to {2**32 - 1:,}, not {self.seed}")
 
 
 class SmveEncoding:

@@ -36,3 +36,23 @@ def test_int8_that_is_not_close_enough_is_fp32_and_a_problem(tmp_path, monkeypat
     assert done.exit_code == 3
     assert json.loads(done.stdout)["precision"] == "fp32"
     assert (tmp_path / "out" / "model.onnx").is_file()
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("minilm", "minilm is an ONNX export already; load it as it is"),
+        ("latoen", "there is no model 'latoen': it is not a folder, not 'minilm', no name that late-rag models lists"),
+        ("", "model is ''; give 'minilm', a folder, or a hub id"),
+        ("x" * 300, "there is no model"),
+        ("~nobody-of-this-name/model", "there is no model"),
+        (".", "holds no checkpoint: expected modules.json or config.json"),
+        ("colpali", "reads page images, for which there is no encoder yet"),
+    ],
+)
+def test_what_cannot_be_compiled_is_said_as_where_it_is_loaded(model, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(application, ["compile", model, "out"])
+    assert done.exit_code == 1
+    assert said in " ".join(done.stderr.split())
+    assert not list(tmp_path.iterdir())

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
+import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from late_rag import IndexSpec, auto_index, calibration
 from late_rag.auto_index import Rule
 from late_rag.calibration import Calibration
 from late_rag.collections import open_collection
-from late_rag.collections.local import LocalCollection, index_files, search
+from late_rag.collections.local import LocalCollection, index_files, index_manifest, search
 from late_rag.filters.selection import Selection
 from late_rag.indexes.centroids import CentroidIndex
 from late_rag.indexes.exact import ExactIndex
@@ -216,3 +219,21 @@ def test_damage_is_noticed_and_the_database_answers(
         caplog.clear()
         path.write_bytes(content)
     assert collection.verify().ok
+
+
+@pytest.mark.parametrize("measured", ["unknown", {"asked": 0.99, "candidates": -1, "curve": [], "chunks": 300}])
+def test_what_was_measured_and_cannot_be_read_costs_the_files_alone(
+    collection: LocalCollection, measured: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder,) = (Path(collection.location) / "index").iterdir()
+    about = json.loads((folder / index_manifest.NAME).read_bytes())["about"]
+    collection.close()
+    manifest = index_manifest.write(folder, about, measured)  # type: ignore[arg-type]
+    with closing(sqlite3.connect(Path(collection.location) / "collection.sqlite")) as connection, connection:
+        connection.execute("UPDATE indexes SET manifest = ?", (manifest,))
+    with open_collection(collection.location) as opened:
+        assert "index files cover 300 of 300 chunks" in opened.info().index_reason
+        assert overlap(opened) == 1
+        assert "index files cannot be used" in caplog.text
+        opened.delete(Selection(ids=("unknown",)))
+        assert "candidates reach 0.99" in opened.info().index_reason

@@ -104,7 +104,7 @@ def test_opened_again_it_draws_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     [
         ({"anchors": 100}, "index 'smve': anchors is a multiple of 8 from 8 to 65,536, not 100"),
         ({"anchors": 64, "kept": 9}, "kept is from 1 to an eighth of the anchors, not 9"),
-        ({"seed": -1}, "seed is 0 or more, not -1"),
+        ({"seed": -1}, "seed is from 0 to 4,294,967,295, not -1"),
     ],
 )
 def test_options_that_cannot_be(options: dict[str, object], message: str) -> None:
