@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from late_rag.collections.kit.rescoring import best_of_candidates, best_of_rows
 from late_rag.errors import InputError
 from late_rag.evaluation.beir import load_beir
 from late_rag.evaluation.encoded import encoded_corpus
+from late_rag.evaluation.run import check_limit
 from late_rag.evaluation.searching import timed
 from late_rag.indexes.exact import packed_chunk
 from late_rag.measures import ndcg
@@ -94,7 +95,7 @@ def study(
         folder: in BEIR layout; see :func:`late_rag.evaluation.load_beir`.
         encoder: gives the rows.
         indexes: see :func:`with_centering` for those that are wanted with and without.
-        rescored: numbers of candidates; without, the number that calibration finds. An index whose scores are upper
+        rescored: numbers of candidates; without, what a collection takes for ten hits. An index whose scores are upper
             bounds is measured once: it rescores as many as it takes to be exact.
         pool_factors: of hierarchical pooling; 1 pools nothing.
         storages: "int8", "float16".
@@ -105,6 +106,11 @@ def study(
     Raises:
         InputError: files that are not what they should be, or an option that cannot be.
     """
+    check_limit(limit)
+    if wrong := [storage for storage in storages if storage not in get_args(Storage)]:
+        raise InputError(f"storages are {' and '.join(map(repr, get_args(Storage)))}, not {wrong[0]!r:.80}")
+    if wrong := [number for number in rescored or () if type(number) is not int or number < 0]:
+        raise InputError(f"rescored takes whole numbers of at least 0, not {wrong[0]!r:.80}")
     for spec in indexes:
         spec.checked()
         if spec.name in spec.none:
@@ -195,7 +201,7 @@ class _Trial:
         filled = [pair for pair in numbered if len(pair[1])]
         chosen = np.linspace(0, len(filled) - 1, min(QUERIES, len(filled))).astype(int).tolist()
         found = calibrate(index, [filled[place] for place in chosen], (packed_chunk(*pair) for pair in filled), OVERLAP)
-        return (found.candidates or len(filled),)
+        return (len(filled) if found.candidates is None else found.wanted(_TOP),)
 
     def _measured(self, row: StudyRow, search: Callable[[TokenEmbeddings, int], Ranking]) -> StudyRow:
         rankings = [search(query, DEPTH) for query in self._queries.values()]

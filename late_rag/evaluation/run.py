@@ -52,7 +52,9 @@ def evaluate(
         InputError: files that are not what they should be, or an argument that cannot be.
         UnsupportedError: a baseline that the collection has not.
     """
-    _check_arguments(limit, baseline)
+    check_limit(limit)
+    if baseline not in (None, "bm25"):
+        raise InputError(f"baseline must be 'bm25' or None, not {baseline!r}")
     check_options(options)
     data = load_beir(folder)
     texts = dict(list(data.queries.items())[:limit])
@@ -91,11 +93,10 @@ def evaluate(
     )
 
 
-def _check_arguments(limit: object, baseline: object) -> None:
+def check_limit(limit: object) -> None:
+    """Raises InputError for what is no number of queries."""
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise InputError(f"limit must be a whole number of at least 1, not {limit!r}")
-    if baseline not in (None, "bm25"):
-        raise InputError(f"baseline must be 'bm25' or None, not {baseline!r}")
 
 
 def _ignore(progress: Progress) -> None:
