@@ -109,8 +109,8 @@ def study(
     check_limit(limit)
     if wrong := [storage for storage in storages if storage not in get_args(Storage)]:
         raise InputError(f"storages are {' and '.join(map(repr, get_args(Storage)))}, not {wrong[0]!r:.80}")
-    if wrong := [number for number in rescored or () if type(number) is not int or number < 0]:
-        raise InputError(f"rescored takes whole numbers of at least 0, not {wrong[0]!r:.80}")
+    if odd := [number for number in rescored or () if type(number) is not int or number < 0]:
+        raise InputError(f"rescored takes whole numbers of at least 0, not {odd[0]!r:.80}")
     for spec in indexes:
         spec.checked()
         if spec.name in spec.none:
