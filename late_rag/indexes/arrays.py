@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+_LARGEST = 1e9
+
+
 def write(folder: Path, **arrays: npt.NDArray[np.float32]) -> None:
     """Each into a file of its name."""
     for name, array in arrays.items():
@@ -23,15 +26,15 @@ def read(folder: Path, name: str, width: int) -> npt.NDArray[np.float32]:
     """``(rows, width)``, as many rows as there are.
 
     Raises:
-        CollectionDamagedError: a size that is no number of rows, or values that are not finite.
+        CollectionDamagedError: a size that is no number of rows, or values that products of would not be finite.
     """
     path = _path(folder, name)
     content = path.read_bytes()
     if len(content) % (4 * width):
         raise CollectionDamagedError(f"{path}: {len(content)} bytes are no rows of {width} numbers")
     found = np.frombuffer(content, np.float32).reshape(-1, width)
-    if not np.isfinite(found).all():
-        raise CollectionDamagedError(f"{path}: values are not finite")
+    if not (np.abs(found) <= _LARGEST).all():
+        raise CollectionDamagedError(f"{path}: values are not finite, or too large")
     return found
 
 

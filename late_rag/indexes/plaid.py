@@ -20,6 +20,7 @@ import numpy as np
 
 from late_rag.errors import CollectionDamagedError, CollectionError, InputError, MissingExtraError
 from late_rag.indexes.exact import ascending
+from late_rag.indexes.sampling import batches
 from late_rag.protocols import silent
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ class PlaidIndex:
 def _grown(files: Path, rows: Rows, device: str, options: PlaidOptions, progress: Done) -> list[int]:
     """Hands rows over to the library, which makes an index there or adds to the one there is; their numbers."""
     numbers: list[int] = []
-    for batch in _batches(rows):
+    for batch in batches(rows, _BATCH_ROWS):
         _handed(files, [embeddings for _, embeddings in batch], device, options)
         numbers += [row for row, _ in batch]
         progress(len(numbers))
@@ -233,21 +234,6 @@ def _handed(files: Path, embeddings: Sequence[TokenEmbeddings], device: str, opt
             **scratch,
         )
         library.close()
-
-
-def _batches(rows: Rows) -> Iterator[list[tuple[int, TokenEmbeddings]]]:
-    batch: list[tuple[int, TokenEmbeddings]] = []
-    tokens = 0
-    for row, embeddings in rows:
-        if not len(embeddings):
-            continue
-        batch.append((row, embeddings))
-        tokens += len(embeddings)
-        if tokens >= _BATCH_ROWS:
-            yield batch
-            batch, tokens = [], 0
-    if batch:
-        yield batch
 
 
 def _link(files: Path, work: Path) -> None:

@@ -24,8 +24,8 @@ def first_rows(rows: Iterable[tuple[int, TokenEmbeddings]]) -> Iterator[tuple[in
             return
 
 
-def batches(rows: Rows, width: int) -> Iterator[list[tuple[int, TokenEmbeddings]]]:
-    """Chunks that have rows, as many as are encoded at once where each becomes ``width`` numbers."""
+def batches(rows: Rows, most: int = _BATCH_ROWS, width: int = 1) -> Iterator[list[tuple[int, TokenEmbeddings]]]:
+    """Chunks that have rows, of together about ``most`` rows, and fewer where each becomes ``width`` numbers."""
     batch: list[tuple[int, TokenEmbeddings]] = []
     tokens = 0
     for row, embeddings in rows:
@@ -33,7 +33,7 @@ def batches(rows: Rows, width: int) -> Iterator[list[tuple[int, TokenEmbeddings]
             continue
         batch.append((row, embeddings))
         tokens += len(embeddings)
-        if tokens >= _BATCH_ROWS or len(batch) * width >= _BATCH_NUMBERS:
+        if tokens >= most or len(batch) * width >= _BATCH_NUMBERS:
             yield batch
             batch, tokens = [], 0
     if batch:

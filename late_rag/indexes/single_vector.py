@@ -147,7 +147,7 @@ def _blocks(encoding: ChunkEncoding, rows: Rows, after: int, progress: Done) -> 
         return [PackedChunk(row, pack(vector[None])) for (row, _), vector in zip(batch, encoded, strict=True)]
 
     def packed() -> Iterator[PackedChunk]:
-        for group in batched(batches(ascending(rows, after), encoding.width), CORES):
+        for group in batched(batches(ascending(rows, after), width=encoding.width), CORES):
             for chunks in parallel(vectors, group):
                 yield from chunks
 

@@ -262,7 +262,7 @@ def _vectors(encoding: SmveEncoding, rows: Rows, after: int, progress: Done) -> 
         return postings.SparseVectors(numbers, scales, anchors.astype(np.int32), owners.astype(np.int32), values)
 
     done = 0
-    for group in batched(batches(ascending(rows, after), 1), CORES):
+    for group in batched(batches(ascending(rows, after)), CORES):
         for vectors in parallel(sparse, group):
             yield vectors
             done += len(vectors.rows)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
 from late_rag.indexes.exact import ascending
+from late_rag.indexes.sampling import batches
 from late_rag.protocols import silent
 from late_rag.scoring.packing import ZERO_POINT
 from late_rag.scoring.workers import parallel
@@ -57,7 +57,7 @@ class Spool:
         """
         numbers: list[int] = []
         lengths: list[int] = []
-        for batch in _batches(ascending(rows, after)):
+        for batch in batches(ascending(rows, after), _BATCH):
             found = [embeddings for _, embeddings in batch]
             numbers += [number for number, _ in batch]
             lengths += map(len, found)
@@ -88,18 +88,3 @@ def rounded_rows(rows: TokenEmbeddings) -> npt.NDArray[np.uint8]:
     values = rows * steps.astype(np.float32)[:, None]
     values += np.float32(ZERO_POINT + 0.5)  # above 0, where truncation rounds down
     return values.astype(np.uint8)
-
-
-def _batches(rows: Rows) -> Iterator[list[tuple[int, TokenEmbeddings]]]:
-    """Chunks with rows, of together about so many as are rounded at once."""
-    batch: list[tuple[int, TokenEmbeddings]] = []
-    count = 0
-    for number, embeddings in rows:
-        if len(embeddings):
-            batch.append((number, embeddings))
-            count += len(embeddings)
-        if count >= _BATCH:
-            yield batch
-            batch, count = [], 0
-    if batch:
-        yield batch

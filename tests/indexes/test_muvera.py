@@ -148,7 +148,8 @@ def test_files_that_it_never_writes_are_damage(name: str, tmp_path: Path) -> Non
     MuveraIndex.create(tmp_path, numbered(random_embeddings(5, DIM, seed=6)), DIM, options)
     path = tmp_path / f"{name}.f32"
     content = path.read_bytes()
-    for forged in (content[:-3], content + content[:4] * 160 * 16, np.full(len(content) // 4, np.nan, np.float32)):
+    values = [np.full(len(content) // 4, value, np.float32) for value in (np.nan, 3e38)]
+    for forged in (content[:-3], content + content[:4] * 160 * 16, *values):
         path.write_bytes(bytes(forged))
         with pytest.raises(CollectionDamagedError, match=r"no rows|not finite|belong together"):
             MuveraIndex.open(tmp_path, options)
