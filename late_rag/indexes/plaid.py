@@ -238,7 +238,7 @@ def _handed(files: Path, embeddings: Sequence[TokenEmbeddings], device: str, opt
 
 def _link(files: Path, work: Path) -> None:
     for path in files.iterdir():
-        if path.name in _PICKLED or path.is_dir() or path.is_symlink():
+        if path.name.lower() in _PICKLED or path.is_dir() or path.is_symlink():
             raise CollectionDamagedError(f"{path}: is not among the files of an index")
         (work / path.name).symlink_to(path.absolute())
 
