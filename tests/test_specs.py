@@ -122,3 +122,16 @@ def test_an_index_whose_library_is_missing_is_told_when_it_is_named(monkeypatch:
     monkeypatch.setattr(plaid, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"'plaid' needs fast-plaid.*pip install \"late-rag\[plaid\]\""):
         IndexSpec.of("plaid")
+
+
+def test_another_version_of_the_library_of_an_index_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    from late_rag.indexes import plaid
+
+    monkeypatch.setattr(plaid, "find_spec", lambda _: object())
+    for version, taken in (("1.4.6.2110", True), ("1.7.0.2110", False)):
+        monkeypatch.setattr(plaid.metadata, "version", lambda _, version=version: version)
+        if taken:
+            assert plaid.PlaidOptions().nbits == 4
+        else:
+            with pytest.raises(MissingExtraError, match=r"needs fast-plaid before version 1\.5, which"):
+                plaid.PlaidOptions()

@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -74,14 +75,22 @@ class PlaidOptions:
     """Of k-means."""
 
     def __post_init__(self) -> None:
-        if find_spec("fast_plaid") is None:  # known before a collection is made that nobody can index here
-            raise MissingExtraError("index 'plaid' needs fast-plaid, which", "plaid")
+        if not _is_installed():  # known before a collection is made that nobody can index here
+            raise MissingExtraError("index 'plaid' needs fast-plaid before version 1.5, which", "plaid")
         if self.nbits not in (1, 2, 4, 8):
             raise InputError(f"nbits is 1, 2, 4 or 8, not {self.nbits}")
         for name in ("probes", "full_scores", "iterations", "points_per_centroid", "sample"):
             value = getattr(self, name)
             if value is not None and not 1 <= value < 2**31:
                 raise InputError(f"{name} is at least 1, not {value}")
+
+
+def _is_installed() -> bool:
+    """Later versions keep in the files that are derived here what they have nowhere else."""
+    if find_spec("fast_plaid") is None:
+        return False
+    major, minor = metadata.version("fast-plaid").split(".")[:2]
+    return (int(major), int(minor)) < (1, 5)
 
 
 class PlaidIndex:
