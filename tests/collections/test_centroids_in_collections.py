@@ -235,3 +235,16 @@ def test_what_was_measured_and_cannot_be_read_costs_the_files_alone(
         assert "index files cannot be used" in caplog.text
         opened.delete(Selection(ids=("unknown",)))
         assert "candidates reach 0.99" in opened.info().index_reason
+
+
+@pytest.mark.parametrize("row", [0.0, DIM**-0.5])
+def test_where_nothing_can_be_told_apart_all_is_scanned_and_what_comes_is_found(tmp_path: Path, row: float) -> None:
+    alike = [np.full((5, DIM), row, np.float32)] * 300
+    come = rows(6, seed=3, shortest=5)
+    with LocalCollection.create(tmp_path / "c.rag", SETTINGS) as made:
+        made.add([chunk(f"c{number}") for number in range(300)], alike)
+        assert "so all chunks are scanned" in made.info().index_reason
+        made.add([chunk(f"n{number}") for number in range(6)], come)
+        made.optimize()
+        assert made.info().indexed == 306
+        assert [hits[0].chunk.id for hits in made.search(come, 10)] == [f"n{number}" for number in range(6)]
