@@ -22,8 +22,9 @@ demo: .venv-core/.ready
 demo-haystack: .venv-haystack/.ready
 	.venv-haystack/bin/python cookbooks/haystack_rag.py
 
+# With bytecode kept, also where the shell says otherwise: hundreds of processes import the library.
 test: .venv/.ready
-	.venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(NO_TORCH) $(TESTS)
+	PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(NO_TORCH) $(TESTS)
 
 test-long: .venv/.ready
 	.venv/bin/python -m pytest -m slow $(NO_TORCH) $(TESTS)

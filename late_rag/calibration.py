@@ -1,9 +1,9 @@
 """How many candidates of an approximate index are needed: measured on the collection itself when the index is built.
 
-Queries are made of rows from inside of three stored chunks each: like a question, and unlike rows of one chunk, they
-match nothing as a whole, and are as hard to find candidates for as questions were measured to be. For each the exact
-ten best others are found by the scan, and the smallest number of candidates is looked for among which the asked share
-of them is.
+Queries are made of rows from inside of two stored chunks each: like a question, and unlike rows of one chunk, they
+match nothing as a whole. For each the exact ten best others are found by the scan, and the smallest number of
+candidates is looked for among which the asked share of them is. Real questions were measured to need up to twice as
+many, so two and a half times as many are taken.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ OVERLAP = 0.99
 """The mean share of the exact ten best that must be among the candidates."""
 
 QUERIES = 200
-PART_ROWS = 8
+PART_ROWS = 12
 """Rows that a query has of each of its chunks: together about as many as a question has."""
 
-_PLACES = (0.2, 0.5, 0.8)
+_PLACES = (0.3, 0.7)
 """Where in each of its chunks: inside, because the first and last row of all chunks are alike."""
 
 _BEST = 10
@@ -48,9 +48,10 @@ _FIRST_SCORED = 32
 _FIRST_ASKED = 640
 _GROWTH = 2
 _WORTH = 1000
-_WORTH_SHARE = 8
+_WORTH_SHARE = 16
 """More candidates than this share take longer to score than the scan takes; up to so many that makes no difference."""
 
+_MARGIN = 2.5
 _GROWN = 1.25
 """The number of candidates grows more slowly than a collection: up to so many times the chunks it holds."""
 
@@ -88,8 +89,8 @@ class Calibration:
         return found
 
     def wanted(self, top_k: int) -> int:
-        """Candidates for so many hits: as many as were measured for ten, and in proportion for more."""
-        return math.ceil((self.candidates or 0) * max(1.0, top_k / _BEST))
+        """Candidates for so many hits: some more than were measured for ten, and in proportion for more."""
+        return math.ceil(_MARGIN * (self.candidates or 0) * max(_BEST, top_k) / _BEST)
 
     def holds(self, chunks: int) -> bool:
         """Whether it may be taken for an index of so many chunks that came from the one that was measured."""
@@ -107,7 +108,7 @@ class Calibration:
 def calibrate(
     index: Index, sample: Sequence[tuple[int, TokenEmbeddings]], chunks: Iterable[PackedChunk], asked: float
 ) -> Calibration:
-    """The smallest number of candidates that is enough; a standard error is kept free, for queries that come.
+    """The smallest number of candidates that is enough for queries made of the sample.
 
     Args:
         index: holds ``chunks``.
@@ -168,8 +169,7 @@ class _Places:
         """Whether among the first ``number`` of those asked for the share of the best is."""
         shares = [float((places < number).mean()) for places in self._places]
         self.tried[number] = float(np.mean(shares)) if shares else 0.0
-        error = float(np.std(shares) / math.sqrt(len(shares))) if shares else 0.0
-        return self.tried[number] - error >= share
+        return self.tried[number] >= share
 
 
 def _place(
@@ -197,10 +197,7 @@ def _place(
 
 
 def queries_for(tokens: int) -> int:
-    """How many queries to measure with: fewer of a larger collection, as each is a scan of all of it.
-
-    The standard error that is kept free is larger then.
-    """
+    """How many queries to measure with: fewer of a larger collection, as each is a scan of all of it."""
     return max(min(QUERIES, _LEAST_QUERIES), min(QUERIES, QUERIES * _SCANNED // max(1, tokens)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 
@@ -35,7 +35,8 @@ class CollectionSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types only; :meth:`from_dict` reads it back."""
-        return asdict(self) | {name: list(getattr(self, name)) for name in ("embed_metadata", "include")}
+        listed = {name: list(getattr(self, name)) for name in ("embed_metadata", "include")}
+        return {each.name: getattr(self, each.name) for each in fields(self)} | listed
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> CollectionSettings:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timezone, tzinfo
 from typing import Any, TypeAlias, cast
 
@@ -95,6 +95,8 @@ class _Check:
             self.dict(value, place, depth, length)
         elif isinstance(value, list):
             _check_depth(place, depth)
+            if _are_numbers(value):
+                return
             for number, item in enumerate(value):
                 self.value(item, (place, f"[{number}]"), depth - 1, length)
         elif value is not None and not isinstance(value, float | date):
@@ -203,7 +205,7 @@ def encode(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {f"${key}" if key.startswith("$") else key: encode(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [encode(item) for item in value]
+        return list(value) if _are_numbers(value) else [encode(item) for item in value]
     if isinstance(value, datetime):
         return {"$datetime": _datetime_text(value)}
     if isinstance(value, date):
@@ -224,7 +226,12 @@ def decode(value: Any, depth: int = MAX_DEPTH + 1) -> Any:
         raise InputError(_TOO_DEEP)
     if isinstance(value, Mapping):
         return _decoded({key: decode(item, depth - 1) for key, item in value.items()})
-    return [decode(item, depth - 1) for item in value]
+    return list(value) if _are_numbers(value) else [decode(item, depth - 1) for item in value]
+
+
+def _are_numbers(values: Sequence[object]) -> bool:
+    """Whether these are finite floats, such as the thousand of an embedding, which are stored as they are."""
+    return set(map(type, values)) == {float} and all(map(math.isfinite, values))  # type: ignore[arg-type]  # floats
 
 
 def _decoded(data: dict[Any, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 from collections import OrderedDict
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -118,3 +119,16 @@ def test_what_nobody_wrote_is_refused(text: str) -> None:
 def test_unchecked_values_are_refused_when_written() -> None:
     with pytest.raises(InputError, match="a set cannot be stored"):
         dumps({"a": {1}})
+
+
+@pytest.mark.parametrize("last", [0.5, float("nan"), float("inf"), 2, True, None, "x", date(2020, 1, 1), [0.5]])
+def test_a_list_of_numbers_and_what_may_stand_in_it(last: object) -> None:
+    given = {"vector": [0.25] * 30 + [last]}
+    check(given)
+    stored = decode(json.loads(json.dumps(encode(given), allow_nan=False)))
+    assert repr(stored) == repr(given)
+
+
+def test_a_list_that_cannot_be_stored_is_refused_where_it_is_wrong() -> None:
+    with pytest.raises(InputError, match=r"vector\[2\]: the integer 9223372036854775808 does not fit"):
+        check({"vector": [0.5, 1.0, 2**63]})

@@ -186,7 +186,7 @@ def test_options_of_an_index_travel_and_are_compared(tmp_path: Path, monkeypatch
 
 
 def test_eval_shows_what_an_index_loses(beir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "calibrate", lambda *_: Calibration(0.5, 5, ()))  # too few chunks to measure
+    monkeypatch.setattr(calibration, "calibrate", lambda *_: Calibration(0.5, 2, ()))  # too few chunks to measure
     for loss, least, most in ((0.0, 0.5, 0.5), (0.9, 0.2, 0.5)):
         report = evaluate(beir, model=HashEncoder(), index=IndexSpec("lossy", loss=loss, delay=1.0))
         assert report.index == "lossy"

@@ -10,6 +10,7 @@ from typing import ClassVar
 import pytest
 
 from late_rag import Chunk, Retriever, backends, calibration
+from late_rag.calibration import Calibration
 from late_rag.collections import open_collection
 from late_rag.collections.local import LocalCollection, index_files
 from late_rag.filters.selection import Selection
@@ -65,7 +66,21 @@ def test_add_in_one_commit(retriever: Retriever) -> None:
     assert retriever.collection.info().indexed == 12
 
 
-def test_sync_and_what_it_removes(retriever: Retriever, tmp_path: Path) -> None:
+def test_what_was_not_good_enough_is_tried_again_at_the_end_of_a_load_only(tmp_path: Path) -> None:
+    """Of twelve chunks no number of candidates is worth it; twice as many ask for another trial."""
+    settings = CollectionSettings(model="m", model_id="m", dim=DIM, index="slow")
+    with LocalCollection.create(tmp_path / "c.rag", settings) as collection:
+        fill(collection, 12)
+        collection.finish_load()
+        assert "; so all chunks are scanned; index files cover 12 of 12" in collection.info().index_reason
+        collection.add([chunk(f"n{number}") for number in range(13)], rows(13, seed=1))
+        assert published_size(collection) == 12
+        collection.finish_load()
+        assert published_size(collection) == 25
+
+
+def test_sync_and_what_it_removes(retriever: Retriever, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "calibrate", lambda index, *_: Calibration(0.99, 10, (), len(index)))
     folder = tmp_path / "files"
     folder.mkdir()
     for number, text in enumerate(TEXTS):
@@ -113,8 +128,7 @@ def test_writes_alone_leave_the_files_to_the_end_of_the_load(collection: LocalCo
     facts = collection.info()
     assert facts.indexed == 40
     assert facts.index_reason == (
-        "asked for in the settings; 11 candidates reach 0.99 (overlap with the exact ten best: 0.993 at 10, "
-        "1.000 at 11, 1.000 at 12, 1.000 at 15, 1.000 at 20); "
+        "asked for in the settings; 10 candidates reach 0.99 (overlap with the exact ten best: 0.995 at 10); "
         "index files cover 40 of 40 chunks"
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from late_rag import Retriever
 from late_rag.encoders import load_encoder
 from late_rag.encoders.base import SequenceEncoder
 from late_rag.errors import ModelError
@@ -23,7 +24,7 @@ def chunks(texts: list[str]) -> list[Chunk]:
 
 def words_first(folder: Path) -> Path:
     """A checkpoint in which a word is nearest to itself, as in a trained one, that transformers reads too."""
-    write_trained(folder, "bert", depth=0.03, do_query_expansion=False)
+    write_trained(folder, "bert", depth=0.03, do_query_expansion=False, document_length=48)
     file = folder / "config.json"
     settings = json.loads(file.read_text())
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
@@ -64,6 +65,18 @@ class TorchEncoderContract(EncoderContract):
     def test_shares_collections_with_the_compiled_graph(self, encoder, folder):
         assert encoder.model_id == load_encoder(folder, backend="onnx").model_id
         assert encoder.variant == f"{self.backend}-float32-cpu"
+
+    def test_a_collection_made_with_it_is_searched_with_the_graph(self, folder, tmp_path):
+        location = tmp_path / "made.rag"
+        with Retriever.create(location, load_encoder(folder, backend=self.backend, device="cpu")) as made:
+            made.add(["the committee approves travel", "a boundary layer is thin", "zebras"])
+            assert made.collection.settings.variant == f"{self.backend}-float32-cpu"
+            expected = made.search("boundary layer", top_k=3)
+        with Retriever(location, encoder_options={"backend": "onnx"}) as opened:
+            found = opened.search("boundary layer", top_k=3)
+        assert [hit.chunk.text for hit in found] == [hit.chunk.text for hit in expected]
+        assert found[0].chunk.text == "a boundary layer is thin"
+        assert [hit.score for hit in found] == pytest.approx([hit.score for hit in expected], rel=0.02)
 
     def test_batches_are_of_texts_that_are_as_long(self, folder, monkeypatch):
         encoder = load_encoder(folder, backend=self.backend, batch_size=3, device="cpu")

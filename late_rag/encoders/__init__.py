@@ -108,7 +108,7 @@ def _built_as_recorded(
         raise consent_needed(name, collection) from error
 
 
-def located(model: str | Path) -> tuple[str, Path | None]:
+def located(model: object) -> tuple[str, Path | None]:
     """The name that the encoder goes by, and its folder; none where the name is a hub id.
 
     Raises:

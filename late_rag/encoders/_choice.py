@@ -6,7 +6,6 @@ import importlib.util
 import inspect
 import logging
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +128,8 @@ def _version(distribution: str) -> str | None:
     """The version of a distribution that can be imported; None where it is not there."""
     if importlib.util.find_spec(distribution.replace("-", "_")) is None:
         return None
+    from importlib import metadata  # which loads half of the e-mail package
+
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

@@ -27,8 +27,8 @@ _LEAST_WEIGHT = 32  # tokens that even the shortest text counts for: it costs me
 class Runtime:
     """A loaded model and its workers.
 
-    One text is one run on one thread: nothing is padded, an embedding does not depend on what else is encoded
-    (dynamic quantisation takes one scale for all of a batch), and on a CPU it is the fastest way, too.
+    One text is one run on one thread: nothing is padded, an embedding does not depend on what else is encoded (the
+    dynamic quantisation of many exports takes one scale for all of a batch), and on a CPU it is the fastest way, too.
     """
 
     def __init__(self, file: Path, device: Device, workers: int, dim: int | None) -> None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 MAPPED_BYTES = 16 * 2**20
 """Lists of fewer bytes are read; a process that has its own copy of so few does no harm."""
 
+_MOST = 1.001
+"""What the mean of unit rows and a step have at most, and what rounding adds."""
+
 _ABOUT = "about.json"
 _CHUNKS = "chunks.i32"
 _ARRAYS = {
@@ -137,7 +140,7 @@ def _chunks(path: Path, count: int) -> tuple[npt.NDArray[np.int32], mmap.mmap | 
 
 def _fit(fit: dict[str, Any]) -> Fit:
     found = Fit(int(fit["trained"]), int(fit["rows"]), float(fit["trained_cosine"]), float(fit["cosine"]))
-    if not np.isfinite([found.trained_cosine, found.cosine]).all():
+    if not 0 <= found.trained <= found.rows or not np.isfinite([found.trained_cosine, found.cosine]).all():
         raise CollectionDamagedError(f"not a fit of centroids: {str(fit)[:200]}")
     return found
 
@@ -155,7 +158,9 @@ def _check(
         raise CollectionDamagedError(f"{folder}: the files do not belong together")
     if len(numbers) and (numbers[0] < 1 or (np.diff(numbers) < 1).any()):
         raise CollectionDamagedError(f"{folder}: row numbers do not ascend")
-    if not np.isfinite(centroids.mean).all() or not np.isfinite(centroids.step):
-        raise CollectionDamagedError(f"{folder}: the mean or the step of the centroids is not finite")
+    if len(numbers) and (not len(centroids) or int(arrays["cells"].min()) < 1):
+        raise CollectionDamagedError(f"{folder}: there are no centroids, or a cell without any")
+    if not (np.abs(centroids.mean) <= _MOST).all() or not 0 < centroids.step <= _MOST:
+        raise CollectionDamagedError(f"{folder}: the mean or the step of the centroids cannot be one of unit rows")
     if len(chunks) and (int(chunks.min()) < 0 or int(chunks.max()) >= len(numbers)):
         raise CollectionDamagedError(f"{folder}: a list names a chunk that is not there")

@@ -96,7 +96,7 @@ class CentroidIndex:
         """Whether so much was added, or fits so badly, that centroids trained anew are worth their time."""
         fit = self._held.fit
         added = fit.rows - fit.trained
-        if added < _ADDED * fit.trained:
+        if not added or added < _ADDED * fit.trained:
             return False
         cosine = (fit.cosine * fit.rows - fit.trained_cosine * fit.trained) / added
         return fit.rows > _GROWTH * fit.trained or 1 - cosine > _MISFIT * (1 - fit.trained_cosine)

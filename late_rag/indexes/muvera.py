@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -27,6 +26,9 @@ if TYPE_CHECKING:
     from late_rag.types import TokenEmbeddings
 
 _LARGEST = 65_536  # numbers of one vector
+
+_NUMBERS = 2**22
+"""Of vectors before they are sketched that are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,16 @@ class MuveraEncoding:
         return vector
 
     def chunks(self, rows: TokenEmbeddings, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Averages of each part, or of the nearest that has tokens."""
+        """Averages of each part, or of the nearest that has tokens; so many chunks at a time that memory is bounded."""
+        most = max(1, _NUMBERS // self._full)
+        ends = np.concatenate([[0], np.cumsum(lengths)])
+        vectors = np.empty((len(lengths), self.width), np.float32)
+        for first in range(0, len(lengths), most):
+            last = min(first + most, len(lengths))
+            vectors[first:last] = self._some(rows[ends[first] : ends[last]], lengths[first:last])
+        return vectors
+
+    def _some(self, rows: TokenEmbeddings, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         codes, projected = self._tokens(rows)
         owners = np.repeat(np.arange(len(lengths)), lengths)
         shape = (len(lengths), self._options.repetitions, self._parts, self._options.projection)
@@ -133,8 +144,7 @@ class MuveraEncoding:
         averages[ordered[starts]] = np.add.reduceat(projected[order], starts, axis=0) / counts[:, None]
         there = np.zeros(chunks * self._parts, np.bool_)
         there[ordered[starts]] = True
-        missing = np.where(there, 0, self._options.planes + 1).reshape(chunks, 1, self._parts)
-        nearest = np.argmin(self._distances + missing, axis=2)
+        nearest = self._nearest(there.reshape(chunks, self._parts))
         of_chunk = averages.reshape(chunks, self._parts, -1)
         taken: npt.NDArray[np.float32] = of_chunk[np.arange(chunks)[:, None], nearest]
         return taken
@@ -147,13 +157,18 @@ class MuveraEncoding:
         projected = (centred_rows @ self._projection).astype(np.float32, copy=False)
         return codes, projected.reshape(len(rows), options.repetitions, options.projection)
 
-    @cached_property
-    def _distances(self) -> npt.NDArray[np.int64]:
-        """``(parts, parts)``: bits in which the codes of two parts differ."""
-        codes = np.arange(self._parts)
-        bits = (codes[:, None] ^ codes)[..., None] >> np.arange(self._options.planes)
-        distances: npt.NDArray[np.int64] = (bits & 1).sum(axis=-1)
-        return distances
+    def _nearest(self, there: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """``(chunks, parts)``: of each part the nearest that is there, of equally near ones the first.
+
+        Hamming distance is a sum over bits, so that its least is found bit by bit.
+        """
+        farthest = (self._options.planes + 1) * self._parts
+        found = np.where(there, np.arange(self._parts), farthest)  # distance * parts + part
+        for bit in range(self._options.planes):
+            pairs = found.reshape(len(found), -1, 2, 2**bit)
+            found = np.minimum(pairs, pairs[:, :, ::-1] + self._parts).reshape(found.shape)
+        nearest: npt.NDArray[np.int64] = found % self._parts
+        return nearest
 
     def _sketched(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         if self._sketch is None:

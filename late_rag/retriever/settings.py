@@ -259,11 +259,13 @@ def _pooling(options: CollectionOptions) -> dict[str, Any] | None:
 
 def _check_chunking(chunking: object) -> None:
     """Whether there is a chunker of this kind; its options it checks itself, once there is a model."""
+    if not chunking:
+        return
     from late_rag.chunkers import chunker_class
 
-    if not isinstance(chunking, str | Mapping | None):
+    if not isinstance(chunking, str | Mapping):
         raise InputError(f"chunking takes the kind of a chunker, or a dict of its options, not {chunking!r:.80}")
-    chunker_class(chunking if isinstance(chunking, str) else (chunking or {}).get("kind", "auto"))
+    chunker_class(chunking if isinstance(chunking, str) else chunking.get("kind", "auto"))
 
 
 def _chunking(options: CollectionOptions) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def test_says_what_its_index_promises(counted: LocalCollection, tmp_path: Path) 
 
 def test_as_many_candidates_as_top_k_needs_are_rescored(counted: LocalCollection) -> None:
     (query,) = rows(1, seed=2)
-    for top_k, asked in ((5, 11), (30, 33)):
+    for top_k, asked in ((5, 25), (30, 75)):
         assert found(counted, query, top_k) == best(counted, query, top_k)
         assert Counting.asked.pop() == asked
     assert not Counting.asked
@@ -111,7 +111,7 @@ def test_where_what_is_gone_took_places_more_are_asked_for(counted: LocalCollect
     gone = best(counted, query, 70)
     counted.delete(Selection(ids=tuple(gone)))
     assert found(counted, query, 10) == best(counted, query, 10)
-    assert Counting.asked == [11, 22, 44, 88]
+    assert Counting.asked == [25, 50, 100]
     assert not set(gone) & set(found(counted, query, 300))
 
 

@@ -152,7 +152,7 @@ def test_auto_that_keeps_the_scan_tries_again_when_the_collection_has_doubled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: list[str]
 ) -> None:
     monkeypatch.setattr(auto_index, "RULES", (auto_index.RULES[0], Rule(IndexSpec("centroids"), "few", 100)))
-    monkeypatch.setattr(calibration, "calibrate", lambda *_: Calibration(0.99, None, (), 0))
+    monkeypatch.setattr(calibration, "calibrate", lambda index, *_: Calibration(0.99, None, (), len(index)))
     with LocalCollection.create(tmp_path / "c.rag", replace(SETTINGS, index="auto")) as collection:
         fill(collection, 100, seed=1)
         assert calls == ["create"]
@@ -162,8 +162,10 @@ def test_auto_that_keeps_the_scan_tries_again_when_the_collection_has_doubled(
             ["create"],
             1.0,
         )
-        collection.add([chunk(f"m{number}") for number in range(70)], rows(70, seed=3))
-        assert calls == ["create", "create"]
+        collection.add([chunk(f"m{number}") for number in range(55)], rows(55, seed=3))
+        assert (calls, collection.info().indexed) == (["create"], 195)  # the scan's files grow meanwhile
+        collection.add([chunk(f"o{number}") for number in range(10)], rows(10, seed=4))
+        assert (calls, collection.info().indexed) == (["create", "create"], 205)
 
 
 def test_the_tail_of_an_approximate_index_is_bounded_in_rows(monkeypatch: pytest.MonkeyPatch) -> None:

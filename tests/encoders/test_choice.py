@@ -134,15 +134,36 @@ def test_options_of_onnx_are_not_forgotten_for_another_backend(trained, installe
 def test_modules_that_could_run_any_code_are_read_by_nobody(trained, installed):
     installed(sentence_transformers="6.2.0")
     modules = json.loads((trained / "modules.json").read_text())
-    hostile = ("os.path.Transformer", "sentence_transformers.models.Router", "pylate.Dense", "pylate.a--b.Dense")
+    hostile = (
+        "os.path.Transformer",
+        "pylate.Dense",
+        "pylate.a--b.Dense",
+        "sentence_transformers.models.Router",
+        "sentence_transformers.models.WordEmbeddings",  # imports what its settings name as its tokenizer
+        "sentence_transformers.SentenceTransformer.SentenceTransformer",  # reads a modules.json of its own
+        "pylate.models.ColBERT",
+    )
     for name in hostile:
         (trained / "modules.json").write_text(json.dumps([*modules, {"type": name, "path": "3"}]))
         with pytest.raises(ModelError, match="could run any code"):
             load_encoder(trained)
-    changed(trained / "1_Dense" / "config.json", activation_function="os.abort")
     (trained / "modules.json").write_text(json.dumps(modules))
-    with pytest.raises(ModelError, match=r"'os.abort', which is not of torch\.nn"):
-        load_encoder(trained, backend="sentence-transformers")
+    for name in ("os.abort", "torch.nn.modules.module.warnings", "torch.nn.os.Abort"):
+        changed(trained / "1_Dense" / "config.json", activation_function=name)
+        with pytest.raises(ModelError, match=f"'{name}', which is not of torch.nn"):
+            load_encoder(trained, backend="sentence-transformers")
+
+
+def test_layers_of_the_libraries_are_read_by_them(trained, installed):
+    installed(sentence_transformers="6.2.0")
+    modules = json.loads((trained / "modules.json").read_text())
+    layer = {"type": "sentence_transformers.sentence_transformer.modules.layer_norm.LayerNorm", "path": "3"}
+    (trained / "modules.json").write_text(json.dumps([*modules, layer]))
+    assert type(load_encoder(trained)) is SentenceTransformersEncoder
+    with pytest.raises(
+        ModelError, match=r"modules.layer_norm.LayerNorm', which is not among those that become a graph"
+    ):
+        load_encoder(trained, backend="onnx")
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def oracle(wanted: dict[str, Any], document: Document) -> bool | None:
         return None
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(filters, st.lists(_documents, min_size=1, max_size=6))
 def test_a_filter_means_what_haystack_says(wanted: dict[str, Any], documents: list[Document]) -> None:
     translated = to_filter(wanted)

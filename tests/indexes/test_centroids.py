@@ -260,9 +260,17 @@ def test_files_that_cannot_be_are_damage(folder: Path, mapped: bool, monkeypatch
         "numbers.bin": [b"", pristine[folder / "numbers.bin"][::-1]],
         "sizes.bin": [pristine[folder / "sizes.bin"][:-4], np.full(1, -1, "<i4").tobytes()],
         "cells.bin": [pristine[folder / "cells.bin"][:-4]],
-        "mean.bin": [np.full(32, np.nan, np.float32).tobytes()],
+        "mean.bin": [np.full(32, value, np.float32).tobytes() for value in (np.nan, 3e38)],
         "coarse.bin": [b"x" * 32],
-        "about.json": [json.dumps({"kind": "other", "step": 1.0, "fit": {}}).encode()],
+        "about.json": [
+            json.dumps(json.loads(pristine[folder / "about.json"]) | other).encode()
+            for other in (
+                {"kind": "other"},
+                {"step": -1.0},
+                {"step": 1e300},
+                {"fit": {"trained": -5, "rows": -5, "trained_cosine": 1, "cosine": 1}},
+            )
+        ],
     }
     for name, contents in changes.items():
         for content in contents:
@@ -271,6 +279,19 @@ def test_files_that_cannot_be_are_damage(folder: Path, mapped: bool, monkeypatch
                 CentroidIndex.open(folder)
         (folder / name).write_bytes(pristine[folder / name])
     assert len(CentroidIndex.open(folder)) == 400
+
+
+def test_an_index_of_chunks_without_centroids_is_damage(folder: Path) -> None:
+    made(folder, STORED)
+    for name in ("sizes.bin", "cells.bin", "values.bin", "coarse.bin", "chunks.i32"):
+        (folder / name).write_bytes(b"")
+    with pytest.raises(CollectionDamagedError, match="no centroids, or a cell without any"):
+        CentroidIndex.open(folder)
+
+
+def test_an_index_of_nothing_is_not_worn(new_folder: Callable[[], Path]) -> None:
+    nothing = CentroidIndex.create(new_folder(), iter(()), 32)
+    assert not nothing.add(new_folder(), iter(())).worn
 
 
 def test_a_mapped_file_that_is_cut_is_damage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

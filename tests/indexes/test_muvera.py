@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from late_rag import IndexSpec
 from late_rag.errors import CollectionDamagedError, InputError
+from late_rag.indexes import muvera
 from late_rag.indexes.muvera import MuveraEncoding, MuveraIndex, MuveraOptions
 from late_rag.testing import IndexContract
 from late_rag.testing.data import random_embeddings
@@ -70,6 +72,22 @@ def test_vectors_are_those_of_the_definition(
     for rows, vector in zip(chunks, vectors, strict=True):
         np.testing.assert_allclose(vector, naive(encoding, rows, options, chunk=True), atol=1e-5)
         np.testing.assert_allclose(encoding.query(rows), naive(encoding, rows, options, chunk=False), atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [MuveraOptions(1, 10, 1), MuveraOptions(8, 5, 256, final=8)])
+def test_many_short_chunks_take_bounded_memory(options: MuveraOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 100 chunks the pairs of parts would take 800 MB, and what the sketch is made of 25 MB."""
+    monkeypatch.setattr(muvera, "_NUMBERS", 2**17)
+    chunks = random_embeddings(100, DIM, seed=1, longest=2)
+    lengths = np.array([len(rows) for rows in chunks])
+    encoding = MuveraIndex.drawn(options, DIM, [])
+    tracemalloc.start()
+    vectors = encoding.chunks(np.concatenate(chunks), lengths)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12_000_000
+    for number in (0, 99):
+        np.testing.assert_allclose(vectors[number], naive(encoding, chunks[number], options, chunk=True), atol=1e-4)
 
 
 def narrow(chunks: list[np.ndarray]) -> list[np.ndarray]:

@@ -264,6 +264,19 @@ def test_blocks_come_back_as_they_were() -> None:
         assert store.get_by_ids(["mixed"])[0].metadata["content_blocks"] == [picture, sound]
 
 
+@pytest.mark.parametrize(
+    "beside", [3, {"content_blocks": 3}, {"content_blocks": [3]}, {"content_blocks": [{"type": "image"}] * 2}]
+)
+def test_what_others_wrote_beside_a_chunk_hides_no_picture(beside: object) -> None:
+    """A collection may come from anywhere, and one chunk of it must not end a search."""
+    picture = Media(b"x", "image/png")
+    chunk = Chunk("a", "a", "text", media=(picture,), extra={"langchain": beside})
+    (block,) = from_hit(Hit(chunk, 1.0, 1.0), HitFields(media="content_blocks")).metadata["content_blocks"]
+    assert (block["base64"], block["mime_type"]) == ("eA==", "image/png")
+    bare = Chunk("a", "a", "text", extra={"langchain": beside})
+    assert "content_blocks" not in from_hit(Hit(bare, 1.0, 1.0), HitFields(media="content_blocks")).metadata
+
+
 def test_content_blocks_of_every_kind(tmp_path: Path) -> None:
     (tmp_path / "sound.mp3").write_bytes(b"sound")
     media = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import subprocess
 import sys
@@ -31,23 +30,7 @@ from late_rag.errors import (
 from llama_index.indices.late_rag import LateInteractionIndex
 from llama_index.vector_stores.late_rag import LateInteractionVectorStore, PlaceholderEmbedding
 from tests.frameworks import HANDBOOK, done_here, watch_work
-
-LONG = " ".join(f"Rule {number} of the handbook is about the matter of paragraph {number}." for number in range(30))
-
-
-def pages(**changed: str) -> list[Document]:
-    """The pages of the handbook and a long one; some with another text."""
-    texts = {topic: text for topic, (_, text) in HANDBOOK.items()} | {"rules": LONG} | changed
-    return [
-        Document(
-            id_=topic,
-            text=text,
-            metadata={"topic": topic, "length": len(text)},
-            excluded_llm_metadata_keys=["length"],
-            excluded_embed_metadata_keys=["topic", "length"],
-        )
-        for topic, text in texts.items()
-    ]
+from tests.llama_index.pages import LONG, pages
 
 
 def named(number: int, document: Any) -> str:
@@ -377,23 +360,6 @@ def test_an_unknown_argument_names_the_class() -> None:
         LateInteractionIndex.from_documents([], location="x.rag")
 
 
-def test_reading(tmp_path: Path) -> None:
-    location = tmp_path / "c.rag"
-    writer = LateInteractionIndex.from_documents(pages()[:1], collection=location)
-    reader = LateInteractionIndex.load(location, mode="read")
-    assert reader.refresh_ref_docs(pages()[:1]) == [False]
-    writes: list[Callable[[], Any]] = [
-        lambda: reader.insert(pages()[1]),
-        lambda: reader.delete_ref_doc("travel"),
-        lambda: reader.delete_nodes(["travel/0"]),
-        lambda: reader.refresh_ref_docs(pages()),
-    ]
-    for write in writes:
-        with pytest.raises(CollectionReadOnlyError, match="mode='write'"):
-            write()
-    assert list(writer.ref_doc_info) == ["travel"]
-
-
 def test_there_is_no_other_store(index: LateInteractionIndex, tmp_path: Path) -> None:
     reaches: list[Callable[[], Any]] = [
         lambda: index.storage_context.persist(str(tmp_path)),
@@ -404,21 +370,3 @@ def test_there_is_no_other_store(index: LateInteractionIndex, tmp_path: Path) ->
             reach()
     with pytest.raises(TypeError, match="storage_context"):
         LateInteractionIndex.from_documents(pages(), storage_context=StorageContext.from_defaults())
-
-
-def test_a_temporary_collection_goes_with_the_index() -> None:
-    index = LateInteractionIndex.from_documents(pages()[:1])
-    location = Path(index.as_retriever().collection.location)
-    assert location.exists()
-    index.close()
-    assert not location.exists()
-
-
-def test_a_temporary_collection_lives_as_long_as_its_retriever() -> None:
-    retriever = LateInteractionIndex.from_documents(pages()[:1]).as_retriever()
-    gc.collect()
-    assert [found.node.ref_doc_id for found in retriever.retrieve("travel")] == ["travel"]
-    location = Path(retriever.collection.location)
-    del retriever
-    gc.collect()
-    assert not location.exists()

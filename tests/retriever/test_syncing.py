@@ -6,44 +6,16 @@ import json
 import random
 import threading
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from late_rag import Retriever, load
-from late_rag.errors import CancelledError, CollectionFullError, InputError, LoadError, ModelError
+from late_rag import Retriever
+from late_rag.errors import InputError, LoadError, ModelError
 from late_rag.filters.selection import Selection
-from late_rag.retriever import files as file_module
 from late_rag.testing import HashEncoder
 from late_rag.types import Document, Progress
-
-PARAGRAPHS = ["\n\n".join(f"{name}{part} " * 25 for part in range(4)) for name in ("ant", "bee", "cat", "dog")]
-
-
-def contents(retriever: Retriever) -> dict[str, tuple[str, str, dict]]:
-    """Everything that is stored, with the source that a hit names."""
-    return {
-        chunk.id: (chunk.document_id, chunk.encoded_text, dict(chunk.metadata), chunk.start)
-        for batch in retriever.collection.iterate()
-        for chunk, _ in batch
-    }
-
-
-def is_fresh(retriever: Retriever, folder: Path) -> None:
-    """The collection is what a new one would be, embeddings included."""
-    with Retriever.create(None, retriever.encoder) as fresh:
-        fresh.sync(folder)
-        expected = contents(fresh)
-        assert contents(retriever) == expected
-        embeddings = retriever.collection.embeddings(list(expected))
-        for identity, rows in fresh.collection.embeddings(list(expected)).items():
-            assert (embeddings[identity] == rows).all()
-        assert states(retriever) == states(fresh)
-
-
-def states(retriever: Retriever) -> dict[str, str]:
-    return {source.location: source.hash for source in retriever.collection.sources()}
+from tests.retriever.fresh import PARAGRAPHS, contents, is_fresh, states
 
 
 def test_a_folder_becomes_searchable(retriever, files):
@@ -260,127 +232,6 @@ def test_random_edits_end_where_a_fresh_index_would(retriever, encoder, files):
         assert {text for _, text in after} - {text for _, text in before} <= set(encoded)
         assert not encoded - Counter(text for document, text in after if (document, text) not in before)
         assert not retriever.collection.verify().problems
-
-
-class Stop(BaseException):
-    """Stands for KeyboardInterrupt, which would stop the test run itself."""
-
-
-def stop_after(encoder, count: int, error: BaseException):
-    def progress(step: Progress) -> None:
-        if step.stage == "encode" and step.done >= count:
-            raise error
-
-    return progress
-
-
-@pytest.mark.parametrize("error", [Stop(), CancelledError("stopped"), KeyboardInterrupt()])
-@pytest.mark.parametrize("count", [1, 40, 95])
-def test_stopped_at_any_moment_the_next_run_goes_on_from_there(retriever, encoder, files, error, count, monkeypatch):
-    monkeypatch.setattr("late_rag.retriever.progress._SECONDS_BETWEEN_REPORTS", 0)
-    text = "\n\n".join(f"part{number} " * 25 for number in range(100))
-    folder = files({"0.txt": PARAGRAPHS[0], "long.txt": text, "z.txt": PARAGRAPHS[1]})
-    with pytest.raises(type(error)):
-        retriever.sync(folder, progress=stop_after(encoder, count, error))
-    done = set(encoder.documents)
-    assert all(not text.startswith("part") for _, text, *_ in contents(retriever).values())
-    assert retriever.search("part0", top_k=1)[0].chunk.text.startswith("ant") if count > 4 else True
-    encoder.forget()
-    result = retriever.sync(folder)
-    assert len(done & set(encoder.documents)) <= 1  # what was being handed over when it was stopped
-    assert result.encoded + result.reused >= 100
-    is_fresh(retriever, folder)
-    assert retriever.info().staged == 0
-
-
-def test_a_long_file_is_staged_on_the_way_and_not_held_in_memory(retriever, encoder, files, monkeypatch):
-    from late_rag.collections.local import LocalCollection
-
-    monkeypatch.setattr(file_module, "STAGE_BYTES", 64 * 1024)
-    held, stage = [], LocalCollection.stage
-
-    def counted(self, source, chunks, embeddings):
-        held.append(len(chunks))
-        return stage(self, source, chunks, embeddings)
-
-    monkeypatch.setattr(LocalCollection, "stage", counted)
-    folder = files({"long.txt": "\n\n".join(f"part{number} " * 25 for number in range(100))})
-    result = retriever.sync(folder)
-    assert result.chunks == result.encoded == 100
-    assert len(held) > 5
-    assert max(held) < 20
-    is_fresh(retriever, folder)
-
-
-def test_a_file_that_takes_long_is_staged_by_the_clock(retriever, encoder, files, monkeypatch):
-    monkeypatch.setattr(file_module, "STAGE_SECONDS", 0)
-    folder = files({"long.txt": "\n\n".join(f"part{number} " * 25 for number in range(20))})
-    staged = []
-
-    def progress(step: Progress) -> None:
-        staged.append(retriever.info().staged)
-
-    monkeypatch.setattr("late_rag.retriever.progress._SECONDS_BETWEEN_REPORTS", 0)
-    retriever.sync(folder, progress=progress)
-    assert max(staged) >= 19
-    assert staged[-1] == 0
-    is_fresh(retriever, folder)
-
-
-def test_what_was_staged_for_another_state_of_the_file_is_not_used(retriever, encoder, files):
-    folder = files({"a.txt": PARAGRAPHS[0]})
-    with pytest.raises(CancelledError):
-        retriever.sync(folder, progress=stop_after(encoder, 1, CancelledError()))
-    files({"a.txt": PARAGRAPHS[1]})
-    retriever.sync(folder)
-    is_fresh(retriever, folder)
-
-
-def test_what_was_staged_and_is_no_longer_of_the_file_goes(retriever, encoder, files):
-    """As after an update of a parser between the two runs: the same bytes give other chunks."""
-    folder = files({"a.txt": PARAGRAPHS[0]})
-    (file,) = load(folder)
-    (document,) = file.documents
-    (first, _), *_ = retriever._stages.split([document])
-    other = replace(first, text="an old parser saw this", embed_text=None)
-    surplus = replace(first, id=f"{document.id}#99", text="and this")
-    retriever.collection.stage(file.source, [other, surplus], list(encoder.encode_documents([other, surplus])))
-    retriever.sync(folder)
-    is_fresh(retriever, folder)
-
-
-def test_records_stopped_half_way_are_kept_and_not_encoded_again(retriever, encoder, files, monkeypatch):
-    monkeypatch.setattr("late_rag.retriever.progress._SECONDS_BETWEEN_REPORTS", 0)
-    folder = files({"a.jsonl": "".join(json.dumps({"id": n, "text": f"record {n}"}) + "\n" for n in range(300))})
-    with pytest.raises(CancelledError):
-        retriever.sync(folder, progress=stop_after(encoder, 200, CancelledError()))
-    kept = retriever.collection.count()
-    assert kept >= 128
-    encoder.forget()
-    result = retriever.sync(folder)
-    assert len(encoder.documents) == 300 - kept
-    assert len(result.updated) == 1
-    is_fresh(retriever, folder)
-
-
-def test_a_full_disk_is_told_and_what_was_written_stays(retriever, files, monkeypatch):
-    from late_rag.collections.local import LocalCollection
-
-    folder = files({"a.txt": "one", "b.txt": "two", "c.txt": "three"})
-    written = LocalCollection.replace
-
-    def replace(self, source, *rest):
-        if source.path == "b.txt":
-            raise CollectionFullError("no room left to write")
-        return written(self, source, *rest)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(LocalCollection, "replace", replace)
-        with pytest.raises(CollectionFullError):
-            retriever.sync(folder)
-    assert [text for _, text, *_ in contents(retriever).values()] == ["one"]
-    retriever.sync(folder)
-    is_fresh(retriever, folder)
 
 
 def test_two_at_once_on_one_folder(retriever, files):

@@ -56,7 +56,7 @@ def add(location: str, name: str, count: str) -> None:
 
 
 def read_until_stopped(location: str, stop: str) -> None:
-    """Searches without pause; whatever is wrong ends it with an error."""
+    """Searches again and again, leaving most of the time to the writers; whatever is wrong ends it with an error."""
     collection = open_collection(location, "read")
     (query,) = ENCODER.encode_queries(["file1 part0 says"])
     rounds = 0
@@ -72,7 +72,7 @@ def read_until_stopped(location: str, stop: str) -> None:
             if not batch:
                 sys.exit("an empty batch")
         rounds += 1
-        time.sleep(0.001)
+        time.sleep(0.01)
     print(rounds, flush=True)
 
 

@@ -92,7 +92,7 @@ def kill_and_look(location: Path, tmp_path: Path, kills: int) -> None:
 
 
 def test_a_writer_killed_at_any_moment_leaves_whole_files(location: Path, tmp_path: Path) -> None:
-    kill_and_look(location, tmp_path, 12)
+    kill_and_look(location, tmp_path, 8)
 
 
 @pytest.mark.slow

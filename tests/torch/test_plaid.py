@@ -88,7 +88,7 @@ def test_a_collection_over_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(index_files, "TAIL_CHUNKS", 50)
     texts = [f"note {number} is about {word}" for number, word in enumerate(["rivers", "trains", "bread"] * 40)]
     with Retriever.create(tmp_path / "c.rag", load_encoder("minilm"), index="plaid") as retriever:
-        retriever.add_texts(texts) if hasattr(retriever, "add_texts") else retriever.add(texts)
+        retriever.add(texts)
         retriever.collection.optimize()
         assert retriever.info().index in ("plaid", "exact")
         assert "bread" in retriever.search("who bakes?", top_k=3)[0].chunk.text

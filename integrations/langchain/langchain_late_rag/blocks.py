@@ -106,11 +106,21 @@ def blocks_again(chunk: Chunk) -> dict[str, Any]:
     """The content blocks of a chunk as metadata, as they were; of media that others wrote behind those that it has."""
     found = chunk.metadata.get(CONTENT_BLOCKS)
     said = iter(found if isinstance(found, list) else ())
-    rest = (chunk.extra or {}).get(_EXTRA, {}).get(CONTENT_BLOCKS)
+    rest = _kept_of(chunk)
     if rest is None:
         return {CONTENT_BLOCKS: [*said, *content_blocks(chunk.media)]} if chunk.media else {}
     again = list(_joined(rest, said, iter(chunk.media)))
     return {CONTENT_BLOCKS: [*said, *again]}
+
+
+def _kept_of(chunk: Chunk) -> list[Block | None] | None:
+    """What :func:`extra_of` or :func:`unread_kept` gave; None where it is not of the media that the chunk has."""
+    beside = (chunk.extra or {}).get(_EXTRA)
+    rest = beside.get(CONTENT_BLOCKS) if isinstance(beside, Mapping) else None
+    if not isinstance(rest, list) or not all(block is None or isinstance(block, Mapping) for block in rest):
+        return None
+    shown = sum(block is not None and _DATA not in block for block in rest)
+    return rest if shown == len(chunk.media) else None
 
 
 def _joined(rest: Iterable[Block | None], said: Iterator[Block], media: Iterator[Media]) -> Iterator[Block]:

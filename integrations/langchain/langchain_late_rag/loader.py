@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 
 from langchain_late_rag.blocks import CONTENT_BLOCKS, content_blocks
 from late_rag import load
-from late_rag.adapters import LoadOptions, RecordFields, beside, check_label, check_paths
+from late_rag.adapters import LoadOptions, RecordFields, beside, check_label, check_paths, times_as_text
 
 if TYPE_CHECKING:
     from late_rag import Document as CoreDocument
@@ -89,13 +88,4 @@ class LateInteractionLoader(BaseLoader):
         if document.media and (self._content_blocks or not document.text.strip()):
             known[CONTENT_BLOCKS] = content_blocks(document.media)
         metadata = {**document.metadata, **beside(document.metadata, known)}
-        return Document(id=document.id, page_content=document.text, metadata=_as_json(metadata))
-
-
-def _as_json(value: Any) -> Any:
-    """A copy of metadata with times as texts."""
-    if isinstance(value, date):  # a datetime is one
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {key: _as_json(item) for key, item in value.items()}
-    return [_as_json(item) for item in value] if isinstance(value, list) else value
+        return Document(id=document.id, page_content=document.text, metadata=times_as_text(metadata))

@@ -121,19 +121,25 @@ class IndexFiles:
         rest = "" if covered == chunks else ", the others are scanned from memory"
         if covered and current is not None:
             measured = self._measured(current)
-            why = f"{why}; {measured}" if measured else why
+            why = f"{why}; {measured.in_words()}" if measured else why
             if current.kind != choice.spec.name:
                 kept = measured and current.kind == SCAN
                 why += "; so all chunks are scanned" if kept else f"; the files are of kind {current.kind!r} so far"
         return covered, f"{why}; index files cover {covered:,} of {chunks:,} chunks{rest}"
 
-    def _measured(self, published: Published) -> str | None:
-        """What was found out when the version was built, in words; None where that cannot be read, as in a search."""
-        measured = index_manifest.measured(self._folder / published.folder, published.manifest)
+    def _measured(self, published: Published) -> Calibration | None:
+        """What was found out when the version was built: of its index, or of one that the scan is kept in place of."""
         try:
-            return None if measured is None else Calibration.from_dict(measured).in_words()
+            return Calibration.from_dict(index_manifest.measured(self._folder / published.folder, published.manifest))
         except CollectionDamagedError:
             return None
+
+    def _wanted(self, current: Published | None, chosen: str, chunks: int) -> str:
+        """The kind to build: what is chosen, or the scan as long as it is kept because that was not good enough."""
+        if current is None or current.kind != SCAN or chosen == SCAN:
+            return chosen
+        refused = self._measured(current)
+        return chosen if refused is None or chunks > _AGAIN * refused.chunks else SCAN
 
     def current(self, connection: sqlite3.Connection) -> Published | None:
         """What is published, if it can be, and is of a kind that this collection may have."""
@@ -194,30 +200,24 @@ class IndexFiles:
         asked for.
         """
         with self._database.reading() as connection:
-            kind = index_class(self.choice(connection).spec.name)
-            if load_ended and not kind.slow_build:
-                return False
             current = self.current(connection) or Published(0, 0, 0, "", "")
             chunks, tokens, last_row = connection.execute("SELECT chunks, tokens, last_row FROM state").fetchone()
+            wanted = self._wanted(current, self.choice(connection).spec.name, chunks)
+            kind = index_class(wanted)
+            if load_ended and not kind.slow_build:
+                return False
             patience = SLOW_PATIENCE if kind.slow_build and not load_ended else 1
             most, share = _tail_limits(kind, tokens / max(1, chunks), patience)
             fit = TAIL_BYTES * chunks / max(1, tokens * self._settings.dim)
             live_share = LIVE_SHARE / patience
             tail = last_row - current.mark
-            if self._broken or self._outgrown(current, kind.kind, chunks):
+            if self._broken or (current.folder and current.kind == SCAN != wanted and patience == 1):
                 return True
             if tail <= min(most, fit) and chunks - tail >= live_share * current.size:
                 return False
             tail = _count(connection, "SELECT count(*) FROM chunks WHERE row > ?", current.mark)
         live = chunks - tail
         return bool(tail > min(fit, max(most, share * live)) or live < live_share * current.size)
-
-    def _outgrown(self, current: Published, kind: str, chunks: int) -> bool:
-        """Whether the scan's files serve where another kind is chosen, and that was not found to be no better."""
-        if not current.folder or current.kind == kind or current.kind != SCAN:
-            return False
-        measured = index_manifest.measured(self._folder / current.folder, current.manifest)
-        return measured is None or chunks > _AGAIN * current.size
 
     def worthwhile(self) -> bool:
         """Whether there should be files at all: a small collection is scanned from memory as quickly without."""
@@ -229,12 +229,13 @@ class IndexFiles:
     def build(self, report: Report | None = None) -> bool:
         """Writes and publishes a version that covers all rows there are; whether this one was published."""
         with self._database.reading() as connection:
-            kind = self.choice(connection).spec.name
+            chosen = self.choice(connection).spec.name
             base = self.current(connection)
             opened = self.open_current(connection)
             (mark,) = connection.execute("SELECT last_row FROM state").fetchone()
             live = _count(connection, "SELECT count(*) FROM chunks WHERE row <= ?", base.mark if base else 0)
             chunks = _count(connection, "SELECT chunks FROM state")
+            kind = self._wanted(base, chosen, chunks)
         with closing(opened.engine) if opened else nullcontext():
             ways: list[_Way] = []
             if opened is not None and opened.published.kind == kind and live >= LIVE_SHARE * opened.published.size:
@@ -242,7 +243,8 @@ class IndexFiles:
             progress = _teller(report, chunks)
             ways.append(_Way(lambda folder: self._created(kind, folder, mark, progress)))
             ways.append(_Way(lambda folder: self._created(SCAN, folder, mark, progress)))
-            written = self._written(ways, mark)
+            refused = self._measured(base) if base and kind == SCAN != chosen else None
+            written = self._written(ways, mark, refused)
         return self._publish(written, base, mark)
 
     def _adding(self, opened: Opened, mark: int, report: Report | None) -> _Way:
@@ -280,9 +282,9 @@ class IndexFiles:
         self._sweep(base)
         return True
 
-    def _written(self, ways: Sequence[_Way], mark: int) -> _Written:
-        """A version on the disk, made in the first way whose candidates are good enough; those of the scan are."""
-        found = None
+    def _written(self, ways: Sequence[_Way], mark: int, refused: Calibration | None) -> _Written:
+        """A version made in the first way whose candidates are good enough; ``refused`` was one that is not tried."""
+        found = refused
         for way in ways:
             with self._new_folder() as folder, closing(way.make(folder)) as index:
                 if way.adds and getattr(index, "worn", False):

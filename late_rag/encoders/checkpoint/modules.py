@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 
 MASK = "MultiVectorMask"
 _POOLING = "HierarchicalTokenPooling"
-_IMPORTING = ("Router", "Asym")  # their settings name classes to import
+_LAYERS = ("CNN", "Dropout", "LayerNorm", "LSTM", "WeightedLayerPooling")
+_KINDS = frozenset({"Transformer", "Dense", "Normalize", "Pooling", MASK, _POOLING, *_LAYERS})
+"""Modules that are read. Others of these libraries import what their settings name (Router, WordEmbeddings), or are
+whole models, which read a modules.json of their own."""
+
 LIBRARIES = ("sentence_transformers", "pylate")
 """Whose modules are read."""
 
 _MODULE = re.compile(rf"({'|'.join(LIBRARIES)})(\.[A-Za-z_][A-Za-z0-9_]*){{2,}}", re.ASCII)
 """A class of theirs. ``pylate.Dense`` would be pylate.py of the folder itself, and a name with "--" somebody else's."""
+
+_ACTIVATION = re.compile(r"torch\.nn\.(modules\.[a-z]+\.)?[A-Z][A-Za-z0-9]*", re.ASCII)
 
 _MOST = 64  # modules
 logger = logging.getLogger(__name__)
@@ -46,7 +52,7 @@ def read_modules(folder: Path) -> tuple[tuple[Module, ...], Mapping[str, Any]]:
     A pooling of tokens among them is left out, and logged: how much is pooled is the collection's to say.
 
     Raises:
-        ModelError: a module of another library than those that train such checkpoints, or a file that cannot be read.
+        ModelError: a module that is none of the layers that are known, or a file that cannot be read.
     """
     file = folder / "modules.json"
     data = read_json(file)
@@ -72,10 +78,10 @@ def read_modules(folder: Path) -> tuple[tuple[Module, ...], Mapping[str, Any]]:
 
 
 def _name(name: object, file: Path) -> str:
-    if _MODULE.fullmatch(str(name)) is None or str(name).rpartition(".")[2] in _IMPORTING:
+    if _MODULE.fullmatch(str(name)) is None or str(name).rpartition(".")[2] not in _KINDS:
         raise ModelError(
-            f"{file} names the module {str(name)[:200]!r}, which could run any code: read are modules of "
-            f"{' and '.join(LIBRARIES)} that name no others; give an ONNX export of the checkpoint"
+            f"{file} names the module {str(name)[:200]!r}, which could run any code: read are "
+            f"{', '.join(sorted(_KINDS))} of {' and '.join(LIBRARIES)}; give an ONNX export of the checkpoint"
         )
     return str(name)
 
@@ -139,7 +145,7 @@ def _dense(path: str, folder: Path) -> Dense | Foreign:
     if missing := [name for name in _DENSE if name not in values and name != "use_residual"]:
         raise ModelError(f"{file} lacks {', '.join(missing)}; without it the embeddings would be others than trained")
     name = values["activation_function"]
-    if not name.startswith("torch.nn."):
+    if _ACTIVATION.fullmatch(name) is None:
         raise ModelError(f"{file} names the activation {name!r}, which is not of torch.nn; give an ONNX export")
     outside = [key for key in ("module_input_name", "module_output_name") if data.get(key) is not None]
     if {data[key] for key in outside} - {"token_embeddings"} and "module_output_name" in outside:
