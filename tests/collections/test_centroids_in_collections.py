@@ -18,6 +18,7 @@ from late_rag.auto_index import Rule
 from late_rag.calibration import Calibration
 from late_rag.collections import open_collection
 from late_rag.collections.local import LocalCollection, index_files, index_manifest, search
+from late_rag.errors import CollectionReadOnlyError
 from late_rag.filters.selection import Selection
 from late_rag.indexes.centroids import CentroidIndex
 from late_rag.indexes.exact import ExactIndex
@@ -250,3 +251,14 @@ def test_where_nothing_can_be_told_apart_all_is_scanned_and_what_comes_is_found(
         made.optimize()
         assert made.info().indexed == 306
         assert [hits[0].chunk.id for hits in made.search(come, 10)] == [f"n{number}" for number in range(6)]
+
+
+def test_what_is_open_for_reading_builds_nothing(collection: LocalCollection, calls: list[str]) -> None:
+    folder = Path(collection.location) / "index"
+    before = list(folder.iterdir())
+    with open_collection(collection.location, "read") as reader:  # type: ignore[attr-defined]
+        with pytest.raises(CollectionReadOnlyError, match=r"is open for reading; open it with mode='write'; optimize"):
+            reader.optimize()
+        reader.finish_load()
+    assert calls == []
+    assert list(folder.iterdir()) == before
