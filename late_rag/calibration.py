@@ -55,6 +55,7 @@ _MARGIN = 2.5
 _GROWN = 1.25
 """The number of candidates grows more slowly than a collection: up to so many times the chunks it holds."""
 
+_NOWHERE = 2**62
 _PRECISION = 1.1  # the number found is at most so many times the smallest
 
 
@@ -158,10 +159,10 @@ class _Places:
     def look(self, asked: int) -> None:
         """Asks for so many candidates."""
         self.asked = asked
-        found = self._index.search(self._queries, asked + len(_PLACES))  # more by the chunks that the query is from
+        more = asked + len(_PLACES) + 1  # the chunks that the query is from, and one that the last may be equal to
+        found = self._index.search(self._queries, more)
         self._places = [
-            _place(best, others(numbers, own)[:asked])
-            for best, own, (numbers, _) in zip(self._best, self._own, found, strict=True)
+            _place(best, own, *given, more) for best, own, given in zip(self._best, self._own, found, strict=True)
         ]
 
     def reach(self, number: int, share: float) -> bool:
@@ -171,11 +172,28 @@ class _Places:
         return self.tried[number] >= share
 
 
-def _place(best: npt.NDArray[np.int64], candidates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Where each of the best stands among the candidates; behind them where it does not."""
-    equal = best[:, None] == candidates[None, :]
-    places: npt.NDArray[np.int64] = np.where(equal.any(axis=1), equal.argmax(axis=1), len(candidates))
-    return places
+def _place(
+    best: npt.NDArray[np.int64],
+    own: tuple[int, ...],
+    rows: npt.NDArray[np.int64],
+    estimates: npt.NDArray[np.float32],
+    asked: int,
+) -> npt.NDArray[np.int64]:
+    """Where each of the best stands among the others that were given, at the latest; nowhere where it does not.
+
+    Equal estimates come in the order of rows, as equal scores do: where an index can tell nothing apart it would look
+    as if all were found. So each stands where the last does that is equal to it, which may not be among those given.
+    """
+    if not len(rows):
+        return np.full(len(best), _NOWHERE)
+    kept = ~np.isin(rows, own)
+    rest = -estimates[kept]
+    lasts = np.searchsorted(rest, rest, side="right") - 1
+    if len(rows) >= asked:
+        lasts[rest == -estimates[-1]] = _NOWHERE
+    equal = best[:, None] == rows[kept][None, :]
+    found: npt.NDArray[np.int64] = np.where(equal, lasts, _NOWHERE).min(axis=1, initial=_NOWHERE)
+    return found
 
 
 def queries_for(tokens: int) -> int:

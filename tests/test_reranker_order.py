@@ -47,6 +47,7 @@ def test_what_the_same_model_found_keeps_its_order(found_by_hybrid, given, caplo
 
 def test_of_which_collections_it_was_said_is_remembered_within_bounds(monkeypatch, caplog):
     monkeypatch.setattr(reranking, "_REMEMBERED", 2)
+    monkeypatch.setattr(reranking, "_told", type(reranking._told)())
     for location in ("first", "second", "first", "second", "third", "third", "first"):
         reranking._tell(location, "a model")
     assert [record.args[0] for record in caplog.records] == ["first", "second", "third", "first"]

@@ -24,6 +24,7 @@ _MANIFEST = "manifest.json"
 _ROWS, _SCALES, _STARTS = "rows.i64", "scales.f32", "starts.i64"
 _PLACES, _VALUES = "places.i32", "values.u8"
 _FORWARD = "forward.tmp"
+_PIECE = 2**20
 _ENTRY = np.dtype([("dimension", np.int32), ("place", np.int32), ("value", np.uint8)])
 
 
@@ -142,10 +143,12 @@ def _invert(
 
 
 def _new(path: Path, dtype: type[Any], length: int) -> npt.NDArray[Any]:
-    if not length:  # which cannot be mapped
-        path.write_bytes(b"")
-        return np.empty(0, dtype)
-    return np.memmap(path, dtype, "w+", shape=(length,))
+    """Zeros, mapped; written first, for a full disk is an error there, and the end of the process behind a mapping."""
+    size = length * np.dtype(dtype).itemsize
+    with path.open("wb") as file:
+        for place in range(0, size, _PIECE):
+            file.write(bytes(min(_PIECE, size - place)))
+    return np.memmap(path, dtype, "r+", shape=(length,)) if length else np.empty(0, dtype)
 
 
 def read(folder: Path) -> Postings:

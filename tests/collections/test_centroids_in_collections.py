@@ -18,6 +18,7 @@ from late_rag.auto_index import Rule
 from late_rag.calibration import Calibration
 from late_rag.collections import open_collection
 from late_rag.collections.local import LocalCollection, index_files, index_manifest, search
+from late_rag.errors import CollectionReadOnlyError
 from late_rag.filters.selection import Selection
 from late_rag.indexes.centroids import CentroidIndex
 from late_rag.indexes.exact import ExactIndex
@@ -237,3 +238,27 @@ def test_what_was_measured_and_cannot_be_read_costs_the_files_alone(
         assert "index files cannot be used" in caplog.text
         opened.delete(Selection(ids=("unknown",)))
         assert "candidates reach 0.99" in opened.info().index_reason
+
+
+@pytest.mark.parametrize("row", [0.0, DIM**-0.5])
+def test_where_nothing_can_be_told_apart_all_is_scanned_and_what_comes_is_found(tmp_path: Path, row: float) -> None:
+    alike = [np.full((5, DIM), row, np.float32)] * 300
+    come = rows(6, seed=3, shortest=5)
+    with LocalCollection.create(tmp_path / "c.rag", SETTINGS) as made:
+        made.add([chunk(f"c{number}") for number in range(300)], alike)
+        assert "so all chunks are scanned" in made.info().index_reason
+        made.add([chunk(f"n{number}") for number in range(6)], come)
+        made.optimize()
+        assert made.info().indexed == 306
+        assert [hits[0].chunk.id for hits in made.search(come, 10)] == [f"n{number}" for number in range(6)]
+
+
+def test_what_is_open_for_reading_builds_nothing(collection: LocalCollection, calls: list[str]) -> None:
+    folder = Path(collection.location) / "index"
+    before = list(folder.iterdir())
+    with open_collection(collection.location, "read") as reader:  # type: ignore[attr-defined]
+        with pytest.raises(CollectionReadOnlyError, match=r"is open for reading; open it with mode='write'; optimize"):
+            reader.optimize()
+        reader.finish_load()
+    assert calls == []
+    assert list(folder.iterdir()) == before

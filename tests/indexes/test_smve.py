@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from late_rag import IndexSpec
 from late_rag.errors import CollectionDamagedError, InputError
-from late_rag.indexes import smve
+from late_rag.indexes import postings, smve
 from late_rag.indexes.smve import SmveEncoding, SmveIndex, SmveOptions
 from late_rag.scoring.packing import pack, unpack
 from late_rag.testing import IndexContract
@@ -139,3 +139,10 @@ def test_queries_of_another_dim(tmp_path: Path) -> None:
     index = SmveIndex.create(tmp_path, numbered(random_embeddings(5, DIM, seed=6)), DIM)
     with pytest.raises(CollectionDamagedError, match="made of rows of dim 16, queries have 8"):
         index.search(random_embeddings(1, 8, seed=1), 3)
+
+
+@pytest.mark.parametrize("length", [0, 1, 700_000])
+def test_what_is_mapped_to_be_written_has_its_room_before(tmp_path: Path, length: int) -> None:
+    values = postings._new(tmp_path / "values", np.int32, length)
+    assert (tmp_path / "values").stat().st_blocks * 512 >= values.nbytes == 4 * length
+    assert not values.any()

@@ -320,6 +320,11 @@ class Database:
             connection.execute("BEGIN")
             yield connection
 
+    def check_writable(self) -> None:
+        """Raises CollectionReadOnlyError where it is open for reading: asked before long work whose end is a write."""
+        if self.mode != "write":
+            raise CollectionReadOnlyError(f"{self.path.parent} is open for reading; open it with mode='write'")
+
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One durable commit at the end of the block; nothing at all where the block raises.
@@ -327,9 +332,9 @@ class Database:
         Raises:
             CollectionBusyError: another writer held the lock for longer than the time-out.
             CollectionNotFoundError: the file that was opened is gone, so that nothing written would be kept.
+            CollectionReadOnlyError: see :meth:`check_writable`.
         """
-        if self.mode != "write":
-            raise CollectionReadOnlyError(f"{self.path.parent} is open for reading; open it with mode='write'")
+        self.check_writable()
         with self.connection() as connection, self._alone():
             try:
                 connection.execute("BEGIN IMMEDIATE")  # a deferred one would fail at its first write, whatever the wait

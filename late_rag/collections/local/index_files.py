@@ -228,6 +228,7 @@ class IndexFiles:
 
     def build(self, report: Report | None = None) -> bool:
         """Writes and publishes a version that covers all rows there are; whether this one was published."""
+        self._database.check_writable()
         with self._database.reading() as connection:
             chosen = self.choice(connection).spec.name
             base = self.current(connection)
