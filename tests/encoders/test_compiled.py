@@ -157,6 +157,20 @@ def test_int8_is_checked_again_by_another_runtime(trained, monkeypatch, caplog):
         CompiledEncoder(trained).encode_queries(["wings"])
 
 
+def test_int8_is_checked_again_on_another_kind_of_processor(trained, tmp_path, monkeypatch):
+    processor = tmp_path / "cpuinfo"
+    monkeypatch.setattr(cache, "_PROCESSOR", processor)
+    processor.write_text("processor : 0\nflags : sse avx2 avx512_vnni\ncpu MHz : 2800\n")
+    assert CompiledEncoder(trained).variant == "onnx-int8-cpu"
+    checked = []
+    agreement = making.agreement
+    monkeypatch.setattr(making, "agreement", lambda *args: checked.append(agreement(*args)) or checked[-1])
+    for flags, mhz, times in (("sse avx2 avx512_vnni", 3100, 0), ("sse avx2", 2800, 1), ("sse avx2", 3100, 1)):
+        processor.write_text(f"processor : 0\nflags : {flags}\ncpu MHz : {mhz}\n")
+        assert CompiledEncoder(trained).variant == "onnx-int8-cpu"
+        assert len(checked) == times
+
+
 def test_half_precision_weights_are_read(architecture, tmp_path):
     rows = []
     for tensor_type in ("F32", "F64", "F16", "BF16"):

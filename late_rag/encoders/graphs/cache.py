@@ -26,6 +26,7 @@ RECIPE = 2
 """Grows with every change of the graphs, so that none of a former recipe is taken for one of this."""
 
 _TOLD, _KNOWN = "compiled.json", "known.npy"
+_PROCESSOR = Path("/proc/cpuinfo")
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,16 @@ def _agrees(folder: Path, config: CheckpointConfig, file: Path) -> bool:
 def _mark() -> str:
     import onnxruntime
 
-    return f"checked-{onnxruntime.__version__}-{platform.machine()}"
+    return f"checked-{onnxruntime.__version__}-{platform.machine()}-{digest(_processor())[:8]}"
+
+
+def _processor() -> str:
+    """What the processor can do, by which the runtime chooses kernels: its flags, or where Linux is not, its name."""
+    try:
+        lines = _PROCESSOR.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
 
 
 def _damaged(folder: Path, entry: Path) -> ModelError:
