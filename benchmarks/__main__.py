@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks import footprint, indexing, loading, reranking, searching
+from benchmarks import candidates, footprint, indexing, loading, reranking, searching
 from benchmarks.figures import report
 
-for part in (footprint, loading, indexing, searching, reranking):
+for part in (footprint, loading, indexing, searching, reranking, candidates):
     report(part.figures())
