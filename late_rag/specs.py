@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 from late_rag.backends import INDEXES, POOLINGS, Backend, resolve, resolve_options
 from late_rag.errors import InputError
 
-__all__ = ["IndexSpec", "Option", "PoolingSpec", "Spec", "describe", "options_of", "parsed_options"]
+__all__ = ["IndexSpec", "Option", "PoolingSpec", "Spec", "check_ranges", "describe", "options_of", "parsed_options"]
 
 
 class Spec:
@@ -200,6 +200,28 @@ def parsed_options(kind: type[S], name: str, given: Sequence[str]) -> S:
             raise InputError(f"option {key!r} of {kind.what} {name!r} is given twice")
         options[key] = known[key].parsed(value) if key in known else value
     return kind.of(kind(name, **options))
+
+
+def check_ranges(options: Any, **ranges: tuple[int, int | None]) -> None:
+    """Whether whole numbers among a backend's options are in their ranges, ends included; or None where that is given
+    by default.
+
+    Args:
+        options: the frozen dataclass.
+        ranges: by name, the least and the greatest value that there may be, None where there is no greatest.
+
+    Raises:
+        InputError: names the first that is none or out of its range, and its value.
+    """
+    optional = {field.name for field in fields(options) if field.default is None}
+    for name, (least, most) in ranges.items():
+        value = getattr(options, name)
+        if value is None and name in optional:
+            continue
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or value < least or (most is not None and value > most):
+            there = f"of at least {least:,}" if most is None else f"from {least:,} to {most:,}"
+            raise InputError(f"{name} takes a whole number {there}, not {value!r}")
 
 
 def describe(name: str, options: Mapping[str, Any]) -> str:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from late_rag.errors import InputError
 from late_rag.indexes import centroid_files, centroid_search
 from late_rag.indexes.centroid_assignment import Assigner
 from late_rag.indexes.centroid_files import Fit, Held
@@ -25,6 +24,7 @@ from late_rag.indexes.centroid_training import Centroids, levels_of, train
 from late_rag.indexes.spool import Spool
 from late_rag.protocols import silent
 from late_rag.scoring.workers import parallel
+from late_rag.specs import check_ranges
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -62,13 +62,7 @@ class CentroidOptions:
     """Of the random choices when centroids are trained; the same rows and seed make the same index."""
 
     def __post_init__(self) -> None:
-        for name, value, least, most in (
-            ("centroids", self.centroids, 0, MOST_CENTROIDS),
-            ("probes", self.probes, 1, 4096),
-            ("seed", self.seed, 0, 2**32 - 1),
-        ):
-            if not least <= value <= most:
-                raise InputError(f"{name} is from {least} to {most:,}, not {value}")
+        check_ranges(self, centroids=(0, MOST_CENTROIDS), probes=(1, 4096), seed=(0, 2**32 - 1))
 
     def count(self, rows: int) -> int:
         """Centroids for so many token rows."""

@@ -19,6 +19,7 @@ from late_rag.errors import CollectionDamagedError, InputError
 from late_rag.indexes import arrays
 from late_rag.indexes.centering import Center, centred
 from late_rag.indexes.single_vector import SingleVectorIndex
+from late_rag.specs import check_ranges
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -54,18 +55,11 @@ class MuveraOptions:
     """Of the random planes and projections."""
 
     def __post_init__(self) -> None:
-        for name, value, most in (
-            ("repetitions", self.repetitions, 256),
-            ("planes", self.planes, 10),
-            ("projection", self.projection, 1024),
-            ("final", self.final, _LARGEST),
-        ):
-            if value is not None and not 1 <= value <= most:
-                raise InputError(f"{name} is from 1 to {most:,}, not {value}")
+        check_ranges(
+            self, repetitions=(1, 256), planes=(1, 10), projection=(1, 1024), final=(1, _LARGEST), seed=(0, 2**32 - 1)
+        )
         if (size := self.repetitions * 2**self.planes * self.projection) > _LARGEST:
             raise InputError(f"repetitions x 2^planes x projection is at most {_LARGEST:,}, not {size:,}")
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed is from 0 to {2**32 - 1:,}, not {self.seed}")
 
 
 class MuveraEncoding:

@@ -23,6 +23,7 @@ from late_rag.errors import CollectionDamagedError, CollectionError, InputError,
 from late_rag.indexes.exact import ascending
 from late_rag.indexes.sampling import batches
 from late_rag.protocols import silent
+from late_rag.specs import check_ranges
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -79,10 +80,8 @@ class PlaidOptions:
             raise MissingExtraError("index 'plaid' needs fast-plaid before version 1.5, which", "plaid")
         if self.nbits not in (1, 2, 4, 8):
             raise InputError(f"nbits is 1, 2, 4 or 8, not {self.nbits}")
-        for name in ("probes", "full_scores", "iterations", "points_per_centroid", "sample"):
-            value = getattr(self, name)
-            if value is not None and not 1 <= value < 2**31:
-                raise InputError(f"{name} is at least 1, not {value}")
+        counts = ("probes", "full_scores", "iterations", "points_per_centroid", "sample")
+        check_ranges(self, **dict.fromkeys(counts, (1, 2**31 - 1)))
 
 
 def _is_installed() -> bool:

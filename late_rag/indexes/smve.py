@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from late_rag.errors import CollectionDamagedError, InputError
-from late_rag.indexes import arrays, postings
+from late_rag.indexes import arrays, weighted_postings
 from late_rag.indexes.centering import Center, centred
 from late_rag.indexes.exact import ascending
 from late_rag.indexes.sampling import batches, first_rows
@@ -23,6 +23,7 @@ from late_rag.protocols import silent
 from late_rag.scoring.packing import pack
 from late_rag.scoring.products import integer_products
 from late_rag.scoring.workers import CORES, parallel
+from late_rag.specs import check_ranges
 from late_rag.types import batched
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ class SmveOptions:
             raise InputError(f"anchors is a multiple of {_GROUPS} from 8 to 65,536, not {self.anchors}")
         if not 1 <= self.kept <= self.anchors // _GROUPS:
             raise InputError(f"kept is from 1 to an eighth of the anchors, not {self.kept}")
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed is from 0 to {2**32 - 1:,}, not {self.seed}")
+        check_ranges(self, seed=(0, 2**32 - 1))
 
 
 class SmveEncoding:
@@ -161,7 +161,7 @@ class SmveIndex:
     upper_bounds: ClassVar[bool] = False
     recall: ClassVar[float] = 0.9
 
-    def __init__(self, encoding: SmveEncoding, lists: postings.Postings, options: SmveOptions) -> None:
+    def __init__(self, encoding: SmveEncoding, lists: weighted_postings.WeightedPostings, options: SmveOptions) -> None:
         self._encoding = encoding
         self._lists = lists
         self._options = options
@@ -185,14 +185,14 @@ class SmveIndex:
         first = list(first_rows(stream))
         encoding = _drawn(options, dim, [embeddings for _, embeddings in first if len(embeddings)])
         encoding.write(folder)
-        postings.write(folder, encoding.width, _vectors(encoding, chain(first, stream), 0, progress))
+        weighted_postings.write(folder, encoding.width, _vectors(encoding, chain(first, stream), 0, progress))
         return cls.open(folder, options, device)
 
     @classmethod
     def open(cls, folder: Path, options: SmveOptions | None = None, device: str = "cpu") -> SmveIndex:  # noqa: ARG003  # protocol
         """What ``create`` or ``add`` wrote."""
         options = options or SmveOptions()
-        encoding, lists = _read(options, folder), postings.read(folder)
+        encoding, lists = _read(options, folder), weighted_postings.read(folder)
         if lists.dimensions != encoding.width:
             raise CollectionDamagedError(f"{folder}: lists of {lists.dimensions} anchors, there are {encoding.width}")
         return cls(encoding, lists, options)
@@ -202,7 +202,7 @@ class SmveIndex:
         last = int(self._lists.rows[-1]) if len(self._lists) else 0
         self._encoding.write(folder)
         vectors = _vectors(self._encoding, rows, last, progress)
-        postings.write(folder, self._encoding.width, vectors, self._lists)
+        weighted_postings.write(folder, self._encoding.width, vectors, self._lists)
         return self.open(folder, self._options)
 
     def search(
@@ -229,7 +229,7 @@ class SmveIndex:
 
     def close(self) -> None:
         """Lets go of the lists."""
-        self._lists = postings.empty(self._encoding.width)
+        self._lists = weighted_postings.empty(self._encoding.width)
 
 
 def _drawn(options: SmveOptions, dim: int, sample: Sequence[TokenEmbeddings]) -> SmveEncoding:
@@ -250,16 +250,20 @@ def _read(options: SmveOptions, folder: Path) -> SmveEncoding:
     return SmveEncoding(options, mean, anchors.astype(np.int8), float(step[0]))
 
 
-def _vectors(encoding: SmveEncoding, rows: Rows, after: int, progress: Done) -> Iterator[postings.SparseVectors]:
-    def sparse(batch: Sequence[tuple[int, TokenEmbeddings]]) -> postings.SparseVectors:
+def _vectors(
+    encoding: SmveEncoding, rows: Rows, after: int, progress: Done
+) -> Iterator[weighted_postings.SparseVectors]:
+    def sparse(batch: Sequence[tuple[int, TokenEmbeddings]]) -> weighted_postings.SparseVectors:
         lengths = np.array([len(embeddings) for _, embeddings in batch], np.int64)
         owners, anchors, averages = encoding.averages(np.concatenate([rows for _, rows in batch]), lengths)
         largest = np.zeros(len(batch), np.float32)
         np.maximum.at(largest, owners, averages)
-        scales = np.where(largest > 0, largest / postings.LEVELS, 1).astype(np.float32)
-        values = np.rint(averages / scales[owners]).clip(1, postings.LEVELS).astype(np.uint8)
+        scales = np.where(largest > 0, largest / weighted_postings.LEVELS, 1).astype(np.float32)
+        values = np.rint(averages / scales[owners]).clip(1, weighted_postings.LEVELS).astype(np.uint8)
         numbers = np.array([row for row, _ in batch], np.int64)
-        return postings.SparseVectors(numbers, scales, anchors.astype(np.int32), owners.astype(np.int32), values)
+        return weighted_postings.SparseVectors(
+            numbers, scales, anchors.astype(np.int32), owners.astype(np.int32), values
+        )
 
     done = 0
     for group in batched(batches(ascending(rows, after)), CORES):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from late_rag.pooling.checks import check_least
+from late_rag.specs import check_ranges
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -41,7 +41,7 @@ class HierarchicalPooling:
     """The most rows that are clustered together: bounds memory to about 20 MB at 1,024, with its square."""
 
     def __post_init__(self) -> None:
-        check_least(self, pool_factor=1, protected_tokens=0, block_rows=2)
+        check_ranges(self, pool_factor=(1, None), protected_tokens=(0, None), block_rows=(2, None))
 
     def options(self) -> dict[str, Any]:
         return {"kind": "hierarchical", **asdict(self)}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from late_rag.pooling.checks import check_least
+from late_rag.specs import check_ranges
 
 if TYPE_CHECKING:
     from late_rag.types import TokenEmbeddings
@@ -28,7 +28,7 @@ class SequentialPooling:
     """Rows at the beginning that stay as they are ([CLS], markers)."""
 
     def __post_init__(self) -> None:
-        check_least(self, pool_factor=1, protected_tokens=0)
+        check_ranges(self, pool_factor=(1, None), protected_tokens=(0, None))
 
     def options(self) -> dict[str, Any]:
         return {"kind": "sequential", **asdict(self)}

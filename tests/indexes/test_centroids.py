@@ -216,9 +216,9 @@ def test_within_is_the_order_of_all_restricted(folder: Path, within: int) -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"probes": 0}, "probes is from 1 to 4,096, not 0"),
-        ({"centroids": -1}, "centroids is from 0 to 262,144, not -1"),
-        ({"seed": 2**32}, "seed is from 0 to 4,294,967,295, not 4294967296"),
+        ({"probes": 0}, "probes takes a whole number from 1 to 4,096, not 0"),
+        ({"centroids": -1}, "centroids takes a whole number from 0 to 262,144, not -1"),
+        ({"seed": 2**32}, "seed takes a whole number from 0 to 4,294,967,295, not 4294967296"),
         ({"probes": 1.5}, "option 'probes' of index 'centroids' takes a whole number, not 1.5"),
     ],
 )

@@ -129,11 +129,11 @@ def test_it_is_drawn_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"repetitions": 0}, "index 'muvera': repetitions is from 1 to 256, not 0"),
-        ({"planes": 11}, "planes is from 1 to 10, not 11"),
-        ({"final": 0}, "final is from 1 to 65,536, not 0"),
+        ({"repetitions": 0}, "index 'muvera': repetitions takes a whole number from 1 to 256, not 0"),
+        ({"planes": 11}, "planes takes a whole number from 1 to 10, not 11"),
+        ({"final": 0}, "final takes a whole number from 1 to 65,536, not 0"),
         ({"repetitions": 200, "planes": 10}, "repetitions x 2^planes x projection is at most 65,536, not 1,638,400"),
-        ({"seed": 2**32}, "seed is from 0 to 4,294,967,295, not 4294967296"),
+        ({"seed": 2**32}, "seed takes a whole number from 0 to 4,294,967,295, not 4294967296"),
         ({"center": "yes"}, "option 'center' of index 'muvera' takes 'auto' or 'on' or 'off', not 'yes'"),
     ],
 )

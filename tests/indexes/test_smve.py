@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from late_rag import IndexSpec
 from late_rag.errors import CollectionDamagedError, InputError
-from late_rag.indexes import postings, smve
+from late_rag.indexes import smve, weighted_postings
 from late_rag.indexes.smve import SmveEncoding, SmveIndex, SmveOptions
 from late_rag.scoring.packing import pack, unpack
 from late_rag.testing import IndexContract
@@ -104,7 +104,7 @@ def test_opened_again_it_draws_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     [
         ({"anchors": 100}, "index 'smve': anchors is a multiple of 8 from 8 to 65,536, not 100"),
         ({"anchors": 64, "kept": 9}, "kept is from 1 to an eighth of the anchors, not 9"),
-        ({"seed": -1}, "seed is from 0 to 4,294,967,295, not -1"),
+        ({"seed": -1}, "seed takes a whole number from 0 to 4,294,967,295, not -1"),
     ],
 )
 def test_options_that_cannot_be(options: dict[str, object], message: str) -> None:
@@ -143,6 +143,6 @@ def test_queries_of_another_dim(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 700_000])
 def test_what_is_mapped_to_be_written_has_its_room_before(tmp_path: Path, length: int) -> None:
-    values = postings._new(tmp_path / "values", np.int32, length)
+    values = weighted_postings._new(tmp_path / "values", np.int32, length)
     assert (tmp_path / "values").stat().st_blocks * 512 >= values.nbytes == 4 * length
     assert not values.any()

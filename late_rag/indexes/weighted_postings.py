@@ -42,7 +42,7 @@ class SparseVectors:
     values: npt.NDArray[np.uint8]
 
 
-class Postings:
+class WeightedPostings:
     """What was written: ``places[starts[d]:starts[d + 1]]`` have a value in dimension ``d``."""
 
     def __init__(
@@ -76,15 +76,17 @@ class Postings:
         return products
 
 
-def empty(dimensions: int) -> Postings:
+def empty(dimensions: int) -> WeightedPostings:
     """Of no chunks."""
     starts = np.zeros(dimensions + 1, np.int64)
-    return Postings(
+    return WeightedPostings(
         np.empty(0, np.int64), np.empty(0, np.float32), starts, np.empty(0, np.int32), np.empty(0, np.uint8)
     )
 
 
-def write(folder: Path, dimensions: int, batches: Iterable[SparseVectors], before: Postings | None = None) -> None:
+def write(
+    folder: Path, dimensions: int, batches: Iterable[SparseVectors], before: WeightedPostings | None = None
+) -> None:
     """Writes chunks, in ascending order of their rows, behind those there were before."""
     rows, scales = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
     old = np.zeros(dimensions, np.int64)
@@ -118,7 +120,7 @@ def _invert(
     starts: npt.NDArray[np.int64],
     old: npt.NDArray[np.int64],
     sizes: Sequence[int],
-    before: Postings | None,
+    before: WeightedPostings | None,
 ) -> None:
     """Puts each entry into the list of its dimension; entries come in order, batch by batch."""
     total = int(starts[-1])
@@ -151,7 +153,7 @@ def _new(path: Path, dtype: type[Any], length: int) -> npt.NDArray[Any]:
     return np.memmap(path, dtype, "r+", shape=(length,)) if length else np.empty(0, dtype)
 
 
-def read(folder: Path) -> Postings:
+def read(folder: Path) -> WeightedPostings:
     """What ``write`` wrote.
 
     Raises:
@@ -171,7 +173,7 @@ def read(folder: Path) -> Postings:
         raise CollectionDamagedError(f"{folder}: rows do not ascend, or scales or starts cannot be")
     if (np.diff(starts) < 0).any() or (entries and not 0 <= places.min() <= places.max() < chunks):
         raise CollectionDamagedError(f"{folder}: lists do not follow each other, or name chunks that are not there")
-    return Postings(rows, scales, starts, places, values)
+    return WeightedPostings(rows, scales, starts, places, values)
 
 
 def _column(path: Path, dtype: type[Any], length: int) -> npt.NDArray[Any]:
